@@ -1,0 +1,70 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "frost",
+    dependencies: [
+        // The event loops, channels and byte buffers of the data plane.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // TLS for the data plane: BoringSSL inside a NIO channel.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        // Signals and the order of start and stop.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Commands, flags and `--help`.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Flags before environment before defaults, in one reader. No traits: no file formats are read.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        // The logging interface that all of the above write to.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // Processes of the gate's clients and of the tests' servers.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // MARK: Phase 0
+        .target(name: "PostgresWire", dependencies: [nioCore], swiftSettings: settings),
+        .executableTarget(
+            name: "spike",
+            dependencies: [nioCore, nioPosix, nioSSL, nioTLS, argumentParser],
+            path: "Spike",
+            swiftSettings: settings
+        ),
+
+        // MARK: Phase 1
+        .target(
+            name: "PostgresGateway",
+            dependencies: [
+                "PostgresWire", "RouteMap", nioCore, nioPosix, nioSSL, nioTLS, logging, configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "postgres-gateway",
+            dependencies: [
+                "PostgresGateway", "RouteMap", logging, configuration, argumentParser,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+
+        // MARK: Phase 2
+        .target(name: "RouteMap", swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,94 @@
+import Configuration
+import NIOCore
+
+/// Reads typed values of ``GatewayVariable``s; an empty value counts as none.
+struct VariableReader {
+    private let reader: ConfigReader
+
+    init(_ reader: ConfigReader) {
+        self.reader = reader
+    }
+
+    func text(_ variable: GatewayVariable) -> String? {
+        let value = reader.string(forKey: ConfigKey(variable.configurationKey))
+        return value?.isEmpty == true ? nil : value
+    }
+
+    func flag(_ variable: GatewayVariable) throws(ConfigurationError) -> Bool? {
+        guard let text = text(variable) else { return nil }
+        switch text.lowercased() {
+        case "true", "1", "yes", "on": return true
+        case "false", "0", "no", "off": return false
+        default: throw ConfigurationError(variable, "is '\(DisplayName.escape(text))'; use true or false")
+        }
+    }
+
+    func number(_ variable: GatewayVariable, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
+        guard let text = text(variable) else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw ConfigurationError(
+                variable,
+                "is '\(DisplayName.escape(text))'; use a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return number
+    }
+
+    func choice<Choice>(
+        _ variable: GatewayVariable,
+        of choices: [Choice],
+        named name: (Choice) -> String
+    ) throws(ConfigurationError) -> Choice? {
+        guard let text = text(variable) else { return nil }
+        guard let choice = choices.first(where: { name($0) == text.lowercased() }) else {
+            throw ConfigurationError(
+                variable,
+                "is '\(DisplayName.escape(text))'; use one of \(choices.map(name).joined(separator: ", "))"
+            )
+        }
+        return choice
+    }
+
+    /// A duration such as `500ms`, `10s`, `5m`, `1h`; a bare number means seconds. At most a week.
+    func duration(
+        _ variable: GatewayVariable,
+        atLeast minimum: TimeAmount
+    ) throws(ConfigurationError) -> TimeAmount? {
+        guard let text = text(variable) else { return nil }
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let factor: Int64? =
+            switch text.dropFirst(digits.count) {
+            case "ms": 1
+            case "s", "": 1_000
+            case "m": 60_000
+            case "h": 3_600_000
+            default: nil
+            }
+        let week: Int64 = 7 * 24 * 3_600_000
+        if let factor, let count = Int64(digits), count <= week / factor {
+            let duration = TimeAmount.milliseconds(count * factor)
+            if duration >= minimum { return duration }
+        }
+        throw ConfigurationError(
+            variable,
+            "is '\(DisplayName.escape(text))'; use a duration such as 500ms, 10s or 5m, at most a week"
+        )
+    }
+
+    /// A list of IP literals, separated by commas.
+    func addresses(_ variable: GatewayVariable) throws(ConfigurationError) -> [String]? {
+        guard let text = text(variable) else { return nil }
+        var addresses: [String] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let address = String(part.filter { $0 != " " })
+            guard (try? SocketAddress(ipAddress: address, port: 0)) != nil else {
+                throw ConfigurationError(
+                    variable,
+                    "has '\(DisplayName.escape(address))'; use IP addresses separated by commas, e.g. 127.0.0.1,::1"
+                )
+            }
+            addresses.append(address)
+        }
+        return addresses
+    }
+}

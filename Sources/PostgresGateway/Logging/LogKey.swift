@@ -1,0 +1,32 @@
+import Logging
+
+/// The fields of a log line, named once.
+package enum LogKey: String, CaseIterable, Sendable {
+    /// The session's number, unique while the gateway runs.
+    case session
+    /// The client's address and port.
+    case client
+    /// The server name the client sent, escaped and cut.
+    case hostname
+    /// The branch's id.
+    case target
+    case outcome
+    /// From accept to the end, in milliseconds.
+    case durationMilliseconds = "duration_ms"
+    /// From the client to the backend.
+    case bytesIn = "bytes_in"
+    /// From the backend to the client.
+    case bytesOut = "bytes_out"
+    case reason
+    case address
+    case error
+    case routes
+    case sessions
+}
+
+extension Logger.Metadata {
+    init(_ fields: [LogKey: String]) {
+        self.init(minimumCapacity: fields.count)
+        for (key, value) in fields { self[key.rawValue] = .string(value) }
+    }
+}

@@ -1,0 +1,72 @@
+import NIOCore
+import Synchronization
+
+/// How many connections may be between accept and their first packet.
+///
+/// Beyond that, listeners stop accepting and the kernel's backlog does the queueing: a handshake
+/// costs more than anything else a stranger can ask for.
+final class HandshakeGate: Sendable {
+    private struct State {
+        var inProgress = 0
+        var waiting: [@Sendable () -> Void] = []
+    }
+
+    private let maximum: Int
+    private let state = Mutex(State())
+
+    init(maximum: Int) {
+        self.maximum = maximum
+    }
+
+    var inProgress: Int { state.withLock { $0.inProgress } }
+
+    func enter() {
+        state.withLock { $0.inProgress += 1 }
+    }
+
+    func leave() {
+        let waiting: [@Sendable () -> Void] = state.withLock { state in
+            state.inProgress -= 1
+            guard state.inProgress < maximum else { return [] }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for resume in waiting { resume() }
+    }
+
+    /// Whether one more may come in; if not, `resume` is called once when it may.
+    func isOpen(orWhenOpen resume: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            if state.inProgress < maximum { return true }
+            state.waiting.append(resume)
+            return false
+        }
+    }
+}
+
+/// Stands in a listener's pipeline and withholds accepting while ``HandshakeGate`` is closed.
+final class AcceptHandler: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+    typealias OutboundIn = any Channel
+
+    private let gate: HandshakeGate
+
+    init(gate: HandshakeGate) {
+        self.gate = gate
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        gate.enter()
+        context.fireChannelRead(data)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // Listener and connections may have different loops, so the way back goes by the channel.
+        let channel = context.channel
+        if gate.isOpen(orWhenOpen: { channel.read() }) { context.read() }
+    }
+}
+
+@available(*, unavailable)
+extension AcceptHandler: Sendable {}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Installs what a Debian machine with the Swift toolchain still lacks.
+#
+#   scripts/setup.sh up       what `make up` needs: a build and PostgreSQL servers
+#   scripts/setup.sh test     that, and what the tests and the gate need: Docker engine, Python
+#
+# Quick when nothing is missing. Uses sudo when it is not root. What it cannot do, it says in one
+# line, with the command that would help, and exits 1.
+set -euo pipefail
+
+scope=${1:-test}
+cannot() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+case "$scope" in
+up | test) ;;
+*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|test" ;;
+esac
+
+command -v swift >/dev/null ||
+    cannot "no Swift toolchain on PATH; install Swift 6.2 or newer, then run this again"
+
+# Debian package -> a file that is there when it is installed.
+packages=(
+    "git:/usr/bin/git"
+    "make:/usr/bin/make"
+    "openssl:/usr/bin/openssl"
+    "libssl-dev:/usr/include/openssl/ssl.h"
+    "libpq-dev:/usr/include/postgresql/libpq-fe.h"
+    "postgresql:/usr/lib/postgresql"
+    "postgresql-client:/usr/bin/psql"
+    "util-linux:/usr/bin/setpriv"
+)
+if [ "$scope" = test ]; then
+    packages+=(
+        "python3:/usr/bin/python3"
+        "python3-venv:/usr/share/doc/python3-venv"
+        "docker.io:/usr/sbin/dockerd"
+        "iptables:/usr/sbin/iptables"
+        "debootstrap:/usr/sbin/debootstrap"
+    )
+fi
+
+missing=()
+for entry in "${packages[@]}"; do
+    [ -e "${entry#*:}" ] || missing+=("${entry%%:*}")
+done
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+fi
+need_root() {
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        cannot "not root and no sudo: cannot $1; run as root: $2"
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null ||
+        cannot "no apt-get here: install the equivalents of these Debian packages yourself: ${missing[*]}"
+    need_root "install ${missing[*]}" "apt-get install ${missing[*]}"
+    printf 'setup: installing %s\n' "${missing[*]}"
+    log=$(mktemp)
+    # Debian's postgresql package would start a server of its own on 5432, the gateway's port.
+    for name in "${missing[@]}"; do
+        if [ "$name" = postgresql ]; then
+            "${as_root[@]}" mkdir -p /etc/postgresql-common/createcluster.d
+            echo "create_main_cluster = false" |
+                "${as_root[@]}" tee /etc/postgresql-common/createcluster.d/frost.conf >/dev/null
+        fi
+    done
+    {
+        "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update -qq &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+                apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}"
+    } >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        cannot "apt-get could not install ${missing[*]} (whole log: $log)"
+    }
+    rm -f "$log"
+fi
+
+[ "$scope" = test ] || exit 0
+
+# ---- the Docker engine ----
+docker info >/dev/null 2>&1 && exit 0
+if [ "$(id -u)" -ne 0 ] && sudo -n docker info >/dev/null 2>&1; then
+    cannot "the Docker engine runs, but not for you; add yourself to its group: sudo adduser $(id -un) docker"
+fi
+need_root "start the Docker engine" "dockerd"
+printf 'setup: starting the Docker engine\n'
+if [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl start docker || cannot "systemctl start docker failed; see: journalctl -u docker"
+else
+    # A daemon of its own session: it must not hold the caller's terminal or pipes open.
+    "${as_root[@]}" setsid -f sh -c 'exec dockerd >>/var/log/dockerd.log 2>&1 </dev/null'
+fi
+for _ in $(seq 1 60); do
+    "${as_root[@]}" docker info >/dev/null 2>&1 && break
+    sleep 1
+done
+docker info >/dev/null 2>&1 ||
+    cannot "the Docker engine did not answer within 60 s; its log: /var/log/dockerd.log (or journalctl -u docker)"
