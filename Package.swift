@@ -16,6 +16,8 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
     name: "frost",
@@ -34,6 +36,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // Processes of the gate's clients and of the tests' servers.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        // File paths and descriptors, in which swift-subprocess speaks.
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // MARK: Phase 0
@@ -42,6 +46,23 @@ let package = Package(
             name: "spike",
             dependencies: [nioCore, nioPosix, nioSSL, nioTLS, argumentParser],
             path: "Spike",
+            swiftSettings: settings
+        ),
+
+        // The system's libpq (libpq-dev), for the gate's own client.
+        .systemLibrary(name: "CLibpq"),
+        .executableTarget(
+            name: "compat",
+            dependencies: ["CLibpq", "TestSupport", argumentParser, subprocess, systemPackage],
+            path: "Compat",
+            exclude: ["Clients", "RESULTS.md"],
+            swiftSettings: settings
+        ),
+        // Servers, certificates and programs for tests and for the gate.
+        .target(
+            name: "TestSupport",
+            dependencies: [nioCore, nioPosix, subprocess, systemPackage],
+            path: "Tests/TestSupport",
             swiftSettings: settings
         ),
 

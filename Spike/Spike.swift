@@ -118,7 +118,7 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
         if case TLSUserEvent.handshakeCompleted(let applicationProtocol) = event {
             self.applicationProtocol = applicationProtocol
         }
-        if case ChannelEvent.inputClosed = event, !isDone || !isEncrypted { context.close(promise: nil) }
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -5,10 +5,12 @@ import PostgresGateway
 /// The command-line form of ``GatewayVariable``s. Texts: they are checked in one place, with those
 /// of the environment.
 struct GatewayOptions: ParsableArguments {
+    private typealias Defaults = GatewayConfiguration.Defaults
+
     @Flag(inversion: .prefixedNo, help: "Run at all; without it the gateway says so and exits 0.")
     var enabled: Bool?
 
-    @Option(help: "Port to listen on. (default: 5432)")
+    @Option(help: "Port to listen on. (default: \(Defaults.port))")
     var port: String?
 
     @Option(help: "IP addresses to listen on, separated by commas. (default: all, IPv6 and IPv4)")
@@ -32,19 +34,22 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "json (one object a line on standard error) or text. (default: json)")
     var logFormat: String?
 
-    @Option(help: "Connections open at a time; those beyond are refused. (default: 10000)")
+    @Option(help: "Connections open at a time; those beyond are refused. (default: \(Defaults.maxConnections))")
     var maxConnections: String?
 
-    @Option(help: "Start-ups in progress at a time; beyond, accepting waits. (default: 64 per core)")
+    @Option(
+        help:
+            "Start-ups in progress at a time; beyond, accepting waits. (default: \(Defaults.maxHandshakes), 64 per core)"
+    )
     var maxHandshakes: String?
 
-    @Option(help: "From accept to a complete first packet. (default: 10s)")
+    @Option(help: "From accept to a complete first packet. (default: \(Defaults.handshakeTimeout.settingText))")
     var handshakeTimeout: String?
 
-    @Option(help: "For connecting to a branch. (default: 5s)")
+    @Option(help: "For connecting to a branch. (default: \(Defaults.connectTimeout.settingText))")
     var connectTimeout: String?
 
-    @Option(help: "How long sessions may go on after SIGTERM. (default: 30s)")
+    @Option(help: "How long sessions may go on after SIGTERM. (default: \(Defaults.drainTimeout.settingText))")
     var drainTimeout: String?
 
     private var values: [GatewayVariable: String?] {

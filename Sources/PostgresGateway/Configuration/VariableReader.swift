@@ -1,5 +1,5 @@
 import Configuration
-import NIOCore
+package import NIOCore
 
 /// Reads typed values of ``GatewayVariable``s; an empty value counts as none.
 struct VariableReader {
@@ -90,5 +90,13 @@ struct VariableReader {
             addresses.append(address)
         }
         return addresses
+    }
+}
+
+extension TimeAmount {
+    /// The duration as one would write it as a setting, e.g. `10s`.
+    package var settingText: String {
+        let milliseconds = nanoseconds / 1_000_000
+        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 }

@@ -64,7 +64,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        leaveHandshakeGate()
+        leaveHandshakeGate(context.channel)
         deadline?.cancel()
         deadline = nil
         if phase != .handedOver, let record { gateway.sessions.remove(record.id) }
@@ -102,7 +102,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             break
         case let error where phase == .negotiating:
             record?.failure = error
-            run(machine.handshakeFailed(), context: context)
+            run(machine.failed(), context: context)
         default:
             context.closeNow()
         }
@@ -117,7 +117,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Actions
 
     private func run(_ action: ConnectionMachine.Action, context: ChannelHandlerContext) {
-        if !machine.isHandshaking { leaveHandshakeGate() }
+        if !machine.isHandshaking { leaveHandshakeGate(context.channel) }
         switch action {
         case .wait:
             break
@@ -147,12 +147,12 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The deadline belongs to the handshake alone: left armed it would end sessions later, and
     /// disarmed earlier it would let a slow client hold a place for ever.
-    private func leaveHandshakeGate() {
+    private func leaveHandshakeGate(_ channel: any Channel) {
         guard isInHandshakeGate else { return }
         isInHandshakeGate = false
         deadline?.cancel()
         deadline = nil
-        gateway.handshakes.leave()
+        gateway.handshakes.leave(channel)
     }
 
     private func startTLS(_ hello: ClientHello, received: ByteBuffer, context: ChannelHandlerContext) {

@@ -132,12 +132,9 @@ package struct ConnectionMachine: Sendable {
         }
     }
 
-    /// The TLS handshake, or the TLS layer after it, failed.
-    package mutating func handshakeFailed() -> Action {
-        switch state {
-        case .ended: .wait
-        case .preface, .clientHello, .handshake, .firstPacket, .routing, .dialing: end(.close(.handshakeFailed))
-        }
+    /// The connection broke, or TLS could not go on. A reset before the first byte is a probe, too.
+    package mutating func failed() -> Action {
+        inputClosed()
     }
 
     /// The answer to ``Action/route(serverName:)``.

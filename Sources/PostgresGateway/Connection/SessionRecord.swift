@@ -15,6 +15,7 @@ final class SessionRecord {
     var bytesIn = 0
     var bytesOut = 0
 
+    private var isRefused = false
     private let start = NIODeadline.now()
     private let gateway: GatewayState
 
@@ -28,6 +29,7 @@ final class SessionRecord {
     }
 
     func logEnd(reason: String) {
+        guard !isRefused else { return }
         gateway.outcomes.count(.relayed)
         gateway.logger.info(
             "session ended",
@@ -39,6 +41,7 @@ final class SessionRecord {
     }
 
     func logRefusal(_ refusal: Refusal) {
+        isRefused = true
         gateway.outcomes.count(.refused(refusal.reason))
         gateway.logger.warning(
             "connection refused",

@@ -7,7 +7,7 @@ import Synchronization
 /// costs more than anything else a stranger can ask for.
 final class HandshakeGate: Sendable {
     private struct State {
-        var inProgress = 0
+        var inProgress: Set<ObjectIdentifier> = []
         var waiting: [@Sendable () -> Void] = []
     }
 
@@ -18,16 +18,23 @@ final class HandshakeGate: Sendable {
         self.maximum = maximum
     }
 
-    var inProgress: Int { state.withLock { $0.inProgress } }
+    var inProgress: Int { state.withLock { $0.inProgress.count } }
 
-    func enter() {
-        state.withLock { $0.inProgress += 1 }
+    func enter(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        _ = state.withLock { $0.inProgress.insert(id) }
+        // Whatever becomes of the connection, its place is free when it is closed.
+        channel.closeFuture.whenComplete { [self] _ in leave(id) }
     }
 
-    func leave() {
+    /// May be called more than once for a connection.
+    func leave(_ channel: any Channel) {
+        leave(ObjectIdentifier(channel))
+    }
+
+    private func leave(_ id: ObjectIdentifier) {
         let waiting: [@Sendable () -> Void] = state.withLock { state in
-            state.inProgress -= 1
-            guard state.inProgress < maximum else { return [] }
+            guard state.inProgress.remove(id) != nil, state.inProgress.count < maximum else { return [] }
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -37,7 +44,7 @@ final class HandshakeGate: Sendable {
     /// Whether one more may come in; if not, `resume` is called once when it may.
     func isOpen(orWhenOpen resume: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
-            if state.inProgress < maximum { return true }
+            if state.inProgress.count < maximum { return true }
             state.waiting.append(resume)
             return false
         }
@@ -57,7 +64,7 @@ final class AcceptHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        gate.enter()
+        gate.enter(unwrapInboundIn(data))
         context.fireChannelRead(data)
     }
 

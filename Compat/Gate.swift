@@ -1,0 +1,162 @@
+import Foundation
+import TestSupport
+
+/// Puts every client through its scenarios behind every proxy, and straight to the server beside it.
+struct Gate {
+    var rounds: Int
+    var clients: [any GateClient]
+    var proxies: [Proxy]
+    var directory: TemporaryDirectory
+    var spike: String
+    var gateway: String
+    var say: @Sendable (String) -> Void
+
+    enum Proxy: String, CaseIterable, Codable, Sendable {
+        case spike
+        case gateway
+    }
+
+    /// A PostgreSQL server of the gate and its hostname.
+    struct Backend: Sendable {
+        var name: String
+        var version: String
+        var server: PostgresServer
+        var hasTLS: Bool
+
+        var hostname: String { "\(name).\(Gate.domain)" }
+    }
+
+    static let domain = "pg.gate.localhost"
+    static let address = "127.0.0.1"
+
+    func run(backends: [Backend], certificate: SelfSignedCertificate) async throws -> [Cell] {
+        var cells: [Cell] = []
+        for backend in backends where backend.hasTLS {
+            for client in clients {
+                cells += await run(client, [.connect], proxy: nil, backend: backend, port: backend.server.port)
+            }
+        }
+        for proxy in proxies {
+            switch proxy {
+            case .spike:
+                for backend in backends {
+                    cells += try await behindSpike(backend, certificate: certificate)
+                }
+            case .gateway:
+                cells += try await behindGateway(backends, certificate: certificate)
+            }
+        }
+        return cells
+    }
+
+    private func behindSpike(_ backend: Backend, certificate: SelfSignedCertificate) async throws -> [Cell] {
+        let port = try await PostgresServer.freePort()
+        return try await Program.whileRunning(
+            spike,
+            [
+                "--backend", "\(Self.address):\(backend.server.port)", "--hostname", backend.hostname,
+                "--cert", certificate.certFile, "--key", certificate.keyFile, "--port", String(port),
+            ],
+            port: port,
+            log: directory.file("spike-\(backend.name).log")
+        ) { _ in await runAll(proxy: .spike, backend: backend, port: port) }
+    }
+
+    private func behindGateway(_ backends: [Backend], certificate: SelfSignedCertificate) async throws -> [Cell] {
+        let port = try await PostgresServer.freePort()
+        let routes = backends.map { backend in
+            """
+            { "hostname": "\(backend.hostname)", "hostPort": \(backend.server.port),
+              "target": { "id": "dbt_\(backend.name)", "name": "\(backend.name)", "database": "gate", "project": "gate" } }
+            """
+        }
+        try directory.write(#"{ "version": 1, "routes": [\#(routes.joined(separator: ","))] }"#, to: "routes.json")
+        return try await Program.whileRunning(
+            gateway,
+            [
+                "run", "--enabled", "--port", String(port), "--listen-addresses", Self.address,
+                "--route-file", directory.file("routes.json"),
+                "--cert-file", certificate.certFile, "--key-file", certificate.keyFile,
+            ],
+            port: port,
+            log: directory.file("gateway.log")
+        ) { _ in
+            var cells: [Cell] = []
+            for backend in backends {
+                cells += await runAll(proxy: .gateway, backend: backend, port: port)
+            }
+            return cells
+        }
+    }
+
+    private func runAll(proxy: Proxy, backend: Backend, port: Int) async -> [Cell] {
+        var cells: [Cell] = []
+        for client in clients {
+            cells += await run(client, client.scenarios, proxy: proxy, backend: backend, port: port)
+        }
+        return cells
+    }
+
+    private func run(
+        _ client: any GateClient,
+        _ scenarios: [Scenario],
+        proxy: Proxy?,
+        backend: Backend,
+        port: Int
+    ) async -> [Cell] {
+        let job = Job(
+            host: backend.hostname,
+            wrongHost: "nobody.\(Self.domain)",
+            address: Self.address,
+            port: port,
+            user: PostgresServer.user,
+            password: PostgresServer.password,
+            database: PostgresServer.database,
+            rounds: rounds,
+            scenarios: scenarios
+        )
+        let seen = Lock<[Round]>([])
+        let clock = ContinuousClock()
+        let start = clock.now
+        var problem = "the round was not run"
+        do {
+            try await withDeadline(.seconds(120 + 20 * rounds * scenarios.count)) {
+                try await client.run(job) { round in seen.update { $0.append(round) } }
+            }
+        } catch {
+            problem = "\(error)"
+        }
+        let cells = scenarios.map { scenario in
+            Cell(
+                proxy: proxy,
+                server: backend.name,
+                client: client.name,
+                scenario: scenario,
+                rounds: rounds,
+                seen: seen.value.filter { $0.scenario == scenario },
+                problem: problem
+            )
+        }
+        let passed = cells.filter(\.hasPassed).count
+        let seconds = Int((clock.now - start).milliseconds / 1_000)
+        let place = "\(proxy?.rawValue ?? "straight") \(backend.name) \(client.name)"
+        say("\(place): \(passed)/\(cells.count) scenarios, \(rounds) rounds each, \(seconds) s")
+        for cell in cells where !cell.hasPassed {
+            say("  FAILED \(cell.scenario.rawValue) \(cell.passed)/\(cell.rounds): \(cell.failures.first ?? "")")
+        }
+        return cells
+    }
+
+    /// A client that hangs is a failure that says so, not a gate that hangs.
+    private func withDeadline(_ limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(operation: body)
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw ScenarioFailure("not done within \(limit)")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// A directory of one test or one run, in the system's place for such, readable by other users:
+/// the servers in it may belong to one who is not us.
+package struct TemporaryDirectory: Sendable {
+    package let path: String
+
+    package init(_ name: String) throws {
+        path =
+            FileManager.default.temporaryDirectory
+            .appendingPathComponent("frost-\(name)-\(UUID().uuidString.prefix(8))").path
+        try FileManager.default.createDirectory(
+            atPath: path,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o755]
+        )
+    }
+
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    package func write(_ text: String, to name: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)), options: .atomic)
+    }
+
+    package func remove() {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}
+
+/// Where things of this checkout are.
+package enum Checkout {
+    /// The top of the source tree.
+    package static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// The directory of the programs that this program was built with.
+    package static var programs: String {
+        var directory = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
+        // Test bundles of some toolchains lie deeper than the programs.
+        while directory.path != "/",
+            !FileManager.default.isExecutableFile(atPath: directory.appendingPathComponent("postgres-gateway").path)
+        {
+            directory.deleteLastPathComponent()
+        }
+        return directory.path
+    }
+
+    package static func program(_ name: String) -> String { "\(programs)/\(name)" }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Prepares the gate's clients: a Python virtual environment and one image for each Docker client.
+#
+# Quick when nothing has changed. Needs what scripts/setup.sh test installs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'compat-setup: %s\n' "$*"; }
+venv=.build-compat/venv
+wanted=Compat/Clients/python/requirements.txt
+
+if ! cmp -s "$wanted" "$venv/installed.txt"; then
+    say "installing the Python clients and PostgreSQL 18"
+    log=$(mktemp)
+    rm -rf "$venv"
+    mkdir -p "$(dirname "$venv")"
+    {
+        python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+    } >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        say "the Python clients could not be installed (whole log: $log)" >&2
+        exit 1
+    }
+    rm -f "$log"
+    cp "$wanted" "$venv/installed.txt"
+fi
+
+scripts/base-image.sh
+for file in Compat/Clients/*/Dockerfile; do
+    directory=$(dirname "$file")
+    image=frost-compat-$(basename "$directory")
+    # The sources an image was made from, so that an unchanged one is not built again.
+    sources=$(cat "$directory"/* | sha256sum | cut -c1-16)
+    [ "$(docker image inspect --format '{{ index .Config.Labels "sources" }}' "$image" 2>/dev/null)" = "$sources" ] &&
+        continue
+    say "building the image $image"
+    log=$(mktemp)
+    docker build --network host --label "sources=$sources" -t "$image" "$directory" >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        say "$image could not be built (whole log: $log)" >&2
+        exit 1
+    }
+    rm -f "$log"
+done
