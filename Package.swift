@@ -61,7 +61,7 @@ let package = Package(
         // Servers, certificates and programs for tests and for the gate.
         .target(
             name: "TestSupport",
-            dependencies: [nioCore, nioPosix, subprocess, systemPackage],
+            dependencies: ["COpenSSL", nioCore, nioPosix, subprocess, systemPackage],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -86,6 +86,29 @@ let package = Package(
 
         // MARK: Phase 2
         .target(name: "RouteMap", swiftSettings: settings),
+
+        // MARK: Tests
+        .testTarget(
+            name: "PostgresWireTests",
+            dependencies: ["PostgresWire", "TestSupport", nioCore],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "RouteMapTests", dependencies: ["RouteMap", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "PostgresGatewayTests",
+            dependencies: [
+                "PostgresGateway", "PostgresWire", "RouteMap", "TestSupport", "COpenSSL",
+                nioCore, nioPosix, nioSSL, logging, configuration,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["PostgresWire", "TestSupport", nioCore, nioPosix, nioSSL, subprocess],
+            swiftSettings: settings
+        ),
+        // The system's OpenSSL (libssl-dev): a second TLS implementation beside the gateway's own.
+        .systemLibrary(name: "COpenSSL"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -94,6 +94,7 @@ package struct ConnectionMachine: Sendable {
 
     /// Bytes from the client: from the socket before TLS, decrypted ones after.
     package mutating func received(_ bytes: ByteBuffer) -> Action {
+        guard bytes.readableBytes > 0 else { return .wait }
         switch state {
         case .preface(let isGSSDeclined):
             unread.writeImmutableBuffer(bytes)

@@ -43,7 +43,7 @@ package struct StderrLogHandler: LogHandler {
 
     private static func json(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
         var object: [(String, String)] = [
-            ("time", Date.now.ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))),
+            ("time", time),
             ("level", level.rawValue),
             ("message", message.description),
         ]
@@ -56,9 +56,12 @@ package struct StderrLogHandler: LogHandler {
     }
 
     private static func text(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
-        let time = Date.now.ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
         let tail = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\(DisplayName.escape($0.value.description))" }
         return "\(time) \(level.rawValue) \(message)\(tail.joined())"
+    }
+
+    private static var time: String {
+        Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
     /// A JSON text (RFC 8259 section 7).

@@ -1,0 +1,102 @@
+import Configuration
+import Logging
+import NIOCore
+import PostgresGateway
+import Testing
+
+@Suite struct GatewayConfigurationTests {
+    private static let required: [GatewayVariable: String] = [
+        .routeFile: "/routes.json", .certFile: "/server.crt", .keyFile: "/server.key",
+    ]
+
+    private func configuration(_ values: [GatewayVariable: String]) throws -> GatewayConfiguration {
+        try GatewayConfiguration(reader: reader(values))
+    }
+
+    private func reader(_ values: [GatewayVariable: String]) -> ConfigReader {
+        let environment = Dictionary(uniqueKeysWithValues: values.map { ($0.key.environmentName, $0.value) })
+        return ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+    }
+
+    @Test("Names of variables and flags are those of the design")
+    func names() {
+        #expect(GatewayVariable.listenAddresses.environmentName == "FROST_POSTGRES_GATEWAY_LISTEN_ADDRESSES")
+        #expect(GatewayVariable.listenAddresses.flag == "--listen-addresses")
+    }
+
+    @Test("Defaults are those of the design")
+    func defaults() throws {
+        let configuration = try configuration(Self.required)
+        #expect(!configuration.isEnabled)
+        #expect(configuration.port == 5_432)
+        #expect(configuration.listenAddresses.isEmpty)
+        #expect(configuration.logLevel == .info)
+        #expect(configuration.logFormat == .json)
+        #expect(configuration.maxConnections == 10_000)
+        #expect(configuration.maxHandshakes == 64 * System.coreCount)
+        #expect(configuration.handshakeTimeout == .seconds(10))
+        #expect(configuration.connectTimeout == .seconds(5))
+        #expect(configuration.drainTimeout == .seconds(30))
+        #expect(configuration.certificates == .pair(certFile: "/server.crt", keyFile: "/server.key"))
+    }
+
+    @Test("Every variable is read")
+    func values() throws {
+        let configuration = try configuration([
+            .enabled: "TRUE", .port: "6432", .listenAddresses: "127.0.0.1, ::1", .routeFile: "/r", .certDir: "/certs",
+            .logLevel: "Debug", .logFormat: "text", .maxConnections: "5", .maxHandshakes: "6",
+            .handshakeTimeout: "1500ms", .connectTimeout: "2", .drainTimeout: "0s",
+        ])
+        #expect(configuration.isEnabled)
+        #expect(configuration.port == 6_432)
+        #expect(configuration.listenAddresses == ["127.0.0.1", "::1"])
+        #expect(configuration.routeFile == "/r")
+        #expect(configuration.certificates == .directory("/certs", fallback: nil))
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.logFormat == .text)
+        #expect(configuration.maxConnections == 5)
+        #expect(configuration.maxHandshakes == 6)
+        #expect(configuration.handshakeTimeout == .milliseconds(1_500))
+        #expect(configuration.connectTimeout == .seconds(2))
+        #expect(configuration.drainTimeout == .zero)
+    }
+
+    @Test(
+        "A bad value names its variable and its flag",
+        arguments: [
+            (.enabled, "maybe"), (.port, "postgres"), (.port, "-1"), (.port, "65536"), (.port, "5432 "),
+            (.listenAddresses, "localhost"), (.listenAddresses, "127.0.0.1,,::1"), (.logLevel, "loud"),
+            (.logFormat, "xml"), (.maxConnections, "0"), (.maxConnections, "1e3"), (.maxHandshakes, "-5"),
+            (.handshakeTimeout, "0"), (.handshakeTimeout, "10 s"), (.handshakeTimeout, "-1s"),
+            (.connectTimeout, "99999999999999999999s"), (.connectTimeout, "8d"), (.drainTimeout, "1y"),
+            (.drainTimeout, "169h"), (.connectTimeout, "\u{1}"),
+        ] as [(GatewayVariable, String)]
+    )
+    func badValues(variable: GatewayVariable, value: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try configuration(Self.required.merging([variable: value]) { _, new in new })
+        }
+        #expect(error?.description.contains(variable.environmentName) == true)
+        #expect(error?.description.contains(variable.flag) == true)
+        #expect(error?.description.contains(DisplayName.escape(value)) == true || variable == .listenAddresses)
+    }
+
+    @Test("What is required and missing is named; an empty value is a missing one")
+    func missing() {
+        for variable in [GatewayVariable.routeFile, .certFile, .keyFile] {
+            for value in [nil, ""] {
+                var values = Self.required
+                values[variable] = value
+                let error = #expect(throws: ConfigurationError.self) { try configuration(values) }
+                #expect(error?.description.contains(variable.environmentName) == true)
+            }
+        }
+    }
+
+    @Test("Whether it is enabled can be asked alone")
+    func enabled() throws {
+        #expect(try !GatewayConfiguration.isEnabled(in: reader([:])))
+        #expect(try GatewayConfiguration.isEnabled(in: reader([.enabled: "on"])))
+        #expect(throws: ConfigurationError.self) { try GatewayConfiguration.isEnabled(in: reader([.enabled: "2"])) }
+    }
+}

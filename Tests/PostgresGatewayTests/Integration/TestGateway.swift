@@ -1,0 +1,137 @@
+import Logging
+import NIOCore
+import PostgresGateway
+import PostgresWire
+import RouteMap
+import Synchronization
+import TestSupport
+import Testing
+
+/// A gateway in this process, on a port of its own, with a certificate of its own.
+final class TestGateway: Sendable {
+    let log: LogLines
+    private let server: GatewayServer
+    private let isStopped = Mutex(false)
+
+    private init(server: GatewayServer, log: LogLines) {
+        self.server = server
+        self.log = log
+    }
+
+    /// Stops the gateway, if the test has not done so.
+    func stop() async throws {
+        let wasStopped = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return isStopped
+        }
+        if !wasStopped { try await server.stop() }
+    }
+
+    static let hostname = "dev.pg.shop.example.net"
+
+    var port: Int { server.port }
+    var state: GatewayState { server.state }
+
+    /// Starts a gateway, does something with it, and stops it.
+    static func run<Value: Sendable>(
+        routes: [Route],
+        stopped: [StoppedRoute] = [],
+        configure: (inout GatewayConfiguration) -> Void = { _ in },
+        _ body: (TestGateway) async throws -> Value
+    ) async throws -> Value {
+        let directory = try TemporaryDirectory("gateway")
+        defer { directory.remove() }
+        let certificate = try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.example.net"])
+        var configuration = GatewayConfiguration(
+            routeFile: "",
+            certificates: .pair(certFile: certificate.certFile, keyFile: certificate.keyFile)
+        )
+        configuration.port = 0
+        configuration.listenAddresses = ["127.0.0.1"]
+        configuration.drainTimeout = .seconds(5)
+        configure(&configuration)
+        let log = LogLines()
+        let handler = StderrLogHandler(level: .debug, format: .json) { log.add($0) }
+        let state = GatewayState(
+            configuration: configuration,
+            certificates: try CertificateStore.load(configuration.certificates),
+            routes: try RouteTable(routes: routes, stopped: stopped),
+            logger: Logger(label: "gateway") { _ in handler }
+        )
+        let gateway = TestGateway(server: try await GatewayServer.start(state), log: log)
+        let result: Result<Value, any Error>
+        do { result = .success(try await BlockingExecutor.run { try await body(gateway) }) } catch {
+            result = .failure(error)
+        }
+        try await gateway.stop()
+        return try result.get()
+    }
+
+    /// One route, to a backend that the test plays.
+    static func run<Value: Sendable>(
+        backend: RawListener,
+        configure: (inout GatewayConfiguration) -> Void = { _ in },
+        _ body: (TestGateway) async throws -> Value
+    ) async throws -> Value {
+        try await run(routes: [Fixtures.route(hostname, port: backend.port)], configure: configure, body)
+    }
+
+    func connect() throws -> RawConnection { try RawConnection(port: port) }
+
+    /// A connection with TLS after SSLRequest.
+    func connectTLS(
+        serverName: String? = hostname,
+        protocols: [String] = [],
+        version: TLSConnection.Version? = nil,
+        session: TLSConnection.Session? = nil
+    ) throws -> TLSConnection {
+        let raw = try connect()
+        try raw.send(ByteBuffer.sslRequest.bytes)
+        #expect(try raw.receive() == [UInt8(ascii: "S")])
+        let tls = try TLSConnection(
+            raw,
+            serverName: serverName,
+            protocols: protocols,
+            version: version,
+            session: session
+        )
+        try tls.handshake()
+        return tls
+    }
+
+    /// Waits until something is so; what is waited for happens on the gateway's own threads.
+    func eventually(_ what: String, _ condition: () -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !condition() {
+            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
+            await Task.yield()
+        }
+    }
+}
+
+/// The lines that a gateway logged.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+
+    var all: [String] { lines.withLock { $0 } }
+}
+
+/// An ErrorResponse as a client got it.
+struct ReceivedError: Equatable {
+    var sqlState: String
+    var message: String
+    var hint: String
+
+    init?(_ bytes: [UInt8]) {
+        var buffer = ByteBuffer(bytes: bytes)
+        guard let header = try? BackendMessageHeader.decode(from: &buffer), header.type == .errorResponse,
+            header.bodyLength == buffer.readableBytes, let fields = ErrorResponse.decodeFields(body: buffer),
+            fields[.severity] == "FATAL"
+        else { return nil }
+        sqlState = fields[.sqlState] ?? ""
+        message = fields[.message] ?? ""
+        hint = fields[.hint] ?? ""
+    }
+}

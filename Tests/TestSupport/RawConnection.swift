@@ -1,0 +1,139 @@
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A TCP connection on which each `send` is a segment of its own. Blocking, with a time limit on reading.
+package final class RawConnection: Sendable {
+    private let descriptor: Int32
+
+    /// How long a read may take before the test fails.
+    private static let timeoutSeconds = 20
+
+    package init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw Self.failure("socket") }
+        setUp()
+        var address = Self.loopback(port: port)
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { throw Self.failure("connect to port \(port)") }
+    }
+
+    fileprivate init(accepted descriptor: Int32) {
+        self.descriptor = descriptor
+        setUp()
+    }
+
+    deinit { close(descriptor) }
+
+    private func setUp() {
+        var limit = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var on: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    package func send(_ bytes: some Collection<UInt8>) throws {
+        let all = Array(bytes)
+        var sent = 0
+        while sent < all.count {
+            let count = all.withUnsafeBytes { buffer in
+                Glibc.send(descriptor, buffer.baseAddress?.advanced(by: sent), all.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw Self.failure("send") }
+            sent += count
+        }
+    }
+
+    /// What one read gives; empty at the end of input.
+    package func receive(atMost limit: Int = 65_536) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = recv(descriptor, &bytes, limit, 0)
+        guard count >= 0 else { throw Self.failure("receive") }
+        return Array(bytes.prefix(count))
+    }
+
+    /// All that comes until the peer closes. A reset counts as an end when `toleratesReset`.
+    package func receiveToEnd(toleratesReset: Bool = false) throws -> [UInt8] {
+        var all: [UInt8] = []
+        while true {
+            do {
+                let bytes = try receive()
+                if bytes.isEmpty { return all }
+                all += bytes
+            } catch let error as Failure where toleratesReset && error.code == ECONNRESET {
+                return all
+            }
+        }
+    }
+
+    /// Ends the output: the peer sees FIN.
+    package func shutdownOutput() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    package struct Failure: Error, CustomStringConvertible {
+        package var code: Int32
+        package var description: String
+    }
+
+    fileprivate static func failure(_ what: String) -> Failure {
+        let code = errno
+        return Failure(code: code, description: "\(what): \(String(cString: strerror(code)))")
+    }
+
+    fileprivate static func loopback(port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return address
+    }
+}
+
+/// A backend played by the test: it accepts, and the test says what it answers.
+package final class RawListener: Sendable {
+    private let descriptor: Int32
+    package let port: Int
+
+    package init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw RawConnection.failure("socket") }
+        self.descriptor = descriptor
+        var address = RawConnection.loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                bind(descriptor, generic, length) == 0 && listen(descriptor, 64) == 0
+                    && getsockname(descriptor, generic, &length) == 0
+            }
+        }
+        guard bound else { throw RawConnection.failure("listen") }
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(descriptor) }
+
+    /// Whether a connection waits to be accepted, now.
+    package var hasConnection: Bool {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&waiting, 1, 0) == 1
+    }
+
+    /// The next connection; waits up to 20 seconds.
+    package func accept() throws -> RawConnection {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, 20_000) == 1 else { throw RawConnection.failure("nobody connected") }
+        let accepted = Glibc.accept(descriptor, nil, nil)
+        guard accepted >= 0 else { throw RawConnection.failure("accept") }
+        return RawConnection(accepted: accepted)
+    }
+}

@@ -1,0 +1,206 @@
+import COpenSSL
+
+/// A TLS client by the system's OpenSSL, whose records the test carries to the socket itself.
+///
+/// A second TLS implementation beside the gateway's own, and one in which a ClientHello can be sent
+/// in any pieces and the size of every record that comes back be seen.
+package final class TLSConnection {
+    /// A session that a later connection may resume.
+    package final class Session {
+        fileprivate let pointer: OpaquePointer
+
+        fileprivate init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+        deinit { SSL_SESSION_free(pointer) }
+    }
+
+    package enum Version: Int {
+        case tls12 = 0x0303
+        case tls13 = 0x0304
+    }
+
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let raw: RawConnection
+    private let context: OpaquePointer
+    private let ssl: OpaquePointer
+    private let incoming: OpaquePointer
+    private let outgoing: OpaquePointer
+    private var unparsed: [UInt8] = []
+    private var isAtEnd = false
+
+    /// The payload lengths of the application data records that came in, as their headers say.
+    package private(set) var recordLengths: [Int] = []
+
+    /// - Parameters:
+    ///   - serverName: none is sent when it is nil.
+    ///   - protocols: of ALPN; none are offered when it is empty.
+    package init(
+        _ raw: RawConnection,
+        serverName: String?,
+        protocols: [String] = [],
+        version: Version? = nil,
+        session: Session? = nil
+    ) throws {
+        guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context),
+            let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem())
+        else { throw Failure(description: "OpenSSL has no memory") }
+        self.raw = raw
+        self.context = context
+        self.ssl = ssl
+        self.incoming = incoming
+        self.outgoing = outgoing
+        SSL_set_bio(ssl, incoming, outgoing)
+        SSL_set_connect_state(ssl)
+        if let version {
+            SSL_ctrl(ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, version.rawValue, nil)
+            SSL_ctrl(ssl, SSL_CTRL_SET_MAX_PROTO_VERSION, version.rawValue, nil)
+        }
+        if let session { SSL_set_session(ssl, session.pointer) }
+        if let serverName {
+            var name = Array(serverName.utf8CString)
+            SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), &name)
+        }
+        if !protocols.isEmpty {
+            let list = protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+            SSL_set_alpn_protos(ssl, list, UInt32(list.count))
+        }
+    }
+
+    deinit {
+        SSL_free(ssl)
+        SSL_CTX_free(context)
+    }
+
+    /// Performs the handshake.
+    ///
+    /// - Parameter cut: cuts the ClientHello into the segments in which it is sent.
+    package func handshake(cut: ([UInt8]) -> [[UInt8]] = { [$0] }) throws {
+        var isFirst = true
+        while true {
+            let result = SSL_do_handshake(ssl)
+            let bytes = takeOutgoing()
+            if !bytes.isEmpty {
+                for piece in isFirst ? cut(bytes) : [bytes] { try raw.send(piece) }
+                isFirst = false
+            }
+            if result == 1 { return }
+            guard SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else { throw Self.failure("handshake") }
+            guard try feed() else { throw Failure(description: "handshake: the server closed") }
+        }
+    }
+
+    package func write(_ bytes: some Collection<UInt8>) throws {
+        let all = Array(bytes)
+        guard SSL_write(ssl, all, Int32(all.count)) == Int32(all.count) else { throw Self.failure("write") }
+        try raw.send(takeOutgoing())
+    }
+
+    /// What one record gives; empty at the end of input.
+    package func read() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = SSL_read(ssl, &bytes, Int32(bytes.count))
+            if count > 0 { return Array(bytes.prefix(Int(count))) }
+            switch SSL_get_error(ssl, count) {
+            case SSL_ERROR_ZERO_RETURN: return []
+            case SSL_ERROR_WANT_READ: if try !feed() { return [] }
+            default: throw Self.failure("read")
+            }
+        }
+    }
+
+    package func read(count: Int) throws -> [UInt8] {
+        var all: [UInt8] = []
+        while all.count < count {
+            let bytes = try read()
+            guard !bytes.isEmpty else { throw Failure(description: "the end after \(all.count) of \(count) bytes") }
+            all += bytes
+        }
+        return all
+    }
+
+    package func readToEnd() throws -> [UInt8] {
+        var all: [UInt8] = []
+        while true {
+            let bytes = try read()
+            if bytes.isEmpty { return all }
+            all += bytes
+        }
+    }
+
+    /// Sends close_notify, as a client that is done does.
+    package func shutdown() throws {
+        SSL_shutdown(ssl)
+        let bytes = takeOutgoing()
+        if !bytes.isEmpty { try raw.send(bytes) }
+    }
+
+    package var applicationProtocol: String? {
+        var name: UnsafePointer<UInt8>?
+        var length: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &name, &length)
+        guard let name, length > 0 else { return nil }
+        return String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
+    }
+
+    package var session: Session? { SSL_get1_session(ssl).map(Session.init) }
+
+    package var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+
+    /// The common part of the names of the certificate the server sent: its first DNS name.
+    package var certificateName: String? {
+        guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
+        defer { X509_free(certificate) }
+        var text = [CChar](repeating: 0, count: 256)
+        let subject = X509_get_subject_name(certificate)
+        guard X509_NAME_get_text_by_NID(subject, NID_commonName, &text, Int32(text.count)) > 0 else { return nil }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    // MARK: Carrying records
+
+    private func takeOutgoing() -> [UInt8] {
+        var all: [UInt8] = []
+        var bytes = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = BIO_read(outgoing, &bytes, Int32(bytes.count))
+            guard count > 0 else { return all }
+            all += bytes.prefix(Int(count))
+        }
+    }
+
+    /// Gives OpenSSL what the socket has; false at its end.
+    private func feed() throws -> Bool {
+        guard !isAtEnd else { return false }
+        let bytes = try raw.receive()
+        guard !bytes.isEmpty else {
+            isAtEnd = true
+            return false
+        }
+        note(bytes)
+        BIO_write(incoming, bytes, Int32(bytes.count))
+        return true
+    }
+
+    private func note(_ bytes: [UInt8]) {
+        unparsed += bytes
+        var start = 0
+        while unparsed.count - start >= 5 {
+            let length = Int(unparsed[start + 3]) << 8 | Int(unparsed[start + 4])
+            guard unparsed.count - start >= 5 + length else { break }
+            if unparsed[start] == 23 { recordLengths.append(length) }
+            start += 5 + length
+        }
+        unparsed.removeFirst(start)
+    }
+
+    private static func failure(_ what: String) -> Failure {
+        var text = [CChar](repeating: 0, count: 256)
+        ERR_error_string_n(ERR_get_error(), &text, text.count)
+        let reason = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return Failure(description: "\(what): \(reason)")
+    }
+}
