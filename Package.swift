@@ -112,3 +112,24 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzers and what they fuzz are instrumented, so they are no part of an ordinary build: `make fuzz`.
+// The value is the path of libFuzzer without its main (libclang_rt.fuzzer_no_main), which the toolchain has.
+if let libFuzzer = Context.environment["FUZZ"] {
+    let instrumented = settings + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
+    for target in package.targets where ["PostgresWire", "PostgresGateway", "RouteMap"].contains(target.name) {
+        target.swiftSettings = instrumented
+    }
+    package.targets.append(.target(name: "FuzzDriver", path: "Fuzz/FuzzDriver", swiftSettings: instrumented))
+    for name in ["fuzz-startup", "fuzz-machine"] {
+        package.targets.append(
+            .executableTarget(
+                name: name,
+                dependencies: ["FuzzDriver", "PostgresGateway", "PostgresWire", "RouteMap", nioCore],
+                path: "Fuzz/\(name)",
+                swiftSettings: instrumented,
+                linkerSettings: [.unsafeFlags(["-Xlinker", libFuzzer]), .linkedLibrary("stdc++")]
+            )
+        )
+    }
+}

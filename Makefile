@@ -1,0 +1,44 @@
+# `make help` lists what there is. Every target sets up what it needs.
+
+.DEFAULT_GOAL := help
+.PHONY: help up test test-phase0 unit gate fuzz release format format-check setup clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## two PostgreSQL branches behind one port, until Ctrl-C (PORT=5432)
+	@scripts/setup.sh up
+	@PORT=$(PORT) scripts/up.sh
+
+test: ## set-up, format check, build, all suites, the gate with one round (ROUNDS=1)
+	@scripts/test.sh
+
+test-phase0: test ## the suites of phase 0: all there are so far
+
+unit: ## the suites alone (ARGS='--filter RelayTests')
+	@scripts/setup.sh test
+	@swift test $(ARGS)
+
+gate: ## the whole compatibility gate: 20 rounds, release build, writes Compat/RESULTS.md
+	@scripts/setup.sh test
+	@scripts/gate.sh $(ARGS)
+
+fuzz: ## both fuzzers, a minute each (SECONDS_EACH=60)
+	@scripts/setup.sh up
+	@scripts/fuzz.sh
+
+release: ## dist/*.tar.gz with checksum; only of a tree whose gate passed
+	@scripts/setup.sh up
+	@scripts/release.sh
+
+setup: ## install what this machine lacks
+	@scripts/setup.sh test
+
+format: ## write all Swift files as swift format wants them
+	@git ls-files -z -co --exclude-standard -- '*.swift' | xargs -0 swift format --in-place --parallel
+
+format-check: ## fail when a file is not so
+	@scripts/format-check.sh
+
+clean: ## remove builds, environments and what they made
+	rm -rf .build .build-release .build-fuzz .build-compat dist

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Names the source tree: a hash of every file that the programs and the gate are made from.
+#
+# Committed or not, what counts is what is there. The gate writes it into its report, and a release
+# is made only of a tree whose gate passed. Documents and suites do not change the name.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+git ls-files -co --exclude-standard -- Package.swift Sources Spike Compat Tests/TestSupport scripts/postgres-gateway.service ':!*.md' |
+    LC_ALL=C sort | while IFS= read -r file; do
+        [ -f "$file" ] && printf '%s %s\n' "$(sha256sum <"$file" | cut -c1-64)" "$file"
+    done | sha256sum | cut -c1-64
