@@ -13,6 +13,8 @@ step "build"
 swift build --build-tests
 step "suites"
 swift test --skip-build
+step "make up, as a newcomer uses it"
+python3 scripts/up_test.py
 step "the gate, ${ROUNDS:-1} round(s)"
 scripts/gate.sh quick
 step "done"
