@@ -17,6 +17,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -53,7 +54,7 @@ let package = Package(
         .systemLibrary(name: "CLibpq"),
         .executableTarget(
             name: "compat",
-            dependencies: ["CLibpq", "TestSupport", argumentParser, subprocess, systemPackage],
+            dependencies: ["CLibpq", "TestSupport", argumentParser, subprocess, systemPackage, unixSignals],
             path: "Compat",
             exclude: ["Clients", "RESULTS.md"],
             swiftSettings: settings
@@ -79,7 +80,7 @@ let package = Package(
             dependencies: [
                 "PostgresGateway", "RouteMap", logging, configuration, argumentParser,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                unixSignals,
             ],
             swiftSettings: settings
         ),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import TestSupport
+import UnixSignals
 
 @main
 struct CompatCommand: AsyncParsableCommand {
@@ -70,7 +71,12 @@ struct CompatCommand: AsyncParsableCommand {
             say: say
         )
         let outcome: Result<[Cell], any Error>
-        do { outcome = .success(try await gate.run(backends: backends, certificate: certificate)) } catch {
+        do {
+            let cells = try await Self.endingOnSignals {
+                try await gate.run(backends: backends, certificate: certificate)
+            }
+            outcome = .success(cells)
+        } catch {
             outcome = .failure(error)
         }
         for backend in backends { try await backend.server.stop() }
@@ -93,6 +99,25 @@ struct CompatCommand: AsyncParsableCommand {
                 + "\(failed.deciding) failed of clients that decide, \(failed.others) of others"
         )
         if !report.hasPassed { throw ExitCode.failure }
+    }
+
+    /// Ctrl-C ends the clients, proxies and servers as well, not this program alone.
+    private static func endingOnSignals<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask(operation: body)
+            group.addTask {
+                for await signal in signals { throw ScenarioFailure("ended by \(signal)") }
+                return nil
+            }
+            defer { group.cancelAll() }
+            for try await value in group {
+                if let value { return value }
+            }
+            throw CancellationError()
+        }
     }
 
     private func startBackends(

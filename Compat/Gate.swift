@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 
 /// Puts every client through its scenarios behind every proxy, and straight to the server beside it.
-struct Gate {
+struct Gate: Sendable {
     var rounds: Int
     var clients: [any GateClient]
     var proxies: [Proxy]
@@ -29,6 +29,9 @@ struct Gate {
     static let domain = "pg.gate.localhost"
     static let address = "127.0.0.1"
 
+    /// Where a backend is reached behind a proxy.
+    private typealias Ports = [String: Int]
+
     func run(backends: [Backend], certificate: SelfSignedCertificate) async throws -> [Cell] {
         var cells: [Cell] = []
         for backend in backends where backend.hasTLS {
@@ -38,18 +41,21 @@ struct Gate {
         }
         for proxy in proxies {
             switch proxy {
-            case .spike:
-                for backend in backends {
-                    cells += try await behindSpike(backend, certificate: certificate)
-                }
-            case .gateway:
-                cells += try await behindGateway(backends, certificate: certificate)
+            case .spike: cells += try await behindSpikes(backends[...], certificate: certificate, backends, [:])
+            case .gateway: cells += try await behindGateway(backends, certificate: certificate)
             }
         }
         return cells
     }
 
-    private func behindSpike(_ backend: Backend, certificate: SelfSignedCertificate) async throws -> [Cell] {
+    /// A spike has one backend, so there is one for each; the next is started while the last runs.
+    private func behindSpikes(
+        _ rest: ArraySlice<Backend>,
+        certificate: SelfSignedCertificate,
+        _ backends: [Backend],
+        _ ports: Ports
+    ) async throws -> [Cell] {
+        guard let backend = rest.first else { return await runAll(proxy: .spike, backends, ports) }
         let port = try await PostgresServer.freePort()
         return try await Program.whileRunning(
             spike,
@@ -59,7 +65,10 @@ struct Gate {
             ],
             port: port,
             log: directory.file("spike-\(backend.name).log")
-        ) { _ in await runAll(proxy: .spike, backend: backend, port: port) }
+        ) { _ in
+            let more = ports.merging([backend.name: port]) { _, new in new }
+            return try await behindSpikes(rest.dropFirst(), certificate: certificate, backends, more)
+        }
     }
 
     private func behindGateway(_ backends: [Backend], certificate: SelfSignedCertificate) async throws -> [Cell] {
@@ -81,20 +90,37 @@ struct Gate {
             port: port,
             log: directory.file("gateway.log")
         ) { _ in
-            var cells: [Cell] = []
-            for backend in backends {
-                cells += await runAll(proxy: .gateway, backend: backend, port: port)
-            }
-            return cells
+            await runAll(proxy: .gateway, backends, Dictionary(uniqueKeysWithValues: backends.map { ($0.name, port) }))
         }
     }
 
-    private func runAll(proxy: Proxy, backend: Backend, port: Int) async -> [Cell] {
+    /// What is timed comes first and one after the other, so that the medians can be compared; the
+    /// rest runs beside each other, a backend at a time each, since most of it is waiting.
+    private func runAll(proxy: Proxy, _ backends: [Backend], _ ports: Ports) async -> [Cell] {
         var cells: [Cell] = []
-        for client in clients {
-            cells += await run(client, client.scenarios, proxy: proxy, backend: backend, port: port)
+        for backend in backends {
+            for client in clients {
+                cells += await run(client, [.connect], proxy: proxy, backend: backend, port: ports[backend.name] ?? 0)
+            }
         }
-        return cells
+        return await withTaskGroup(of: [Cell].self) { group in
+            for backend in backends {
+                group.addTask {
+                    var cells: [Cell] = []
+                    for client in clients {
+                        cells += await run(
+                            client,
+                            client.scenarios.filter { $0 != .connect },
+                            proxy: proxy,
+                            backend: backend,
+                            port: ports[backend.name] ?? 0
+                        )
+                    }
+                    return cells
+                }
+            }
+            return await group.reduce(into: cells) { $0 += $1 }
+        }
     }
 
     private func run(

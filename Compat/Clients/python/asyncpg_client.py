@@ -4,7 +4,7 @@ import asyncio
 import io
 
 import asyncpg
-from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, check_refusal, main
+from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, main, refusals, wrong_password
 
 
 async def connect(job, **changes):
@@ -25,18 +25,6 @@ async def round_trip(job, **changes):
     finally:
         await connection.close()
     return elapsed
-
-
-def refused(sqlstate, text_of, **changes):
-    async def run(job):
-        options = {key: value(job) if callable(value) else value for key, value in changes.items()}
-        error = None
-        try:
-            await (await connect(job, **options)).close()
-        except asyncpg.PostgresError as caught:
-            error = caught
-        check_refusal(error, sqlstate, text_of(job))
-    return run
 
 
 async def prepared(job):
@@ -98,7 +86,7 @@ async def cancel(job):
 
 
 async def scram(job):
-    await refused("28P01", lambda job: "password authentication failed", password="wrong")(job)
+    await wrong_password(connect, asyncpg.PostgresError)(job)
     await round_trip(job)
 
 
@@ -109,9 +97,7 @@ async def connects_200(job):
 
 main({
     "connect": round_trip,
-    "wrong_hostname": refused("3D000", lambda job: job.wrongHost, host=lambda job: job.wrongHost),
-    "no_sni": refused("08004", lambda job: "no server name", host=lambda job: job.address),
-    "plaintext": refused("28000", lambda job: "TLS is required", ssl="disable"),
+    **refusals(connect, asyncpg.PostgresError, no_sni=dict(host=lambda job: job.address), plaintext=dict(ssl="disable")),
     "prepared": prepared,
     "large_result": large_result,
     "copy": copy,

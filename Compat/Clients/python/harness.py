@@ -41,6 +41,41 @@ def check_refusal(error, sqlstate, text=""):
     check(text in str(error), f"the message has no '{text}': {error}")
 
 
+def refused(connect, error_type, sqlstate, text_of, **changes):
+    """A scenario in which connecting, with these options changed, has to fail in this way."""
+
+    async def run(job):
+        options = {key: value(job) if callable(value) else value for key, value in changes.items()}
+        error = None
+        try:
+            connection = connect(job, **options)
+            if inspect.isawaitable(connection):
+                connection = await connection
+            closing = connection.close()
+            if inspect.isawaitable(closing):
+                await closing
+        except error_type as caught:
+            error = caught
+        check_refusal(error, sqlstate, text_of(job))
+
+    return run
+
+
+def refusals(connect, error_type, no_sni, plaintext):
+    """The refusals that every client meets; what makes it send no name, or no TLS, is its own."""
+    return {
+        "wrong_hostname": refused(
+            connect, error_type, "3D000", lambda job: job.wrongHost, host=lambda job: job.wrongHost
+        ),
+        "no_sni": refused(connect, error_type, "08004", lambda job: "no server name", **no_sni),
+        "plaintext": refused(connect, error_type, "28000", lambda job: "TLS is required", **plaintext),
+    }
+
+
+def wrong_password(connect, error_type):
+    return refused(connect, error_type, "28P01", lambda job: "password authentication failed", password="wrong")
+
+
 def main(scenarios):
     job = Job(json.loads(sys.argv[1]))
     resolve_localhost_names(job.address)

@@ -5,7 +5,7 @@ import select
 import threading
 
 import psycopg2
-from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, check_refusal, main
+from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, main, refusals, wrong_password
 
 
 def connect(job, **changes):
@@ -34,18 +34,6 @@ def round_trip(job, **changes):
     finally:
         connection.close()
     return elapsed
-
-
-def refused(sqlstate, text_of, **changes):
-    def run(job):
-        options = {key: value(job) if callable(value) else value for key, value in changes.items()}
-        error = None
-        try:
-            connect(job, **options).close()
-        except psycopg2.OperationalError as caught:
-            error = caught
-        check_refusal(error, sqlstate, text_of(job))
-    return run
 
 
 def prepared(job):
@@ -113,8 +101,8 @@ def cancel(job):
     observer.close()
 
 
-def scram(job):
-    refused("28P01", lambda job: "password authentication failed", password="wrong")(job)
+async def scram(job):
+    await wrong_password(connect, psycopg2.OperationalError)(job)
     round_trip(job)
 
 
@@ -125,9 +113,7 @@ def connects_200(job):
 
 main({
     "connect": round_trip,
-    "wrong_hostname": refused("3D000", lambda job: job.wrongHost, host=lambda job: job.wrongHost),
-    "no_sni": refused("08004", lambda job: "no server name", sslsni=0),
-    "plaintext": refused("28000", lambda job: "TLS is required", sslmode="disable"),
+    **refusals(connect, psycopg2.OperationalError, no_sni=dict(sslsni=0), plaintext=dict(sslmode="disable")),
     "prepared": prepared,
     "large_result": large_result,
     "copy": copy,

@@ -3,7 +3,7 @@
 import threading
 
 import psycopg
-from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, check_refusal, main
+from harness import COPY_ROWS, LARGE_QUERY, LARGE_ROW, LARGE_ROWS, Stopwatch, check, main, refusals, wrong_password
 
 
 def connect(job, **changes):
@@ -21,18 +21,6 @@ def round_trip(job, **changes):
         elapsed = watch.ms()
         check(connection.execute("SELECT 40 + 2").fetchone() == (42,), "wrong answer")
     return elapsed
-
-
-def refused(sqlstate, text_of, **changes):
-    def run(job):
-        options = {key: value(job) if callable(value) else value for key, value in changes.items()}
-        error = None
-        try:
-            connect(job, **options).close()
-        except psycopg.OperationalError as caught:
-            error = caught
-        check_refusal(error, sqlstate, text_of(job))
-    return run
 
 
 def prepared(job):
@@ -92,8 +80,8 @@ def cancel(job, **changes):
         check(error and error[0].sqlstate == "57014", f"{error}")
 
 
-def scram(job):
-    refused("28P01", lambda job: "password authentication failed", password="wrong")(job)
+async def scram(job):
+    await wrong_password(connect, psycopg.OperationalError)(job)
     round_trip(job)
 
 
@@ -109,9 +97,7 @@ def protocol_3_2(job):
 
 main({
     "connect": round_trip,
-    "wrong_hostname": refused("3D000", lambda job: job.wrongHost, host=lambda job: job.wrongHost),
-    "no_sni": refused("08004", lambda job: "no server name", sslsni=0),
-    "plaintext": refused("28000", lambda job: "TLS is required", sslmode="disable"),
+    **refusals(connect, psycopg.OperationalError, no_sni=dict(sslsni=0), plaintext=dict(sslmode="disable")),
     "prepared": prepared,
     "large_result": large_result,
     "copy": copy,
