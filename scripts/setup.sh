@@ -82,6 +82,8 @@ fi
 [ "$scope" = test ] || exit 0
 
 # ---- the Docker engine ----
+command -v docker >/dev/null ||
+    cannot "there is an engine but no docker command; install the package that has it (docker-cli on newer Debian)"
 docker info >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" -ne 0 ] && sudo -n docker info >/dev/null 2>&1; then
     cannot "the Docker engine runs, but not for you; add yourself to its group: sudo adduser $(id -un) docker"

@@ -106,7 +106,7 @@ JSON
 mv "$dir/routes.json.new" "$dir/routes.json"
 
 FROST_POSTGRES_GATEWAY_LOG_FORMAT=${FROST_POSTGRES_GATEWAY_LOG_FORMAT:-text} \
-    "$gateway" run --enabled --port "$port" --route-file "$dir/routes.json" \
+    "$gateway" run --enabled --port "$port" --listen-addresses 127.0.0.1 --route-file "$dir/routes.json" \
     --cert-file "$dir/server.crt" --key-file "$dir/server.key" --drain-timeout 2s &
 gateway_pid=$!
 for _ in $(seq 1 100); do
