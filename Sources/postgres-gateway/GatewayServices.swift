@@ -39,9 +39,11 @@ struct RouteFileService: Service {
     let state: GatewayState
     let logger: Logger
     let path: String
+    /// SIGHUPs since before the gateway listened: untrapped, one that comes early would end the process.
+    let reloads: UnixSignalsSequence
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { load() }
+        for await _ in reloads.cancelOnGracefulShutdown() { load() }
     }
 
     func load() {

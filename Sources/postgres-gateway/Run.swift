@@ -55,7 +55,12 @@ struct Run: AsyncParsableCommand {
             routes: .empty,
             logger: logger
         )
-        let routes = RouteFileService(state: state, logger: logger, path: configuration.routeFile)
+        let routes = RouteFileService(
+            state: state,
+            logger: logger,
+            path: configuration.routeFile,
+            reloads: await UnixSignalsSequence(trapping: .sighup)
+        )
         routes.load()
         let server = try await GatewayServer.start(state)
         let group = ServiceGroup(

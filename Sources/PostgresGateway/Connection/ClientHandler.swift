@@ -214,6 +214,8 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             try backend.pipeline.syncOperations.addHandler(RelayHandler(side: .backend, session: session))
             try pipeline.addHandler(RelayHandler(side: .client, session: session))
         } catch {
+            // One of the two was closed within this very tick; the session has not begun.
+            phase = .closed
             backend.close(promise: nil)
             context.closeNow()
             return

@@ -69,8 +69,8 @@ import Testing
             try server.send(Array("answer".utf8))
             server.shutdownOutput()
             #expect(try client.readToEnd() == Array("answer".utf8))
-            try await gateway.eventually("the session is over") { gateway.state.connectionCount == 0 }
-            #expect(gateway.state.outcomes[.relayed] == 1)
+            try await gateway.eventually("the session is over and counted") { gateway.state.outcomes[.relayed] == 1 }
+            #expect(gateway.state.connectionCount == 0)
         }
     }
 
@@ -164,7 +164,9 @@ import Testing
             try client.shutdown()
             #expect(try server.receiveToEnd().isEmpty)
             server.shutdownOutput()
-            try await gateway.eventually("the session is over") { gateway.state.connectionCount == 0 }
+            try await gateway.eventually("the end is logged") {
+                gateway.log.all.contains { $0.contains("session ended") }
+            }
             return gateway.log.all
         }
         #expect(!lines.contains { $0.contains("secret") })
