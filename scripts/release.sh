@@ -20,7 +20,7 @@ name=postgres-gateway-$version-linux-$(uname -m)
 
 # Static but for glibc and the C++ runtime that every Linux has; anything else would be missing on a host.
 unknown=$(ldd "$program" | awk '{ print $1 }' |
-    grep -vE '^(linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)|/lib64/ld-linux|/lib/ld-linux)[-.]?' || true)
+    grep -vE '^(linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)|/lib64/ld-linux|/lib/ld-linux)[-.]' || true)
 [ -z "$unknown" ] || refuse "the program needs libraries that a host may not have: $unknown"
 
 rm -rf "dist/$name"

@@ -14,7 +14,7 @@ enum GatewayExitCode {
 /// Lines for the person who started the program, before and beside the log.
 enum Complaint {
     static func print(_ text: String) {
-        FileHandle.standardError.write(Data("postgres-gateway: \(text)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("postgres-gateway: \(text)\n".utf8))
     }
 }
 

@@ -107,7 +107,9 @@ final class RelaySession {
 
     /// Whether this leg may be read now; if not, it is read when the other leg is writable again.
     func mayRead(_ side: Side) -> Bool {
-        let isAllowed = context(side.other)?.channel.isWritable ?? true
+        // A leg that is closed takes nothing any more: what is read for it is dropped, so that its
+        // partner can get rid of what it still sends, and end.
+        let isAllowed = context(side.other).map { !$0.channel.isActive || $0.channel.isWritable } ?? true
         setReadPending(!isAllowed, side)
         return isAllowed
     }
@@ -138,7 +140,11 @@ final class RelaySession {
     func closed(_ side: Side) {
         note("\(side.rawValue)_closed")
         if side == .backend { refuseIfSilent() }
+        // The session is now the other leg's alone: a stop has to find it there.
+        if let other = context(side.other) { gateway.sessions.move(record.id, to: other.channel) }
         run(machine.closed(side))
+        setReadPending(false, side.other)
+        context(side.other)?.read()
     }
 
     func failed(_ side: Side, _ error: any Error) {

@@ -38,7 +38,8 @@ package struct StderrLogHandler: LogHandler {
 
     /// One `write` a line, so that lines of several threads do not mix.
     package static let writeToStandardError: @Sendable (String) -> Void = { line in
-        FileHandle.standardError.write(Data(line.utf8))
+        // A log that nobody reads any more, or a full disk, must not end the sessions.
+        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
     }
 
     private static func json(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {

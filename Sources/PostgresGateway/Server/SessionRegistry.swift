@@ -31,6 +31,13 @@ final class SessionRegistry: Sendable {
         }
     }
 
+    /// The connection goes on under another channel, if it is still open.
+    func move(_ id: SessionID, to channel: any Channel) {
+        state.withLock { state in
+            if state.channels[id] != nil { state.channels[id] = channel }
+        }
+    }
+
     func remove(_ id: SessionID) {
         let waiting: [@Sendable () -> Void] = state.withLock { state in
             state.channels[id] = nil
