@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
@@ -71,14 +72,19 @@ let package = Package(
         .target(
             name: "PostgresGateway",
             dependencies: [
-                "PostgresWire", "RouteMap", nioCore, nioPosix, nioSSL, nioTLS, logging, configuration,
+                "PostgresWire", "RouteMap", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, configuration,
             ],
             swiftSettings: settings
+        ),
+        // The version, which a release build is told: FROST_VERSION=1.2.3 swift build.
+        .target(
+            name: "CVersion",
+            cSettings: [.define("FROST_VERSION", to: "\"\(Context.environment["FROST_VERSION"] ?? "0.0.0-dev")\"")]
         ),
         .executableTarget(
             name: "postgres-gateway",
             dependencies: [
-                "PostgresGateway", "RouteMap", logging, configuration, argumentParser,
+                "CVersion", "PostgresGateway", "RouteMap", logging, configuration, argumentParser, nioCore,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 unixSignals,
             ],

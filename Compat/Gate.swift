@@ -83,7 +83,8 @@ struct Gate: Sendable {
         return try await Program.whileRunning(
             gateway,
             [
-                "run", "--enabled", "--port", String(port), "--listen-addresses", Self.address,
+                "run", "--enabled", "--port", String(port), "--listen-address", Self.address,
+                "--admin-address", "\(Self.address):0",
                 "--route-file", directory.file("routes.json"),
                 "--cert-file", certificate.certFile, "--key-file", certificate.keyFile,
             ],
@@ -173,16 +174,23 @@ struct Gate: Sendable {
         return cells
     }
 
-    /// A client that hangs is a failure that says so, not a gate that hangs.
+    /// A client that hangs is a failure that says so, not a gate that hangs: a call into libpq cannot
+    /// be cancelled, so it is left behind. A task group would wait for it.
     private func withDeadline(_ limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask(operation: body)
-            group.addTask {
-                try await Task.sleep(for: limit)
-                throw ScenarioFailure("not done within \(limit)")
-            }
-            defer { group.cancelAll() }
-            try await group.next()
+        let (outcomes, outcome) = AsyncStream<Result<Void, any Error>>.makeStream()
+        let work = Task {
+            do { outcome.yield(.success(try await body())) } catch { outcome.yield(.failure(error)) }
         }
+        let timeout = Task {
+            try await Task.sleep(for: limit)
+            outcome.yield(.failure(ScenarioFailure("not done within \(limit)")))
+        }
+        defer {
+            work.cancel()
+            timeout.cancel()
+        }
+        // Ends without an outcome when the gate itself is cancelled.
+        for await first in outcomes { return try first.get() }
+        throw CancellationError()
     }
 }

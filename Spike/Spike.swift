@@ -49,8 +49,9 @@ struct Spike: AsyncParsableCommand {
 }
 
 /// From the first byte to the relay. Sees plaintext first and, once TLS stands in front of it, decrypted bytes.
-final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
+final class StartupHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     /// A start-up packet is a length, a code and a body; requests are told by their code.
@@ -67,6 +68,7 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var isEncrypted = false
     private var isDirect = false
     private var isDone = false
+    private var isRefused = false
     private var serverName: String?
     private var applicationProtocol: String?
 
@@ -77,6 +79,7 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isRefused else { return }
         buffer.writeImmutableBuffer(unwrapInboundIn(data))
         guard !isDone else { return }
         if !isEncrypted, buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == 0x16 {
@@ -114,6 +117,9 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    // While the backend is dialled, a client that goes on sending waits in the kernel's buffers.
+    func read(context: ChannelHandlerContext) { if !isDone || isRefused { context.read() } }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.handshakeCompleted(let applicationProtocol) = event {
             self.applicationProtocol = applicationProtocol
@@ -148,6 +154,8 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// the output, and leave the rest to the client.
     private func refuse(_ sqlState: String, _ message: String, context: ChannelHandlerContext) {
         isDone = true
+        isRefused = true
+        buffer = ByteBuffer()
         var body = ByteBuffer()
         for field in ["SFATAL", "VFATAL", "C\(sqlState)", "M\(message)"] { body.writeNullTerminatedString(field) }
         body.writeInteger(UInt8(0))
@@ -156,6 +164,7 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
         response.writeBuffer(&body)
         context.writeAndFlush(wrapOutboundOut(response), promise: nil)
         context.close(mode: .output, promise: nil)
+        context.read()
     }
 
     private func relay(_ first: ByteBuffer, context: ChannelHandlerContext) {
@@ -182,6 +191,7 @@ final class StartupHandler: ChannelInboundHandler, RemovableChannelHandler {
                     server.close(promise: nil)
                 }
                 client.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+                client.read()
             }
     }
 }

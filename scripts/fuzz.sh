@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs both fuzzers for a minute each (SECONDS_EACH=600 for longer).
 #
-# Replays first what crashed once and is kept under Fuzz/Crashes. A new crash is put there, to be
+# Replays first what crashed, hung or ate memory once and is kept under Fuzz/Crashes. A new crash is put there, to be
 # committed with its mend, and fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,10 +22,11 @@ for target in fuzz-startup fuzz-machine; do
     crashes=Fuzz/Crashes/$target
     corpus=.build-fuzz/corpus/$target
     mkdir -p "$crashes" "$corpus"
-    kept=("$crashes"/crash-*)
-    if [ -e "${kept[0]}" ]; then
-        "$program" "${kept[@]}" >/dev/null 2>&1 || {
-            echo "fuzz: $target crashes on an input kept in $crashes; run: $program $crashes/crash-*" >&2
+    # libFuzzer's names for what it found: crash-*, timeout-*, oom-*, leak-*.
+    mapfile -t kept < <(find "$crashes" -type f)
+    if [ ${#kept[@]} -gt 0 ]; then
+        "$program" -timeout=10 -rss_limit_mb=1024 "${kept[@]}" >/dev/null 2>&1 || {
+            echo "fuzz: $target fails on an input kept in $crashes; run: $program $crashes/*" >&2
             failed=1
             continue
         }

@@ -19,6 +19,9 @@ esac
 command -v swift >/dev/null ||
     cannot "no Swift toolchain on PATH; install Swift 6.2 or newer, then run this again"
 
+# A command, wherever PATH or the administrator's directories have it.
+has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
+
 # Debian package -> a file that is there when it is installed.
 packages=(
     "git:/usr/bin/git"
@@ -26,7 +29,6 @@ packages=(
     "openssl:/usr/bin/openssl"
     "libssl-dev:/usr/include/openssl/ssl.h"
     "libpq-dev:/usr/include/postgresql/libpq-fe.h"
-    "postgresql:/usr/lib/postgresql"
     "postgresql-client:/usr/bin/psql"
     "util-linux:/usr/bin/setpriv"
 )
@@ -34,7 +36,6 @@ if [ "$scope" = test ]; then
     packages+=(
         "python3:/usr/bin/python3"
         "python3-venv:/usr/share/doc/python3-venv"
-        "docker.io:/usr/sbin/dockerd"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"
     )
@@ -44,6 +45,12 @@ missing=()
 for entry in "${packages[@]}"; do
     [ -e "${entry#*:}" ] || missing+=("${entry%%:*}")
 done
+# The server itself: the client's package has a directory of the same name.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+# Debian's engine only where there is none: it would replace that of another vendor.
+if [ "$scope" = test ] && ! has dockerd && ! docker info >/dev/null 2>&1; then
+    missing+=(docker.io)
+fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then

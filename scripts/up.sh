@@ -24,8 +24,9 @@ if is_listening "$port"; then
     exit 98
 fi
 
-bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-[ -x "$bin/initdb" ] || cannot "no PostgreSQL server under /usr/lib/postgresql; run: scripts/setup.sh up"
+bin=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)
+bin=${bin%/initdb}
+[ -n "$bin" ] || cannot "no PostgreSQL server under /usr/lib/postgresql; run: scripts/setup.sh up"
 
 say "building the gateway (the first time takes a few minutes)"
 swift build --product postgres-gateway
@@ -67,7 +68,7 @@ start_branch() {
     mkdir -m 0700 "$dir/$branch"
     [ ${#as_postgres[@]} -eq 0 ] || chown postgres: "$dir/$branch"
     "${as_postgres[@]}" "$bin/initdb" -D "$dir/$branch" -U shop --pwfile="$dir/password" \
-        --auth=scram-sha-256 --encoding=UTF8 --no-sync >"$dir/initdb.log" 2>&1 ||
+        --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync >"$dir/initdb.log" 2>&1 ||
         { cat "$dir/initdb.log" >&2; cannot "initdb failed for branch $branch"; }
     while is_listening "$next_port"; do next_port=$((next_port + 1)); done
     "${as_postgres[@]}" "$bin/pg_ctl" -D "$dir/$branch" -l "$dir/$branch/server.log" -w -t 60 \
@@ -106,7 +107,8 @@ JSON
 mv "$dir/routes.json.new" "$dir/routes.json"
 
 FROST_POSTGRES_GATEWAY_LOG_FORMAT=${FROST_POSTGRES_GATEWAY_LOG_FORMAT:-text} \
-    "$gateway" run --enabled --port "$port" --listen-addresses 127.0.0.1 --route-file "$dir/routes.json" \
+    "$gateway" run --enabled --port "$port" --listen-address 127.0.0.1 --admin-address 127.0.0.1:0 \
+    --route-file "$dir/routes.json" \
     --cert-file "$dir/server.crt" --key-file "$dir/server.key" --drain-timeout 2s &
 gateway_pid=$!
 for _ in $(seq 1 100); do

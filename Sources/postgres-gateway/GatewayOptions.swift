@@ -14,7 +14,7 @@ struct GatewayOptions: ParsableArguments {
     var port: String?
 
     @Option(help: "IP addresses to listen on, separated by commas. (default: all, IPv6 and IPv4)")
-    var listenAddresses: String?
+    var listenAddress: String?
 
     @Option(help: "Route map file, JSON. Required.")
     var routeFile: String?
@@ -27,6 +27,9 @@ struct GatewayOptions: ParsableArguments {
 
     @Option(help: "Directory of <name>.crt and <name>.key pairs, chosen by server name.")
     var certDir: String?
+
+    @Option(help: "Where /healthz and /readyz are, IP:PORT. (default: \(Defaults.adminAddress))")
+    var adminAddress: String?
 
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
@@ -55,9 +58,9 @@ struct GatewayOptions: ParsableArguments {
     private var values: [GatewayVariable: String?] {
         [
             .enabled: enabled.map { $0 ? "true" : "false" },
-            .port: port, .listenAddresses: listenAddresses, .routeFile: routeFile,
+            .port: port, .listenAddress: listenAddress, .routeFile: routeFile,
             .certFile: certFile, .keyFile: keyFile, .certDir: certDir,
-            .logLevel: logLevel, .logFormat: logFormat,
+            .adminAddress: adminAddress, .logLevel: logLevel, .logFormat: logFormat,
             .maxConnections: maxConnections, .maxHandshakes: maxHandshakes,
             .handshakeTimeout: handshakeTimeout, .connectTimeout: connectTimeout, .drainTimeout: drainTimeout,
         ]
@@ -67,15 +70,34 @@ struct GatewayOptions: ParsableArguments {
     func configurationReader() -> ConfigReader {
         var given: [AbsoluteConfigKey: ConfigValue] = [:]
         for (variable, value) in values {
-            if let value {
-                given[AbsoluteConfigKey(ConfigKey(variable.configurationKey))] = ConfigValue(
-                    .string(value),
-                    isSecret: false
-                )
-            }
+            if let value { given[variable.absoluteKey] = ConfigValue(.string(value), isSecret: false) }
         }
         return ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: given), EnvironmentVariablesProvider(),
         ])
     }
+}
+
+/// The one option of who asks a gateway that runs.
+struct AdminOptions: ParsableArguments {
+    @Option(
+        help:
+            "Where the gateway's /healthz and /readyz are, IP:PORT. (default: \(GatewayConfiguration.Defaults.adminAddress))"
+    )
+    var adminAddress: String?
+
+    /// The flag, then the environment.
+    func configurationReader() -> ConfigReader {
+        var given: [AbsoluteConfigKey: ConfigValue] = [:]
+        if let adminAddress {
+            given[GatewayVariable.adminAddress.absoluteKey] = ConfigValue(.string(adminAddress), isSecret: false)
+        }
+        return ConfigReader(providers: [
+            InMemoryProvider(name: "flags", values: given), EnvironmentVariablesProvider(),
+        ])
+    }
+}
+
+extension GatewayVariable {
+    fileprivate var absoluteKey: AbsoluteConfigKey { AbsoluteConfigKey(ConfigKey(configurationKey)) }
 }

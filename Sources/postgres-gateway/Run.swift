@@ -1,8 +1,8 @@
 import ArgumentParser
 import Configuration
+import Foundation
 import Logging
 import PostgresGateway
-import RouteMap
 import ServiceLifecycle
 import UnixSignals
 
@@ -11,11 +11,12 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Listen, and relay each connection to the branch its hostname names.",
         discussion: """
-            Every option is also an environment variable, FROST_POSTGRES_GATEWAY_ and the option's \
+            Every option is also an environment variable, \(GatewayVariable.prefix) and the option's \
             name in capitals; the option wins. SIGTERM stops: open sessions may go on for the \
-            drain timeout. SIGHUP reads the route map again.
+            drain timeout; a second one stops at once. SIGHUP reads the route map and the \
+            certificates again; changed certificates are read without it.
 
-            Exit codes: 0 stopped or disabled, 78 a setting cannot be used, 98 the port is in use, \
+            Exit codes: 0 stopped or disabled, 78 a setting cannot be used, 98 a port is in use, \
             1 anything else.
             """
     )
@@ -24,56 +25,75 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let reader = options.configurationReader()
-        do {
+        let systemd = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
+        defer { LogWriter.standardError.flush() }
+        try await Complaint.exiting {
             guard try GatewayConfiguration.isEnabled(in: reader) else {
                 Complaint.print(
                     "disabled; set \(GatewayVariable.enabled.environmentName)=true or give \(GatewayVariable.enabled.flag)"
                 )
+                // Without it systemd takes the exit for a start that failed.
+                systemd?.send(.ready, .status("disabled"))
                 return
             }
-            try await serve(GatewayConfiguration(reader: reader))
-        } catch let error as ConfigurationError {
-            Complaint.print("\(error)")
-            throw ExitCode(GatewayExitCode.configuration)
-        } catch let error as GatewayServer.ListenError {
-            Complaint.print("\(error)")
-            switch error {
-            case .portInUse: throw ExitCode(GatewayExitCode.portInUse)
-            case .unavailable: throw ExitCode(GatewayExitCode.configuration)
-            case .other: throw ExitCode.failure
-            }
+            try await serve(GatewayConfiguration(reader: reader), systemd: systemd)
         }
     }
 
-    private func serve(_ configuration: GatewayConfiguration) async throws {
+    private func serve(_ configuration: GatewayConfiguration, systemd: SystemdNotifier?) async throws {
         let handler = StderrLogHandler(level: configuration.logLevel, format: configuration.logFormat)
         let logger = Logger(label: "postgres-gateway") { _ in handler }
-        let certificates = try CertificateStore.load(configuration.certificates)
         let state = GatewayState(
             configuration: configuration,
-            certificates: certificates,
-            routes: .empty,
+            certificates: try CertificateStore(configuration.certificates),
             logger: logger
         )
-        let routes = RouteFileService(
-            state: state,
-            logger: logger,
-            path: configuration.routeFile,
-            reloads: await UnixSignalsSequence(trapping: .sighup)
-        )
-        routes.load()
-        let server = try await GatewayServer.start(state)
+        // From here on, untrapped, a signal that comes early would end the process.
+        let stops = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        state.warnOfCertificateDates()
+        state.reloadRoutes()
+        let server = GatewayServer(state)
+        let admin: AdminServer
+        do {
+            admin = try await AdminServer.start(for: server)
+        } catch {
+            try await server.close()
+            throw error
+        }
+        do {
+            try await server.listen()
+        } catch {
+            try await admin.stop()
+            throw error
+        }
+        let status = StatusService(server: server, admin: admin, systemd: systemd)
+        // Stopped from the last to the first: what tells about the gateway outlives it.
+        let services: [any Service] = [
+            AdminService(admin: admin), status, CertificateService(state: state),
+            ReloadService(state: state, signals: reloads, status: status),
+            GatewayService(server: server, admin: admin, version: PostgresGatewayCommand.version, systemd: systemd),
+        ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: routes), .init(service: GatewayService(server: server, logger: logger)),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
+                services: services.map { .init(service: $0) },
                 logger: Logger(label: "services") { _ in
                     StderrLogHandler(level: .error, format: configuration.logFormat)
                 }
             )
         )
-        try await group.run()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                // The first signal stops, the second ends the waiting.
+                var isStopping = false
+                for await signal in stops {
+                    logger.info("\(signal) received", metadata: [:])
+                    if isStopping { server.stopWaiting() } else { await group.triggerGracefulShutdown() }
+                    isStopping = true
+                }
+            }
+            try await group.run()
+            tasks.cancelAll()
+        }
     }
 }

@@ -66,6 +66,7 @@ import Testing
                     "FROST_POSTGRES_GATEWAY_ROUTE_FILE": directory.file("routes.json"),
                     "FROST_POSTGRES_GATEWAY_CERT_FILE": certificate.certFile,
                     "FROST_POSTGRES_GATEWAY_KEY_FILE": certificate.keyFile,
+                    "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0",
                     "FROST_POSTGRES_GATEWAY_DRAIN_TIMEOUT": "1s",
                 ],
                 port: port,

@@ -16,7 +16,9 @@ package final class PostgresServer: Sendable {
         package static func debian() throws -> Installation {
             let base = "/usr/lib/postgresql"
             let versions = (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? []
-            guard let newest = versions.compactMap(Int.init).max() else {
+            // The client's package has a directory of the same name, without the server's programs.
+            let servers = versions.filter { FileManager.default.isExecutableFile(atPath: "\(base)/\($0)/bin/initdb") }
+            guard let newest = servers.compactMap(Int.init).max() else {
                 throw Command.Failure("no PostgreSQL server under \(base); run: scripts/setup.sh test")
             }
             return Installation(programs: "\(base)/\(newest)/bin")
@@ -59,7 +61,10 @@ package final class PostgresServer: Sendable {
         if isRoot { try await Command.check("chown", ["postgres:", data]) }
         try await runAsServer(
             "\(installation.programs)/initdb",
-            ["-D", data, "-U", user, "--pwfile", passwordFile, "-A", "scram-sha-256", "-E", "UTF8", "--no-sync"]
+            [
+                "-D", data, "-U", user, "--pwfile", passwordFile, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale",
+                "--no-sync",
+            ]
         )
         var settings = """
             listen_addresses = '127.0.0.1'

@@ -53,6 +53,40 @@ package final class RawConnection: Sendable {
         }
     }
 
+    /// Sends until the peer has taken nothing for a second.
+    ///
+    /// - Returns: how many of the bytes were taken.
+    package func sendUntilFull(_ bytes: [UInt8]) throws -> Int {
+        var sent = 0
+        var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while sent < bytes.count, poll(&writable, 1, 1_000) == 1 {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(
+                    descriptor,
+                    buffer.baseAddress?.advanced(by: sent),
+                    bytes.count - sent,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+                )
+            }
+            if count < 0 && errno == EAGAIN { continue }
+            guard count > 0 else { throw Self.failure("send") }
+            sent += count
+        }
+        return sent
+    }
+
+    /// Whether there is something to read, or the end, within a time.
+    package func hasInput(withinMilliseconds limit: Int32) -> Bool {
+        var readable = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&readable, 1, limit) == 1
+    }
+
+    /// From now on closing, which the last reference to this does, is a reset and no FIN.
+    package func resetWhenClosed() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
     /// What one read gives; empty at the end of input.
     package func receive(atMost limit: Int = 65_536) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)

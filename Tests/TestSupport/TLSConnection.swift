@@ -98,6 +98,15 @@ package final class TLSConnection {
         try raw.send(takeOutgoing())
     }
 
+    /// Sends until the peer has taken nothing for a second. The last record may be cut: no more can be sent then.
+    ///
+    /// - Returns: whether the peer stopped taking before all was sent.
+    package func writeUntilFull(_ bytes: [UInt8]) throws -> Bool {
+        guard SSL_write(ssl, bytes, Int32(bytes.count)) == Int32(bytes.count) else { throw Self.failure("write") }
+        let records = takeOutgoing()
+        return try raw.sendUntilFull(records) < records.count
+    }
+
     /// What one record gives; empty at the end of input.
     package func read() throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 65_536)
@@ -131,6 +140,9 @@ package final class TLSConnection {
         }
     }
 
+    /// Closing, which the last reference to this does, is from now on a reset of the socket.
+    package func resetWhenClosed() { raw.resetWhenClosed() }
+
     /// Sends close_notify, as a client that is done does.
     package func shutdown() throws {
         SSL_shutdown(ssl)
@@ -158,6 +170,16 @@ package final class TLSConnection {
         let subject = X509_get_subject_name(certificate)
         guard X509_NAME_get_text_by_NID(subject, NID_commonName, &text, Int32(text.count)) > 0 else { return nil }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// SHA-256 of the certificate the server sent.
+    package var certificateFingerprint: [UInt8] {
+        guard let certificate = SSL_get1_peer_certificate(ssl) else { return [] }
+        defer { X509_free(certificate) }
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var length: UInt32 = 0
+        guard X509_digest(certificate, EVP_sha256(), &digest, &length) == 1 else { return [] }
+        return Array(digest.prefix(Int(length)))
     }
 
     // MARK: Carrying records

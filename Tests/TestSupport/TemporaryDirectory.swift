@@ -16,6 +16,14 @@ package struct TemporaryDirectory: Sendable {
         )
     }
 
+    private init(path: String) { self.path = path }
+
+    /// A directory in this one.
+    package func directory(_ name: String) throws -> TemporaryDirectory {
+        try FileManager.default.createDirectory(atPath: file(name), withIntermediateDirectories: false)
+        return TemporaryDirectory(path: file(name))
+    }
+
     package func file(_ name: String) -> String { "\(path)/\(name)" }
 
     package func write(_ text: String, to name: String) throws {

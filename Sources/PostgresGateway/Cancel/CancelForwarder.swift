@@ -5,6 +5,11 @@ import PostgresWire
 /// Passes a CancelRequest on to its backend and waits for the backend to close, as PostgreSQL does
 /// when it has dealt with it (`ProcessCancelRequestPacket`): drivers wait for that close.
 enum CancelForwarder {
+    /// The backend took the request and did not close in ``ConnectionTimes/cancelReply``.
+    struct TimedOut: Error, CustomStringConvertible {
+        let description = "the backend did not close after the CancelRequest"
+    }
+
     /// - Returns: succeeds when the backend has closed; fails when it cannot be reached or does not
     ///   close in time.
     static func forward(
@@ -17,14 +22,16 @@ enum CancelForwarder {
             .connectTimeout(connectTimeout)
             .connect(to: backend)
             .flatMap { channel in
+                let ended = eventLoop.makePromise(of: Void.self)
                 let timeout = eventLoop.scheduleTask(in: ConnectionTimes.cancelReply) {
-                    channel.close(promise: nil)
+                    ended.fail(TimedOut())
                 }
+                channel.closeFuture.cascade(to: ended)
                 return eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(CloseOnEndOfInput())
                 }
                 .flatMap { channel.writeAndFlush(request.packet) }
-                .flatMap { channel.closeFuture }
+                .flatMap { ended.futureResult }
                 .always { _ in
                     timeout.cancel()
                     channel.close(promise: nil)

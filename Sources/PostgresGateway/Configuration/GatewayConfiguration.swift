@@ -34,6 +34,8 @@ package struct GatewayConfiguration: Sendable {
     package var listenAddresses: [String] = []
     package var routeFile: String
     package var certificates: Certificates
+    /// Where `/healthz` and `/readyz` are.
+    package var adminAddress = Defaults.adminAddress
     package var logLevel = Logger.Level.info
     package var logFormat = LogFormat.json
     /// Sessions and start-ups together; those beyond are refused with 53300.
@@ -53,6 +55,7 @@ package struct GatewayConfiguration: Sendable {
 
     package enum Defaults {
         package static let port = 5_432
+        package static let adminAddress = AdminAddress(host: "127.0.0.1", port: 9_432)
         package static let maxConnections = 10_000
         package static let maxHandshakes = 64 * System.coreCount
         package static let handshakeTimeout = TimeAmount.seconds(10)
@@ -82,6 +85,13 @@ extension GatewayConfiguration {
         try VariableReader(reader).flag(.enabled) ?? false
     }
 
+    /// Where the admin address is; read on its own by who asks it, and needs nothing else.
+    ///
+    /// - Throws: ``ConfigurationError`` for a value that is no address.
+    package static func adminAddress(in reader: ConfigReader) throws(ConfigurationError) -> AdminAddress {
+        try VariableReader(reader).address(.adminAddress) ?? Defaults.adminAddress
+    }
+
     /// Reads and checks all settings.
     ///
     /// - Parameter reader: flags first, then the environment, under ``GatewayVariable/configurationKey``.
@@ -94,7 +104,8 @@ extension GatewayConfiguration {
         self.init(routeFile: routeFile, certificates: try Self.certificates(values))
         isEnabled = try values.flag(.enabled) ?? false
         port = try values.number(.port, in: 0...65_535) ?? port
-        listenAddresses = try values.addresses(.listenAddresses) ?? []
+        listenAddresses = try values.addresses(.listenAddress) ?? []
+        adminAddress = try values.address(.adminAddress) ?? adminAddress
         logLevel = try values.choice(.logLevel, of: Logger.Level.allCases, named: \.rawValue) ?? logLevel
         logFormat = try values.choice(.logFormat, of: LogFormat.allCases, named: \.rawValue) ?? logFormat
         maxConnections = try values.number(.maxConnections, in: 1...10_000_000) ?? maxConnections

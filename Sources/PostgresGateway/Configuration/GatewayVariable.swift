@@ -5,11 +5,12 @@
 package enum GatewayVariable: String, CaseIterable, Sendable {
     case enabled = "ENABLED"
     case port = "PORT"
-    case listenAddresses = "LISTEN_ADDRESSES"
+    case listenAddress = "LISTEN_ADDRESS"
     case routeFile = "ROUTE_FILE"
     case certFile = "CERT_FILE"
     case keyFile = "KEY_FILE"
     case certDir = "CERT_DIR"
+    case adminAddress = "ADMIN_ADDRESS"
     case logLevel = "LOG_LEVEL"
     case logFormat = "LOG_FORMAT"
     case maxConnections = "MAX_CONNECTIONS"

@@ -75,6 +75,18 @@ struct VariableReader {
         )
     }
 
+    /// An IP literal and a port.
+    func address(_ variable: GatewayVariable) throws(ConfigurationError) -> AdminAddress? {
+        guard let text = text(variable) else { return nil }
+        guard let address = AdminAddress(text) else {
+            throw ConfigurationError(
+                variable,
+                "is '\(DisplayName.escape(text))'; use an IP address and a port, e.g. 127.0.0.1:9432 or [::1]:9432"
+            )
+        }
+        return address
+    }
+
     /// A list of IP literals, separated by commas.
     func addresses(_ variable: GatewayVariable) throws(ConfigurationError) -> [String]? {
         guard let text = text(variable) else { return nil }

@@ -89,6 +89,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             case .handedOver, .closed: break
             }
         case GatewayEvent.closeNow:
+            if phase == .negotiating { run(machine.gatewayClosed(), context: context) }
             context.closeNow()
         default:
             context.fireUserInboundEventTriggered(event)
@@ -157,7 +158,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func startTLS(_ hello: ClientHello, received: ByteBuffer, context: ChannelHandlerContext) {
         record?.serverName = hello.serverName
-        let tls = NIOSSLServerHandler(context: gateway.certificates.context(serverName: hello.serverName))
+        let tls = NIOSSLServerHandler(context: gateway.certificates.current.context(serverName: hello.serverName))
         let pipeline = context.pipeline.syncOperations
         do {
             try pipeline.addHandler(tls, position: .first)

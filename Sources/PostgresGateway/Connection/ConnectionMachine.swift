@@ -48,6 +48,8 @@ package struct ConnectionMachine: Sendable {
         case unknownProtocol = "unknown_protocol"
         case handshakeFailed = "handshake_failed"
         case handshakeTimeout = "handshake_timeout"
+        /// The gateway's drain timeout was over.
+        case gatewayClosed = "gateway_closed"
     }
 
     /// The answer to ``Action/route(serverName:)``.
@@ -191,6 +193,12 @@ package struct ConnectionMachine: Sendable {
     /// The time from accept to a complete first packet is over.
     package mutating func deadlineReached() -> Action {
         isHandshaking ? end(.close(.handshakeTimeout)) : .wait
+    }
+
+    /// The gateway is stopping and waits no longer.
+    package mutating func gatewayClosed() -> Action {
+        if case .ended = state { return .wait }
+        return end(.close(.gatewayClosed))
     }
 
     // MARK: Phases

@@ -35,12 +35,15 @@ package struct Refusal: Hashable, Sendable {
     package let reason: RefusalReason
     package let message: String
     package let hint: String
+    /// The branch that was asked for, where there is one.
+    package let target: Target?
 
     package var errorResponse: ErrorResponse {
         ErrorResponse(sqlState: reason.sqlState, message: message, hint: hint)
     }
 
-    private init(_ reason: RefusalReason, message: String, hint: String) {
+    private init(_ reason: RefusalReason, message: String, hint: String, target: Target? = nil) {
+        self.target = target
         self.reason = reason
         self.message = message
         self.hint = hint
@@ -72,7 +75,8 @@ package struct Refusal: Hashable, Sendable {
         Refusal(
             .branchStopped,
             message: "the branch \"\(branch(route.target))\" (\(route.hostname)) is stopped",
-            hint: "Start the branch, then connect again."
+            hint: "Start the branch, then connect again.",
+            target: route.target
         )
     }
 
@@ -80,7 +84,8 @@ package struct Refusal: Hashable, Sendable {
         Refusal(
             .backendUnavailable,
             message: "the branch \"\(branch(route.target))\" (\(route.hostname)) does not accept connections now",
-            hint: "It may be starting: try again in a moment. If this goes on, look at the branch's state and log."
+            hint: "It may be starting: try again in a moment. If this goes on, look at the branch's state and log.",
+            target: route.target
         )
     }
 

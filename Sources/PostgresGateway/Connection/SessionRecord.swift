@@ -43,27 +43,34 @@ final class SessionRecord {
     func logRefusal(_ refusal: Refusal) {
         isRefused = true
         gateway.outcomes.count(.refused(refusal.reason))
-        gateway.logger.warning(
+        if let target = refusal.target { self.target = target }
+        gateway.refusalLog.log(
+            level: .warning,
             "connection refused",
-            metadata: fields([.outcome: "refused", .reason: refusal.reason.rawValue, .durationMilliseconds: duration])
-        )
+            reason: refusal.reason.rawValue,
+            target: target?.id
+        ) {
+            fields([.outcome: "refused", .reason: refusal.reason.rawValue, .durationMilliseconds: duration])
+        }
     }
 
     func logClose(_ reason: ConnectionMachine.CloseReason) {
         gateway.outcomes.count(.closed(reason))
-        gateway.logger.log(
+        gateway.refusalLog.log(
             level: reason == .probe ? .debug : .info,
             "connection closed before it was routed",
-            metadata: fields([.outcome: "closed", .reason: reason.rawValue, .durationMilliseconds: duration])
-        )
+            reason: reason.rawValue,
+            target: target?.id
+        ) {
+            fields([.outcome: "closed", .reason: reason.rawValue, .durationMilliseconds: duration])
+        }
     }
 
     func logCancel(_ outcome: ConnectionOutcome) {
         gateway.outcomes.count(outcome)
-        gateway.logger.info(
-            "cancel request",
-            metadata: fields([.outcome: outcome.label, .durationMilliseconds: duration])
-        )
+        gateway.refusalLog.log(level: .info, "cancel request", reason: outcome.label, target: nil) {
+            fields([.outcome: outcome.label, .durationMilliseconds: duration])
+        }
     }
 
     private var duration: String {

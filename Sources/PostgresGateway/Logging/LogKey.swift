@@ -22,10 +22,16 @@ package enum LogKey: String, CaseIterable, Sendable {
     case error
     case routes
     case sessions
+    /// How many lines like this one were not written.
+    case suppressed
+    case certificates
+    case version
+    /// Where the admin address is.
+    case admin
 }
 
 extension Logger.Metadata {
-    init(_ fields: [LogKey: String]) {
+    package init(_ fields: [LogKey: String]) {
         self.init(minimumCapacity: fields.count)
         for (key, value) in fields { self[key.rawValue] = .string(value) }
     }

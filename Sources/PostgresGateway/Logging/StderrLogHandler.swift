@@ -13,11 +13,18 @@ package struct StderrLogHandler: LogHandler {
     package init(
         level: Logger.Level,
         format: GatewayConfiguration.LogFormat,
-        sink: @escaping @Sendable (String) -> Void = Self.writeToStandardError
+        sink: (@Sendable (String) -> Void)? = nil
     ) {
         self.logLevel = level
         self.format = format
-        self.sink = sink
+        self.sink =
+            sink
+            ?? { line in
+                LogWriter.standardError.write(line) { dropped in
+                    let message: Logger.Message = "\(dropped) log lines dropped: the log is not read fast enough"
+                    return Self.line(format, level: .warning, message: message, fields: [:])
+                }
+            }
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -28,18 +35,19 @@ package struct StderrLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var fields = metadata
         if let more = event.metadata { fields.merge(more) { _, new in new } }
-        let line =
-            switch format {
-            case .json: Self.json(level: event.level, message: event.message, fields: fields)
-            case .text: Self.text(level: event.level, message: event.message, fields: fields)
-            }
-        sink(line + "\n")
+        sink(Self.line(format, level: event.level, message: event.message, fields: fields))
     }
 
-    /// One `write` a line, so that lines of several threads do not mix.
-    package static let writeToStandardError: @Sendable (String) -> Void = { line in
-        // A log that nobody reads any more, or a full disk, must not end the sessions.
-        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+    private static func line(
+        _ format: GatewayConfiguration.LogFormat,
+        level: Logger.Level,
+        message: Logger.Message,
+        fields: Logger.Metadata
+    ) -> String {
+        switch format {
+        case .json: json(level: level, message: message, fields: fields) + "\n"
+        case .text: text(level: level, message: message, fields: fields) + "\n"
+        }
     }
 
     private static func json(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
@@ -86,8 +94,8 @@ extension LogKey {
     /// Whether the field's values are numbers, which JSON shows without quotes.
     var isNumber: Bool {
         switch self {
-        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions: true
-        case .client, .hostname, .target, .outcome, .reason, .address, .error: false
+        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .suppressed, .certificates: true
+        case .client, .hostname, .target, .outcome, .reason, .address, .error, .version, .admin: false
         }
     }
 }

@@ -1,19 +1,38 @@
+package import Foundation
 package import RouteMap
 import Synchronization
 
 /// The route table in force. Readers take a snapshot; a new table replaces the old one as a whole.
 package final class RouteStore: Sendable {
-    private let table: Mutex<RouteTable>
+    private struct State {
+        var table: RouteTable
+        var loadedAt: Date?
+        var fault: RouteMapError?
+    }
 
+    private let state: Mutex<State>
+
+    /// - Parameter table: in force until a route map is read.
     package init(_ table: RouteTable = .empty) {
-        self.table = Mutex(table)
+        state = Mutex(State(table: table))
     }
 
     package var current: RouteTable {
-        table.withLock { $0 }
+        state.withLock { $0.table }
     }
 
+    /// When a good route map was last read; nil before the first.
+    package var loadedAt: Date? { state.withLock { $0.loadedAt } }
+
+    /// What was wrong with the route map at the last try; nil when it was good.
+    package var fault: RouteMapError? { state.withLock { $0.fault } }
+
     package func replace(with table: RouteTable) {
-        self.table.withLock { $0 = table }
+        state.withLock { $0 = State(table: table, loadedAt: .now) }
+    }
+
+    /// Notes a route map that cannot be used; the table in force stays.
+    func keepCurrent(becauseOf fault: RouteMapError) {
+        state.withLock { $0.fault = fault }
     }
 }

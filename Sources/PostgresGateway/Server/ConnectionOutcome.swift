@@ -1,5 +1,3 @@
-import Synchronization
-
 /// How connections ended, counted. A closed set: the values are labels of metrics.
 package enum ConnectionOutcome: Hashable, Sendable {
     /// Relayed to a backend, and over.
@@ -8,7 +6,7 @@ package enum ConnectionOutcome: Hashable, Sendable {
     case cancelForwarded
     /// A CancelRequest whose key no open session has.
     case cancelUnknown
-    /// A CancelRequest whose backend could not be reached.
+    /// A CancelRequest whose backend could not be reached, or did not answer in time.
     case cancelFailed
     case refused(RefusalReason)
     case closed(ConnectionMachine.CloseReason)
@@ -25,15 +23,9 @@ package enum ConnectionOutcome: Hashable, Sendable {
     }
 }
 
-/// Counts of outcomes since the start.
-package final class OutcomeCounters: Sendable {
-    private let counts = Mutex<[ConnectionOutcome: Int]>([:])
-
-    func count(_ outcome: ConnectionOutcome) {
-        counts.withLock { $0[outcome, default: 0] += 1 }
-    }
-
-    package subscript(outcome: ConnectionOutcome) -> Int {
-        counts.withLock { $0[outcome, default: 0] }
-    }
+/// What came of reading the route map or the certificates again. The raw value is the label in metrics.
+package enum ReloadOutcome: String, Hashable, Sendable {
+    case loaded
+    /// Something could not be used; what was in force in its place stays.
+    case failed
 }

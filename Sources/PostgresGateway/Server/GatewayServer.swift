@@ -1,85 +1,66 @@
 import Logging
-import NIOCore
+package import NIOCore
 import NIOPosix
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import Synchronization
 
 /// The listeners of a gateway and the loops its connections run on.
 package final class GatewayServer: Sendable {
     package let state: GatewayState
     private let group: MultiThreadedEventLoopGroup
-    private let listeners: [any Channel]
+    private let listeners = Mutex<[any Channel]>([])
+    private let refusalSummaries: RepeatedTask
 
-    private init(state: GatewayState, group: MultiThreadedEventLoopGroup, listeners: [any Channel]) {
+    /// A gateway that does not listen yet. What is made here must be listened with, or closed.
+    package init(_ state: GatewayState) {
         self.state = state
-        self.group = group
-        self.listeners = listeners
+        // A group of its own: nothing else that runs in the process can hold up a relay.
+        group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        refusalSummaries = group.next().scheduleRepeatedTask(
+            initialDelay: RefusalLog.window,
+            delay: RefusalLog.window
+        ) { [refusalLog = state.refusalLog] _ in refusalLog.summarize() }
     }
 
-    /// Why a gateway cannot listen.
-    package enum ListenError: Error, CustomStringConvertible {
-        case portInUse(address: String, port: Int)
-        /// The host has no such address, or not this family of addresses.
-        case unavailable(address: String, port: Int)
-        case other(address: String, port: Int, reason: String)
-
-        package var description: String {
-            let variable = GatewayVariable.port
-            switch self {
-            case .portInUse(let address, let port):
-                return "port \(port) on \(address) is in use, most often by a PostgreSQL server of this host; "
-                    + "stop what holds it (ss -ltnp 'sport = :\(port)' shows it) "
-                    + "or set \(variable.environmentName) (\(variable.flag)) to another port"
-            case .unavailable(let address, let port):
-                return "cannot listen on port \(port) of \(address): the host does not have this address; "
-                    + "check \(GatewayVariable.listenAddresses.environmentName)"
-            case .other(let address, let port, let reason):
-                return "cannot listen on port \(port) of \(address): \(reason); "
-                    + "check \(GatewayVariable.listenAddresses.environmentName) and \(variable.environmentName)"
-            }
-        }
-    }
+    /// The loops the connections run on.
+    package var loops: [any EventLoop] { Array(group.makeIterator()) }
 
     /// Starts listening.
     ///
     /// - Throws: ``ListenError``; nothing is left open then.
-    package static func start(_ state: GatewayState) async throws -> GatewayServer {
-        // A group of its own: nothing else that runs in the process can hold up a relay.
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        var listeners: [any Channel] = []
+    package func listen() async throws {
+        var channels: [any Channel] = []
         do {
             let configured = state.configuration.listenAddresses
             if configured.isEmpty {
-                listeners.append(try await listenOnAll(state, group: group))
+                channels.append(try await listenOnAll())
             }
             for address in configured {
                 // A port of 0, for tests, is the same one on all addresses.
-                let port = listeners.first?.localAddress?.port ?? state.configuration.port
-                listeners.append(try await listen(state, on: address, port: port, group: group))
+                let port = channels.first?.localAddress?.port ?? state.configuration.port
+                channels.append(try await listen(on: address, port: port, isIPv6Only: true))
             }
         } catch {
-            for listener in listeners { try? await listener.close() }
-            try? await group.shutdownGracefully()
+            for channel in channels { try? await channel.close() }
+            try? await close()
             throw error
         }
-        return GatewayServer(state: state, group: group, listeners: listeners)
+        listeners.withLock { $0 = channels }
+        state.startedListening()
     }
 
     /// The addresses that are listened on, with the ports the kernel gave.
-    package var localAddresses: [String] { listeners.compactMap { $0.localAddress?.displayName } }
+    package var localAddresses: [String] {
+        listeners.withLock { $0.compactMap { $0.localAddress?.displayName } }
+    }
 
     /// The port that is listened on.
-    package var port: Int { listeners.first?.localAddress?.port ?? state.configuration.port }
+    package var port: Int { listeners.withLock { $0.first?.localAddress?.port } ?? state.configuration.port }
 
     /// Stops: no new connection, start-ups are refused, sessions go on until they end or the drain
     /// timeout is over; then everything is closed.
     package func stop() async throws {
         state.sessions.startDraining()
-        for listener in listeners { try? await listener.close() }
+        for listener in listeners.withLock({ $0 }) { try? await listener.close() }
         state.logger.info(
             "stopping: waiting for the open sessions",
             metadata: .init([.sessions: String(state.sessions.count)])
@@ -92,53 +73,58 @@ package final class GatewayServer: Sendable {
         state.sessions.whenEmpty { drained.succeed() }
         try await drained.futureResult.get()
         timeout.cancel()
+        state.refusalLog.summarize(at: .distantFuture)
+        try await close()
+    }
+
+    /// Gives up what a gateway has that does not listen.
+    package func close() async throws {
+        refusalSummaries.cancel()
         try await group.shutdownGracefully()
+    }
+
+    /// Ends a stop that waits for sessions: they are closed now.
+    package func stopWaiting() {
+        state.sessions.closeAll()
     }
 
     // MARK: Listening
 
     /// One socket for both families; for IPv4 alone on a host that has no IPv6.
-    private static func listenOnAll(
-        _ state: GatewayState,
-        group: MultiThreadedEventLoopGroup
-    ) async throws -> any Channel {
+    private func listenOnAll() async throws -> any Channel {
         let port = state.configuration.port
         do {
-            return try await listen(state, on: "::", port: port, group: group)
-        } catch ListenError.unavailable {
-            return try await listen(state, on: "0.0.0.0", port: port, group: group)
+            return try await listen(on: "::", port: port, isIPv6Only: false)
+        } catch let error as ListenError where error.kind == .unavailable {
+            return try await listen(on: "0.0.0.0", port: port, isIPv6Only: false)
         }
     }
 
-    private static func listen(
-        _ state: GatewayState,
-        on address: String,
-        port: Int,
-        group: MultiThreadedEventLoopGroup
-    ) async throws -> any Channel {
+    private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> any Channel {
         do {
-            return try await SocketOptions.apply(to: ServerBootstrap(group: group))
-                .serverChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        // Without the pause, running out of file descriptors would spin the loop.
-                        try channel.pipeline.syncOperations.addHandlers([
-                            AcceptBackoffHandler(), AcceptHandler(gate: state.handshakes),
-                        ])
-                    }
+            let socketAddress = try SocketAddress(ipAddress: address, port: port)
+            return try await SocketOptions.apply(
+                to: ServerBootstrap(group: group),
+                addressFamily: socketAddress.protocol,
+                isIPv6Only: isIPv6Only
+            )
+            .serverChannelInitializer { [state] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    // Without the pause, running out of file descriptors would spin the loop.
+                    try channel.pipeline.syncOperations.addHandlers([
+                        AcceptBackoffHandler(), AcceptHandler(gate: state.handshakes),
+                    ])
                 }
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(ClientHandler(gateway: state))
-                    }
+            }
+            .childChannelInitializer { [state] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ClientHandler(gateway: state))
                 }
-                .bind(to: SocketAddress(ipAddress: address, port: port))
-                .get()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw ListenError.portInUse(address: address, port: port)
-        } catch let error as IOError where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.errnoCode) {
-            throw ListenError.unavailable(address: address, port: port)
+            }
+            .bind(to: socketAddress)
+            .get()
         } catch {
-            throw ListenError.other(address: address, port: port, reason: "\(error)")
+            throw ListenError(error, address: address, port: port, portVariable: .port, addressVariable: .listenAddress)
         }
     }
 }

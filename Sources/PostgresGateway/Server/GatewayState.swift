@@ -1,27 +1,34 @@
 package import Logging
 import NIOCore
 package import RouteMap
+import Synchronization
 
 /// What all connections of a gateway share.
 package final class GatewayState: Sendable {
-    let configuration: GatewayConfiguration
-    let certificates: CertificateStore
-    let logger: Logger
+    package let configuration: GatewayConfiguration
+    package let certificates: CertificateStore
+    package let logger: Logger
+    let refusalLog: RefusalLog
     let sessions: SessionRegistry
     let handshakes: HandshakeGate
     package let routes: RouteStore
     package let cancelKeys = CancelRegistry()
-    package let outcomes = OutcomeCounters()
+    package let outcomes = LabelledCounter<ConnectionOutcome>()
+    package let routeReloads = LabelledCounter<ReloadOutcome>()
+    package let certificateReloads = LabelledCounter<ReloadOutcome>()
+
+    private let listening = Atomic(false)
 
     package init(
         configuration: GatewayConfiguration,
         certificates: CertificateStore,
-        routes: RouteTable,
+        routes: RouteTable = .empty,
         logger: Logger
     ) {
         self.configuration = configuration
         self.certificates = certificates
         self.logger = logger
+        self.refusalLog = RefusalLog(logger: logger)
         self.sessions = SessionRegistry(maximum: configuration.maxConnections)
         self.handshakes = HandshakeGate(maximum: configuration.maxHandshakes)
         self.routes = RouteStore(routes)
@@ -37,6 +44,11 @@ package final class GatewayState: Sendable {
         case nil: return .refuse(.unknownHostname(serverName))
         }
     }
+
+    func startedListening() { listening.store(true, ordering: .releasing) }
+
+    /// Whether connections have been accepted from some time on.
+    var isListening: Bool { listening.load(ordering: .acquiring) }
 
     /// How many connections are open, those in start-up included.
     package var connectionCount: Int { sessions.count }

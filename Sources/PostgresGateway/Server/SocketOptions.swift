@@ -23,8 +23,19 @@ enum SocketOptions {
     /// Connections that may wait to be accepted.
     static let backlog: Int32 = 1_024
 
-    static func apply(to bootstrap: ServerBootstrap) -> ServerBootstrap {
-        bootstrap
+    /// - Parameter isIPv6Only: an IPv6 socket takes no IPv4 connections, so that `0.0.0.0` and `::` can
+    ///   be listened on side by side. No matter for IPv4.
+    static func apply(
+        to bootstrap: ServerBootstrap,
+        addressFamily: NIOBSDSocket.ProtocolFamily,
+        isIPv6Only: Bool
+    ) -> ServerBootstrap {
+        if addressFamily == .inet6 {
+            let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+            _ = bootstrap.serverChannelOption(onlyIPv6, value: isIPv6Only ? 1 : 0)
+        }
+        return
+            bootstrap
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)

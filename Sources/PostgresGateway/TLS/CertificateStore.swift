@@ -1,121 +1,90 @@
 import Foundation
-package import NIOSSL
-import RouteMap
+import Synchronization
 
-/// The certificates in force: one TLS context for each, chosen by server name.
-package struct CertificateStore: Sendable {
-    private let contexts: [String: NIOSSLContext]
-    private let fallback: NIOSSLContext
+/// The certificate table in force, and the files it came from.
+///
+/// Readers take a snapshot. A pair is exchanged only when both files parse and fit each other; until
+/// then the old one stays.
+package final class CertificateStore: Sendable {
+    /// What a look at the files led to.
+    package enum Reload: Sendable {
+        case unchanged
+        /// They have changed since the last look; they are read when they are the same at the next,
+        /// so that files that are being written are not read half.
+        case settling
+        case loaded(CertificateTable)
+        /// What could not be read; the pairs in force in its place stay.
+        case failed([ConfigurationError])
+    }
 
-    /// Reads the files and builds the contexts. Blocking, never on an event loop.
+    private struct State {
+        var table: CertificateTable
+        var faults: [ConfigurationError] = []
+        /// The files as they were when they were last read.
+        var read: [String: FileFingerprint]
+        /// The files as they were at the last look.
+        var seen: [String: FileFingerprint]
+    }
+
+    private let source: GatewayConfiguration.Certificates
+    private let state: Mutex<State>
+
+    /// Reads the files for the first time, when every fault counts. Blocking.
     ///
-    /// - Throws: ``ConfigurationError`` that names the file at fault.
-    package static func load(
-        _ certificates: GatewayConfiguration.Certificates
-    ) throws(ConfigurationError) -> CertificateStore {
-        switch certificates {
+    /// - Throws: ``ConfigurationError`` that names the first file at fault.
+    package init(_ source: GatewayConfiguration.Certificates) throws(ConfigurationError) {
+        self.source = source
+        let files = Self.fingerprints(source)
+        var faults: [ConfigurationError] = []
+        let table = try CertificateTable.load(source, faults: &faults)
+        if let fault = faults.first { throw fault }
+        state = Mutex(State(table: table, read: files, seen: files))
+    }
+
+    package var current: CertificateTable { state.withLock { $0.table } }
+
+    /// What could not be read at the last try; empty when all is well.
+    package var faults: [ConfigurationError] { state.withLock { $0.faults } }
+
+    /// Looks whether the files have changed, and reads them if so. Blocking, never on an event loop.
+    package func reloadIfChanged() -> Reload {
+        let files = Self.fingerprints(source)
+        let mustRead: Reload? = state.withLock { state in
+            defer { state.seen = files }
+            if files == state.read { return .unchanged }
+            return files == state.seen ? nil : .settling
+        }
+        return mustRead ?? reload()
+    }
+
+    /// Reads the files, changed or not. Blocking, never on an event loop.
+    package func reload() -> Reload {
+        // Taken before the files are read: what is written meanwhile is seen as a change.
+        let files = Self.fingerprints(source)
+        let previous = current
+        var faults: [ConfigurationError] = []
+        var table = previous
+        do {
+            table = try CertificateTable.load(source, keeping: previous, faults: &faults)
+        } catch {
+            faults = [error]
+        }
+        state.withLock { $0 = State(table: table, faults: faults, read: files, seen: files) }
+        return faults.isEmpty ? .loaded(table) : .failed(faults)
+    }
+
+    private static func fingerprints(_ source: GatewayConfiguration.Certificates) -> [String: FileFingerprint] {
+        var paths: [String] = []
+        switch source {
         case .pair(let certFile, let keyFile):
-            return CertificateStore(contexts: [:], fallback: try context(certFile: certFile, keyFile: keyFile))
+            paths = [certFile, keyFile]
         case .directory(let directory, let pair):
-            let contexts = try loadDirectory(directory)
-            // Without a pair of its own, a client with no or another name gets the first in order
-            // of name, so that it can be told inside TLS what is wrong.
-            let first = contexts.min { $0.key < $1.key }?.value
-            let fallback =
-                if let pair { try context(certFile: pair.certFile, keyFile: pair.keyFile) } else { first }
-            guard let fallback else {
-                throw ConfigurationError(.certDir, "\(directory) has no <name>.crt with a <name>.key")
+            if let pair { paths = [pair.certFile, pair.keyFile] }
+            let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+            for file in files where CertificateTable.isCertificate(file) {
+                paths += ["\(directory)/\(file)", "\(directory)/\(file.dropLast(4)).key"]
             }
-            return CertificateStore(contexts: contexts, fallback: fallback)
         }
-    }
-
-    /// The context for a server name as a client sent it: the pair of that very name, else the
-    /// wildcard of one label (RFC 9525 section 6.3), else the default pair.
-    package func context(serverName: String?) -> NIOSSLContext {
-        guard !contexts.isEmpty, let serverName, let hostname = try? Hostname(serverName) else { return fallback }
-        if let exact = contexts[hostname.name] { return exact }
-        guard let dot = hostname.name.firstIndex(of: ".") else { return fallback }
-        return contexts["*" + hostname.name[dot...]] ?? fallback
-    }
-
-    private static func loadDirectory(_ directory: String) throws(ConfigurationError) -> [String: NIOSSLContext] {
-        let files: [String]
-        do {
-            files = try FileManager.default.contentsOfDirectory(atPath: directory)
-        } catch {
-            throw ConfigurationError(.certDir, "\(directory) cannot be read: \(error.localizedDescription)")
-        }
-        var contexts: [String: NIOSSLContext] = [:]
-        for file in files where file.hasSuffix(".crt") && !file.hasPrefix(".") {
-            let stem = String(file.dropLast(4))
-            let path = "\(directory)/\(stem)"
-            contexts[try name(fromFile: stem, in: directory)] = try context(
-                certFile: "\(path).crt",
-                keyFile: "\(path).key"
-            )
-        }
-        return contexts
-    }
-
-    /// The server name that a file is for. A wildcard may be written `*.` or, as certificate tools
-    /// do for file names, `wildcard_.` or `_wildcard.`.
-    private static func name(fromFile stem: String, in directory: String) throws(ConfigurationError) -> String {
-        for prefix in ["*.", "wildcard_.", "_wildcard."] where stem.hasPrefix(prefix) {
-            return "*." + (try hostname(stem.dropFirst(prefix.count), stem: stem, directory: directory))
-        }
-        return try hostname(stem[...], stem: stem, directory: directory)
-    }
-
-    private static func hostname(
-        _ text: Substring,
-        stem: String,
-        directory: String
-    ) throws(ConfigurationError) -> String {
-        do {
-            return try Hostname(text).name
-        } catch {
-            throw ConfigurationError(
-                .certDir,
-                "\(directory)/\(stem).crt: the file's name is to be a server name, but it \(error)"
-            )
-        }
-    }
-
-    private static func context(certFile: String, keyFile: String) throws(ConfigurationError) -> NIOSSLContext {
-        let chain: [NIOSSLCertificate]
-        let key: NIOSSLPrivateKey
-        do {
-            chain = try NIOSSLCertificate.fromPEMBytes(try bytes(certFile))
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError("the certificate file \(certFile) has no certificate in PEM form")
-        }
-        guard !chain.isEmpty else {
-            throw ConfigurationError("the certificate file \(certFile) has no certificate in PEM form")
-        }
-        do {
-            key = try NIOSSLPrivateKey(bytes: try bytes(keyFile), format: .pem)
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError("the key file \(keyFile) has no unencrypted private key in PEM form")
-        }
-        do {
-            return try TLSBaseline.makeContext(chain: chain, key: key)
-        } catch {
-            throw ConfigurationError(
-                "the key in \(keyFile) does not fit the certificate in \(certFile); give the pair that was issued together"
-            )
-        }
-    }
-
-    private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
-        do {
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw ConfigurationError("the file \(path) cannot be read: \(error.localizedDescription)")
-        }
+        return Dictionary(paths.map { ($0, FileFingerprint(path: $0)) }) { first, _ in first }
     }
 }

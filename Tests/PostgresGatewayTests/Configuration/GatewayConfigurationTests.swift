@@ -20,8 +20,8 @@ import Testing
 
     @Test("Names of variables and flags are those of the design")
     func names() {
-        #expect(GatewayVariable.listenAddresses.environmentName == "FROST_POSTGRES_GATEWAY_LISTEN_ADDRESSES")
-        #expect(GatewayVariable.listenAddresses.flag == "--listen-addresses")
+        #expect(GatewayVariable.listenAddress.environmentName == "FROST_POSTGRES_GATEWAY_LISTEN_ADDRESS")
+        #expect(GatewayVariable.listenAddress.flag == "--listen-address")
     }
 
     @Test("Defaults are those of the design")
@@ -43,8 +43,8 @@ import Testing
     @Test("Every variable is read")
     func values() throws {
         let configuration = try configuration([
-            .enabled: "TRUE", .port: "6432", .listenAddresses: "127.0.0.1, ::1", .routeFile: "/r", .certDir: "/certs",
-            .logLevel: "Debug", .logFormat: "text", .maxConnections: "5", .maxHandshakes: "6",
+            .enabled: "TRUE", .port: "6432", .listenAddress: "127.0.0.1, ::1", .routeFile: "/r", .certDir: "/certs",
+            .adminAddress: "[::1]:1", .logLevel: "Debug", .logFormat: "text", .maxConnections: "5", .maxHandshakes: "6",
             .handshakeTimeout: "1500ms", .connectTimeout: "2", .drainTimeout: "0s",
         ])
         #expect(configuration.isEnabled)
@@ -52,6 +52,7 @@ import Testing
         #expect(configuration.listenAddresses == ["127.0.0.1", "::1"])
         #expect(configuration.routeFile == "/r")
         #expect(configuration.certificates == .directory("/certs", fallback: nil))
+        #expect(configuration.adminAddress == AdminAddress("[::1]:1"))
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logFormat == .text)
         #expect(configuration.maxConnections == 5)
@@ -65,8 +66,9 @@ import Testing
         "A bad value names its variable and its flag",
         arguments: [
             (.enabled, "maybe"), (.port, "postgres"), (.port, "-1"), (.port, "65536"), (.port, "5432 "),
-            (.listenAddresses, "localhost"), (.listenAddresses, "127.0.0.1,,::1"), (.logLevel, "loud"),
-            (.logFormat, "xml"), (.maxConnections, "0"), (.maxConnections, "1e3"), (.maxHandshakes, "-5"),
+            (.listenAddress, "localhost"), (.listenAddress, "127.0.0.1,,::1"), (.logLevel, "loud"),
+            (.adminAddress, "9432"), (.adminAddress, "localhost:9432"), (.logFormat, "xml"), (.maxConnections, "0"),
+            (.maxConnections, "1e3"), (.maxHandshakes, "-5"),
             (.handshakeTimeout, "0"), (.handshakeTimeout, "10 s"), (.handshakeTimeout, "-1s"),
             (.connectTimeout, "99999999999999999999s"), (.connectTimeout, "8d"), (.drainTimeout, "1y"),
             (.drainTimeout, "169h"), (.connectTimeout, "\u{1}"),
@@ -78,7 +80,7 @@ import Testing
         }
         #expect(error?.description.contains(variable.environmentName) == true)
         #expect(error?.description.contains(variable.flag) == true)
-        #expect(error?.description.contains(DisplayName.escape(value)) == true || variable == .listenAddresses)
+        #expect(error?.description.contains(DisplayName.escape(value)) == true || variable == .listenAddress)
     }
 
     @Test("What is required and missing is named; an empty value is a missing one")

@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test("A backend that takes the request and does not close: the client is let go, and it counts as failed")
+    func silentBackend() async throws {
+        let request = ByteBuffer.cancelRequest(processID: 7, secret: [1, 2, 3, 4]).bytes
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend) { gateway in
+            let open = try session(gateway, backend, processID: 7, secret: [1, 2, 3, 4])
+            let raw = try gateway.connect()
+            try raw.send(request)
+            let server = try backend.accept()
+            #expect(try server.receive() == request)
+            #expect(try raw.receiveToEnd().isEmpty)
+            #expect(gateway.state.outcomes[.cancelFailed] == 1)
+            #expect(gateway.state.outcomes[.cancelForwarded] == 0)
+            withExtendedLifetime((open, server)) {}
+        }
+    }
+
     @Test("A client that ends its output right behind the request is still served")
     func halfClosed() async throws {
         let backend = try RawListener()

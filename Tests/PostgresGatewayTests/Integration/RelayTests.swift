@@ -21,7 +21,13 @@ import Testing
     }
 
     private static func pattern(_ count: Int) -> [UInt8] {
-        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        // A prime length, so that no buffer's size hides a piece that is lost or twice there.
+        let block = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + block.count)
+        while bytes.count < count { bytes += block }
+        bytes.removeLast(bytes.count - count)
+        return bytes
     }
 
     @Test("No record to the client carries more than 8,192 bytes", arguments: [TLSConnection.Version.tls12, .tls13])
@@ -99,18 +105,57 @@ import Testing
         let backend = try RawListener()
         try await TestGateway.run(backend: backend) { gateway in
             let (client, server) = try session(gateway, backend)
-            let size = 64 * 1_024 * 1_024
-            async let writing: Void = server.send([UInt8](repeating: 7, count: size))
+            let sent = Self.pattern(64 * 1_024 * 1_024)
+            // What the kernel's buffers of both legs hold at the very most, and not what memory holds.
+            let taken = try server.sendUntilFull(sent)
+            #expect(taken < sent.count / 2)
             // Another session goes on meanwhile.
             let (other, otherServer) = try session(gateway, backend)
             for _ in 0..<100 {
                 try otherServer.send(Array("ping".utf8))
                 #expect(try other.read(count: 4) == Array("ping".utf8))
             }
-            var count = 0
-            while count < size { count += try client.read().count }
-            #expect(count == size)
+            async let writing: Void = server.send(sent[taken...])
+            #expect(try client.read(count: sent.count) == sent)
             try await writing
+        }
+    }
+
+    @Test("A client that is reset while both directions are full leaves its server, and then nothing behind")
+    func resetWhileFull() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend) { gateway in
+            var (client, server): (TLSConnection?, RawConnection) = try session(gateway, backend)
+            let bytes = Self.pattern(64 * 1_024 * 1_024)
+            let taken = try server.sendUntilFull(bytes)
+            #expect(try client?.writeUntilFull(bytes) == true)
+            client?.resetWhenClosed()
+            client = nil
+            // The server gets what the client had sent, and then the reset that it would get without a gateway.
+            #expect(taken < bytes.count)
+            let received = try server.receiveToEnd(toleratesReset: true)
+            #expect(!received.isEmpty)
+            #expect(received == Array(bytes.prefix(received.count)))
+            try await gateway.eventually("the session is over") {
+                gateway.log.all.contains { $0.contains("session ended") }
+            }
+            #expect(gateway.state.connectionCount == 0)
+        }
+    }
+
+    @Test("A stop does not wait for a server that neither reads nor closes when its client is gone")
+    func stopWhileFull() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend, configure: { $0.drainTimeout = .milliseconds(200) }) { gateway in
+            var (client, server): (TLSConnection?, RawConnection) = try session(gateway, backend)
+            let bytes = Self.pattern(64 * 1_024 * 1_024)
+            _ = try server.sendUntilFull(bytes)
+            #expect(try client?.writeUntilFull(bytes) == true)
+            client?.resetWhenClosed()
+            client = nil
+            try await gateway.stop()
+            #expect(gateway.state.connectionCount == 0)
+            withExtendedLifetime(server) {}
         }
     }
 

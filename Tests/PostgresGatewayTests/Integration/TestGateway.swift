@@ -10,7 +10,7 @@ import Testing
 /// A gateway in this process, on a port of its own, with a certificate of its own.
 final class TestGateway: Sendable {
     let log: LogLines
-    private let server: GatewayServer
+    let server: GatewayServer
     private let isStopped = Mutex(false)
 
     private init(server: GatewayServer, log: LogLines) {
@@ -49,16 +49,19 @@ final class TestGateway: Sendable {
         configuration.port = 0
         configuration.listenAddresses = ["127.0.0.1"]
         configuration.drainTimeout = .seconds(5)
+        if let anyPort = AdminAddress("127.0.0.1:0") { configuration.adminAddress = anyPort }
         configure(&configuration)
         let log = LogLines()
         let handler = StderrLogHandler(level: .debug, format: .json) { log.add($0) }
         let state = GatewayState(
             configuration: configuration,
-            certificates: try CertificateStore.load(configuration.certificates),
+            certificates: try CertificateStore(configuration.certificates),
             routes: try RouteTable(routes: routes, stopped: stopped),
             logger: Logger(label: "gateway") { _ in handler }
         )
-        let gateway = TestGateway(server: try await GatewayServer.start(state), log: log)
+        let server = GatewayServer(state)
+        try await server.listen()
+        let gateway = TestGateway(server: server, log: log)
         let result: Result<Value, any Error>
         do { result = .success(try await BlockingExecutor.run { try await body(gateway) }) } catch {
             result = .failure(error)
@@ -74,6 +77,15 @@ final class TestGateway: Sendable {
         _ body: (TestGateway) async throws -> Value
     ) async throws -> Value {
         try await run(routes: [Fixtures.route(hostname, port: backend.port)], configure: configure, body)
+    }
+
+    /// The state of a second gateway, with the certificates and the log of this one.
+    func state(port: Int, listenAddress: String = "127.0.0.1", adminAddress: AdminAddress? = nil) -> GatewayState {
+        var configuration = state.configuration
+        configuration.port = port
+        configuration.listenAddresses = [listenAddress]
+        if let adminAddress { configuration.adminAddress = adminAddress }
+        return GatewayState(configuration: configuration, certificates: state.certificates, logger: state.logger)
     }
 
     func connect() throws -> RawConnection { try RawConnection(port: port) }

@@ -1,70 +1,125 @@
+import Foundation
 import PostgresGateway
 import TestSupport
 import Testing
 
+/// Certificates that are exchanged while the gateway runs.
 @Suite struct CertificateStoreTests {
-    @Test("Files that cannot be used are named, with what is wrong")
-    func faults() async throws {
+    private func withDirectory(_ body: (TemporaryDirectory) async throws -> Void) async throws {
         let directory = try TemporaryDirectory("certificates")
         defer { directory.remove() }
-        let one = try await SelfSignedCertificate.make(in: directory, name: "one", for: ["one.example"])
-        let two = try await SelfSignedCertificate.make(in: directory, name: "two", for: ["two.example"])
-        try directory.write("nonsense", to: "bad.pem")
-        try directory.write("", to: "empty.pem")
-        let bad = directory.file("bad.pem")
-        let cases: [(cert: String, key: String, named: [String])] = [
-            (directory.file("none.crt"), one.keyFile, [directory.file("none.crt")]),
-            (one.certFile, directory.file("none.key"), [directory.file("none.key")]),
-            (bad, one.keyFile, [bad, "certificate"]), (directory.file("empty.pem"), one.keyFile, ["empty.pem"]),
-            (one.certFile, bad, [bad, "key"]), (one.certFile, two.keyFile, [one.certFile, two.keyFile, "fit"]),
-            (one.keyFile, one.keyFile, [one.keyFile]), (one.certFile, one.certFile, [one.certFile]),
-        ]
-        for (cert, key, named) in cases {
-            let error = #expect(throws: ConfigurationError.self) {
-                try CertificateStore.load(.pair(certFile: cert, keyFile: key))
-            }
-            for name in named { #expect(error?.description.contains(name) == true, "\(error?.description ?? "")") }
-        }
-        _ = try CertificateStore.load(.pair(certFile: one.certFile, keyFile: one.keyFile))
+        try await body(directory)
     }
 
-    @Test("A directory: exact name, wildcard of one label, else the pair for all others")
+    /// A pair that was made elsewhere, put in place one file at a time.
+    private func replacement(in directory: TemporaryDirectory) async throws -> SelfSignedCertificate {
+        try await SelfSignedCertificate.make(in: directory.directory("elsewhere"), for: ["one.example"])
+    }
+
+    private func copy(_ source: String, to target: String) throws {
+        try Data(contentsOf: URL(fileURLWithPath: source)).write(to: URL(fileURLWithPath: target))
+    }
+
+    @Test("Files that have not changed are not read; changed ones once they are the same at two looks")
+    func change() async throws {
+        try await withDirectory { directory in
+            let pair = try await SelfSignedCertificate.make(in: directory, for: ["one.example"])
+            let store = try CertificateStore(.pair(certFile: pair.certFile, keyFile: pair.keyFile))
+            let before = store.current.context(serverName: nil)
+            #expect(store.reloadIfChanged().isUnchanged)
+            let new = try await replacement(in: directory)
+            try copy(new.certFile, to: pair.certFile)
+            try copy(new.keyFile, to: pair.keyFile)
+            #expect(store.reloadIfChanged().isSettling)
+            #expect(store.current.context(serverName: nil) === before)
+            #expect(store.reloadIfChanged().loaded != nil)
+            #expect(store.current.context(serverName: nil) !== before)
+            #expect(store.reloadIfChanged().isUnchanged)
+        }
+    }
+
+    @Test(
+        "A certificate without its key, a key that does not fit, half a file: the old pair stays, and what is wrong is told"
+    )
+    func halfWritten() async throws {
+        try await withDirectory { directory in
+            let pair = try await SelfSignedCertificate.make(in: directory, for: ["one.example"])
+            let store = try CertificateStore(.pair(certFile: pair.certFile, keyFile: pair.keyFile))
+            let before = store.current.context(serverName: nil)
+            let new = try await replacement(in: directory)
+            // The certificate has come, its key has not.
+            try copy(new.certFile, to: pair.certFile)
+            _ = store.reloadIfChanged()
+            #expect(store.reloadIfChanged().faults?.first?.description.contains("does not fit") == true)
+            #expect(store.faults.count == 1)
+            // The same fault is not told again and again.
+            #expect(store.reloadIfChanged().isUnchanged)
+            for content in ["", String(try String(contentsOfFile: new.keyFile, encoding: .utf8).prefix(60))] {
+                try Data(content.utf8).write(to: URL(fileURLWithPath: pair.keyFile))
+                _ = store.reloadIfChanged()
+                #expect(store.reloadIfChanged().faults?.first?.description.contains(pair.keyFile) == true)
+            }
+            try FileManager.default.removeItem(atPath: pair.keyFile)
+            _ = store.reloadIfChanged()
+            #expect(store.reloadIfChanged().faults?.first?.description.contains(pair.keyFile) == true)
+            #expect(store.current.context(serverName: nil) === before)
+
+            try copy(new.keyFile, to: pair.keyFile)
+            _ = store.reloadIfChanged()
+            #expect(store.reloadIfChanged().loaded != nil)
+            #expect(store.faults.isEmpty)
+            #expect(store.current.context(serverName: nil) !== before)
+        }
+    }
+
+    @Test("A directory: a pair that is bad keeps its old one, the others are exchanged, come and go")
     func directory() async throws {
-        let directory = try TemporaryDirectory("certificates")
-        defer { directory.remove() }
-        for (name, host) in [
-            ("dev.pg.shop.example", "dev.pg.shop.example"), ("wildcard_.pg.shop.example", "*.pg.shop.example"),
-        ] {
-            _ = try await SelfSignedCertificate.make(in: directory, name: name, for: [host])
-        }
-        let store = try CertificateStore.load(.directory(directory.path, fallback: nil))
-        let exact = store.context(serverName: "DEV.pg.shop.example.")
-        let wildcard = store.context(serverName: "qa.pg.shop.example")
-        #expect(exact !== wildcard)
-        #expect(store.context(serverName: "main.pg.shop.example") === wildcard)
-        // One label only, and not the name itself.
-        for other in ["a.qa.pg.shop.example", "pg.shop.example", "other.example", "ä", "127.0.0.1"] {
-            #expect(store.context(serverName: other) === store.context(serverName: nil))
+        try await withDirectory { directory in
+            for name in ["a.example", "b.example"] {
+                _ = try await SelfSignedCertificate.make(in: directory, name: name, for: [name])
+            }
+            let store = try CertificateStore(.directory(directory.path, fallback: nil))
+            let (a, b) = (
+                store.current.context(serverName: "a.example"), store.current.context(serverName: "b.example")
+            )
+            _ = try await SelfSignedCertificate.make(in: directory, name: "a.example", for: ["a.example"])
+            _ = try await SelfSignedCertificate.make(in: directory, name: "c.example", for: ["c.example"])
+            try directory.write("nonsense", to: "b.example.key")
+            let faults = try #require(store.reload().faults)
+            #expect(faults.count == 1)
+            #expect(faults.first?.description.contains("b.example.key") == true)
+            #expect(store.current.context(serverName: "a.example") !== a)
+            #expect(store.current.context(serverName: "b.example") === b)
+            #expect(store.current.pairs.count == 3)
+
+            try await Command.check("rm", [directory.file("b.example.crt"), directory.file("b.example.key")])
+            #expect(store.reload().loaded?.pairs.count == 2)
+            // Not one pair left, or no directory: all stay.
+            try await Command.check("rm", ["-r", directory.path])
+            #expect(store.reload().faults?.first?.description.contains(directory.path) == true)
+            #expect(store.current.pairs.count == 2)
         }
     }
 
-    @Test("A directory that is missing, empty, or has a file of another name or without its key")
-    func directoryFaults() async throws {
-        let directory = try TemporaryDirectory("certificates")
-        defer { directory.remove() }
-        for path in [directory.file("none"), directory.path] {
-            let error = #expect(throws: ConfigurationError.self) {
-                try CertificateStore.load(.directory(path, fallback: nil))
+    @Test("A symbolic link that is exchanged, as certificate tools do")
+    func symbolicLink() async throws {
+        try await withDirectory { directory in
+            for name in ["old", "new"] {
+                _ = try await SelfSignedCertificate.make(in: directory.directory(name), for: ["one.example"])
             }
-            #expect(error?.description.contains(path) == true)
-        }
-        for name in ["a..b.crt", "lonely.example.crt"] {
-            try directory.write("x", to: name)
-            let error = #expect(throws: ConfigurationError.self) {
-                try CertificateStore.load(.directory(directory.path, fallback: nil))
-            }
-            #expect(error?.description.contains(name.dropLast(4)) == true, "\(error?.description ?? "")")
-            try await Command.check("rm", [directory.file(name)])
+            let live = directory.file("live")
+            try await Command.check("ln", ["-s", directory.file("old"), live])
+            let store = try CertificateStore(.pair(certFile: "\(live)/server.crt", keyFile: "\(live)/server.key"))
+            try await Command.check("ln", ["-sfn", directory.file("new"), live])
+            #expect(store.reloadIfChanged().isSettling)
+            #expect(store.reloadIfChanged().loaded != nil)
         }
     }
+}
+
+extension CertificateStore.Reload {
+    fileprivate var isUnchanged: Bool { if case .unchanged = self { true } else { false } }
+    fileprivate var isSettling: Bool { if case .settling = self { true } else { false } }
+    fileprivate var loaded: CertificateTable? { if case .loaded(let table) = self { table } else { nil } }
+    fileprivate var faults: [ConfigurationError]? { if case .failed(let faults) = self { faults } else { nil } }
 }

@@ -1,0 +1,3 @@
+#include "version.h"
+
+const char *frost_version(void) { return FROST_VERSION; }

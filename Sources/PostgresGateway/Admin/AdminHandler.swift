@@ -1,0 +1,101 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// Answers one request and closes.
+final class AdminHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let gateway: GatewayServer
+    private var head: HTTPRequestHead?
+    private var deadline: Scheduled<Void>?
+
+    init(gateway: GatewayServer) {
+        self.gateway = gateway
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: AdminServer.connectionTimeout) {
+            context.close(promise: nil)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+        case .body:
+            // No request of ours has a body; what comes is dropped.
+            break
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(head, context: context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        guard head.method == .GET || head.method == .HEAD else {
+            return send(.methodNotAllowed, Fault(error: "use GET"), to: head, context: context)
+        }
+        let path = head.uri.prefix { $0 != "?" }
+        switch AdminPath(rawValue: String(path)) {
+        case .liveness:
+            gateway.liveness(watchedFrom: context.eventLoop).assumeIsolated().whenSuccess { [self] liveness in
+                send(liveness.status == .ok ? .ok : .serviceUnavailable, liveness, to: head, context: context)
+            }
+        case .readiness:
+            let readiness = gateway.state.readiness()
+            send(readiness.status == .ready ? .ok : .serviceUnavailable, readiness, to: head, context: context)
+        case nil:
+            let paths = AdminPath.allCases.map(\.rawValue).joined(separator: ", ")
+            send(.notFound, Fault(error: "there is \(paths)"), to: head, context: context)
+        }
+    }
+
+    private func send(
+        _ status: HTTPResponseStatus,
+        _ body: some Encodable,
+        to request: HTTPRequestHead,
+        context: ChannelHandlerContext
+    ) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let text = ((try? encoder.encode(body)) ?? Data()) + Data("\n".utf8)
+        let headers: HTTPHeaders = [
+            "Content-Type": "application/json", "Content-Length": String(text.count), "Connection": "close",
+            "Cache-Control": "no-store",
+        ]
+        context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
+        if request.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: text)))), promise: nil)
+        }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
+    }
+
+    private struct Fault: Encodable {
+        var error: String
+    }
+}
+
+/// What the admin address serves.
+package enum AdminPath: String, CaseIterable, Sendable {
+    /// 200 while the event loops turn, else 503.
+    case liveness = "/healthz"
+    /// 200 when the gateway can serve, else 503 with the reasons.
+    case readiness = "/readyz"
+}
+
+@available(*, unavailable)
+extension AdminHandler: Sendable {}

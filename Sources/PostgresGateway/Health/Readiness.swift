@@ -1,0 +1,99 @@
+package import Foundation
+import RouteMap
+
+/// Whether a gateway can serve, and what an operator should look at.
+package struct Readiness: Codable, Hashable, Sendable {
+    /// One thing that is wrong. The code is for programs, the message for people.
+    package struct Finding: Codable, Hashable, Sendable {
+        package enum Code: String, Codable, Sendable {
+            case notListening = "not_listening"
+            case shuttingDown = "shutting_down"
+            /// No good route map has been read since the start.
+            case routeMapMissing = "route_map_missing"
+            /// The route map cannot be used now; the last good one is in force.
+            case routeMapStale = "route_map_stale"
+            /// Not one certificate is in date.
+            case noCertificateInDate = "no_certificate_in_date"
+            case certificateOutOfDate = "certificate_out_of_date"
+            case certificateExpiresSoon = "certificate_expires_soon"
+            /// Files of certificates cannot be used now; the pairs read before are in force.
+            case certificateStale = "certificate_stale"
+        }
+
+        package var code: Code
+        package var message: String
+    }
+
+    package enum Status: String, Codable, Sendable {
+        case ready
+        case notReady = "not_ready"
+    }
+
+    package var status: Status
+    /// Why it is not ready; empty when it is.
+    package var reasons: [Finding]
+    /// What does not keep it from serving, and will if nobody looks at it.
+    package var warnings: [Finding]
+    package var sessions: Int
+    package var routes: Int
+
+    /// Certificates that run out within this time, in seconds, are warned of: two weeks.
+    package static let expiryWarning: TimeInterval = 14 * 24 * 3_600
+}
+
+extension GatewayState {
+    /// Whether the gateway can serve at `now`: it listens, has had a good route map, and a certificate in date.
+    package func readiness(at now: Date = .now) -> Readiness {
+        var reasons: [Readiness.Finding] = []
+        var warnings: [Readiness.Finding] = []
+        if !isListening {
+            reasons.append(.init(code: .notListening, message: "the gateway is starting"))
+        }
+        if sessions.isDraining {
+            reasons.append(.init(code: .shuttingDown, message: "the gateway is stopping"))
+        }
+        let fault = routes.fault
+        if let loadedAt = routes.loadedAt {
+            if let fault {
+                let message = "the route map of \(loadedAt.formatted(.iso8601)) stays in force: \(fault)"
+                warnings.append(.init(code: .routeMapStale, message: message))
+            }
+        } else {
+            let message = fault.map { "no good route map yet: \($0)" } ?? "no route map has been read yet"
+            reasons.append(.init(code: .routeMapMissing, message: message))
+        }
+        let pairs = certificates.current.pairs
+        if !pairs.contains(where: { $0.isInDate(at: now) }) {
+            reasons.append(.init(code: .noCertificateInDate, message: "no certificate is in date"))
+        }
+        warnings += pairs.compactMap { Readiness.Finding($0, at: now) }
+        for fault in certificates.faults {
+            warnings.append(.init(code: .certificateStale, message: "\(fault); the certificate read before stays"))
+        }
+        return Readiness(
+            status: reasons.isEmpty ? .ready : .notReady,
+            reasons: reasons,
+            warnings: warnings,
+            sessions: sessions.count,
+            routes: routes.current.count
+        )
+    }
+}
+
+extension Readiness.Finding {
+    /// What there is to say of a certificate's dates; nil when it is in date for long enough.
+    package init?(_ pair: CertificatePair, at now: Date) {
+        if now < pair.notBefore {
+            code = .certificateOutOfDate
+            message = "the certificate in \(pair.certFile) is not valid before \(pair.notBefore.formatted(.iso8601))"
+        } else if now > pair.notAfter {
+            code = .certificateOutOfDate
+            message = "the certificate in \(pair.certFile) expired at \(pair.notAfter.formatted(.iso8601))"
+        } else if now.addingTimeInterval(Readiness.expiryWarning) > pair.notAfter {
+            code = .certificateExpiresSoon
+            message = "the certificate in \(pair.certFile) expires at \(pair.notAfter.formatted(.iso8601))"
+        } else {
+            return nil
+        }
+    }
+}

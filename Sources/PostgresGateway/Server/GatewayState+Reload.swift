@@ -1,0 +1,57 @@
+package import Foundation
+import Logging
+import RouteMap
+
+extension GatewayState {
+    /// Reads the route map. A file with a fault leaves the last good map in force. Blocking, never on an event loop.
+    package func reloadRoutes() {
+        do {
+            let table = try RouteMapFile.load(path: configuration.routeFile)
+            routes.replace(with: table)
+            routeReloads.count(.loaded)
+            logger.info("route map loaded", metadata: .init([.routes: String(table.count)]))
+        } catch {
+            routes.keepCurrent(becauseOf: error)
+            routeReloads.count(.failed)
+            let inForce = routes.current.count
+            logger.error(
+                routes.loadedAt == nil
+                    ? "route map not loaded; every hostname is refused until it is"
+                    : "route map not loaded; the one in force stays",
+                metadata: .init([.error: "\(error)", .routes: String(inForce)])
+            )
+        }
+    }
+
+    /// Reads the certificates again. What cannot be used leaves what was in force in its place.
+    /// Sessions keep what they began with. Blocking, never on an event loop.
+    ///
+    /// - Parameter isForced: reads them whether they have changed or not.
+    package func reloadCertificates(isForced: Bool) {
+        switch isForced ? certificates.reload() : certificates.reloadIfChanged() {
+        case .unchanged, .settling:
+            break
+        case .loaded(let table):
+            certificateReloads.count(.loaded)
+            logger.info("certificates loaded", metadata: .init([.certificates: String(table.pairs.count)]))
+            warnOfCertificateDates()
+        case .failed(let faults):
+            certificateReloads.count(.failed)
+            for fault in faults {
+                logger.error("certificate not loaded; the one in force stays", metadata: .init([.error: "\(fault)"]))
+            }
+        }
+    }
+
+    /// Logs which certificates are out of date, or soon will be.
+    package func warnOfCertificateDates(at now: Date = .now) {
+        for pair in certificates.current.pairs {
+            if let finding = Readiness.Finding(pair, at: now) {
+                logger.warning(
+                    "certificate",
+                    metadata: .init([.reason: finding.code.rawValue, .error: finding.message])
+                )
+            }
+        }
+    }
+}

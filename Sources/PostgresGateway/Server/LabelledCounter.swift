@@ -1,0 +1,16 @@
+import Synchronization
+
+/// Counts since the start, by label. The labels are a closed set: they become labels of metrics.
+package final class LabelledCounter<Label: Hashable & Sendable>: Sendable {
+    private let counts = Mutex<[Label: Int]>([:])
+
+    package init() {}
+
+    func count(_ label: Label) {
+        counts.withLock { $0[label, default: 0] += 1 }
+    }
+
+    package subscript(label: Label) -> Int {
+        counts.withLock { $0[label, default: 0] }
+    }
+}

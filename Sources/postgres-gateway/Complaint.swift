@@ -1,0 +1,33 @@
+import ArgumentParser
+import Foundation
+import PostgresGateway
+
+/// Exit codes beyond 0 and 1 (`sysexits.h`, and errno 98 for EADDRINUSE).
+enum GatewayExitCode {
+    static let configuration: Int32 = 78
+    static let portInUse: Int32 = 98
+}
+
+/// Lines for the person who started the program, before and beside the log.
+enum Complaint {
+    static func print(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("postgres-gateway: \(text)\n".utf8))
+    }
+
+    /// Runs a command; what it cannot do is told in one line and with an exit code of its own.
+    static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as ConfigurationError {
+            print("\(error)")
+            throw ExitCode(GatewayExitCode.configuration)
+        } catch let error as ListenError {
+            print("\(error)")
+            switch error.kind {
+            case .portInUse: throw ExitCode(GatewayExitCode.portInUse)
+            case .unavailable, .notPermitted: throw ExitCode(GatewayExitCode.configuration)
+            case .other: throw ExitCode.failure
+            }
+        }
+    }
+}

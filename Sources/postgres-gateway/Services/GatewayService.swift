@@ -1,0 +1,41 @@
+import Logging
+import NIOCore
+import PostgresGateway
+import ServiceLifecycle
+
+/// Keeps the gateway running until the process is told to stop, then drains it.
+struct GatewayService: Service {
+    let server: GatewayServer
+    let admin: AdminServer
+    let version: String
+    let systemd: SystemdNotifier?
+
+    /// How much longer than the drain timeout a stop may take before systemd ends the process.
+    private static let stopMargin = TimeAmount.seconds(15)
+
+    func run() async throws {
+        let state = server.state
+        state.logger.info(
+            "listening",
+            metadata: .init([
+                .address: server.localAddresses.joined(separator: " "), .version: version,
+                .admin: admin.address?.description ?? "",
+            ])
+        )
+        try? await gracefulShutdown()
+        let limit = state.configuration.drainTimeout + Self.stopMargin
+        systemd?.send(.stopping, .extendTimeout(microseconds: UInt64(max(0, limit.nanoseconds / 1_000))))
+        try await server.stop()
+        state.logger.info("stopped")
+    }
+}
+
+/// The admin address, until all else has stopped.
+struct AdminService: Service {
+    let admin: AdminServer
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        try await admin.stop()
+    }
+}

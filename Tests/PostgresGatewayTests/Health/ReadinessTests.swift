@@ -1,0 +1,112 @@
+import Foundation
+import PostgresGateway
+import TestSupport
+import Testing
+
+@Suite struct ReadinessTests {
+    /// A gateway whose route map is a file that is not there yet.
+    private func run(
+        certificate: (SelfSignedCertificate) throws -> Void = { _ in },
+        _ body: (TestGateway, TemporaryDirectory) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory("readiness")
+        defer { directory.remove() }
+        let pair = try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.example.net"])
+        try certificate(pair)
+        let configure: (inout GatewayConfiguration) -> Void = {
+            $0.routeFile = directory.file("routes.json")
+            $0.certificates = .pair(certFile: pair.certFile, keyFile: pair.keyFile)
+        }
+        try await TestGateway.run(routes: [], configure: configure) { try await body($0, directory) }
+    }
+
+    private static let routes = #"{ "version": 1, "routes": [] }"#
+
+    @Test("Not ready without a route map, ready with one; a bad one later is a warning, the good one stays")
+    func routeMap() async throws {
+        try await run { gateway, directory in
+            #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapMissing])
+            gateway.state.reloadRoutes()
+            let missing = gateway.state.readiness()
+            #expect(missing.status == .notReady)
+            #expect(missing.reasons.first?.message.contains(directory.file("routes.json")) == true)
+
+            try directory.write(Self.routes, to: "routes.json")
+            gateway.state.reloadRoutes()
+            #expect(gateway.state.readiness().status == .ready)
+            #expect(gateway.state.readiness().warnings.isEmpty)
+
+            try directory.write(#"{ "version": 2 }"#, to: "routes.json")
+            gateway.state.reloadRoutes()
+            let stale = gateway.state.readiness()
+            #expect(stale.status == .ready)
+            #expect(stale.warnings.map(\.code) == [.routeMapStale])
+            #expect(stale.warnings.first?.message.contains("version") == true)
+            #expect(gateway.state.routeReloads[.loaded] == 1)
+            #expect(gateway.state.routeReloads[.failed] == 2)
+        }
+    }
+
+    @Test("A certificate that has expired, is not valid yet, or will expire within two weeks")
+    func certificateDates() async throws {
+        let day: TimeInterval = 24 * 3_600
+        let cases:
+            [(
+                notBefore: TimeInterval, notAfter: TimeInterval, status: Readiness.Status,
+                warning: Readiness.Finding.Code?
+            )] = [
+                (-10 * day, -day, .notReady, .certificateOutOfDate), (day, 10 * day, .notReady, .certificateOutOfDate),
+                (-day, 13 * day, .ready, .certificateExpiresSoon), (-day, 15 * day, .ready, nil),
+            ]
+        for dates in cases {
+            try await run(certificate: { try $0.redate(notBefore: dates.notBefore, notAfter: dates.notAfter) }) {
+                gateway,
+                directory in
+                try directory.write(Self.routes, to: "routes.json")
+                gateway.state.reloadRoutes()
+                let readiness = gateway.state.readiness()
+                #expect(readiness.status == dates.status)
+                #expect(readiness.reasons.map(\.code) == (dates.status == .ready ? [] : [.noCertificateInDate]))
+                #expect(readiness.warnings.map(\.code) == [dates.warning].compactMap { $0 })
+                gateway.state.warnOfCertificateDates()
+                let logged = gateway.log.all.filter { $0.contains(#""message":"certificate""#) }
+                #expect(logged.count == (dates.warning == nil ? 0 : 1))
+                // It serves all the same: clients of sslmode=require do not look at the dates.
+                let client = try gateway.connectTLS()
+                #expect(client.certificateName != nil)
+            }
+        }
+    }
+
+    @Test("A certificate that cannot be read again is a warning")
+    func certificateStale() async throws {
+        try await run { gateway, directory in
+            try directory.write("nonsense", to: "server.key")
+            gateway.state.reloadCertificates(isForced: true)
+            let warnings = gateway.state.readiness().warnings
+            #expect(warnings.map(\.code) == [.certificateStale])
+            #expect(warnings.first?.message.contains(directory.file("server.key")) == true)
+            #expect(gateway.state.certificateReloads[.failed] == 1)
+            #expect(gateway.log.all.contains { $0.contains("certificate not loaded") })
+        }
+    }
+
+    @Test("Not ready while it stops")
+    func stopping() async throws {
+        try await run { gateway, directory in
+            try directory.write(Self.routes, to: "routes.json")
+            gateway.state.reloadRoutes()
+            try await gateway.stop()
+            #expect(gateway.state.readiness().reasons.map(\.code) == [.shuttingDown])
+        }
+    }
+
+    @Test("Not ready before it listens")
+    func starting() async throws {
+        try await TestGateway.run(routes: []) { gateway in
+            let server = GatewayServer(gateway.state(port: 0))
+            #expect(server.state.readiness().reasons.map(\.code).contains(.notListening))
+            try await server.close()
+        }
+    }
+}

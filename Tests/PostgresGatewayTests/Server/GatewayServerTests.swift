@@ -1,0 +1,59 @@
+import NIOCore
+import NIOPosix
+import PostgresGateway
+import TestSupport
+import Testing
+
+@Suite struct GatewayServerTests {
+    @Test("Both families side by side, each on a socket of its own")
+    func bothFamilies() async throws {
+        let configure: (inout GatewayConfiguration) -> Void = { $0.listenAddresses = ["0.0.0.0", "::"] }
+        try await TestGateway.run(routes: [], configure: configure) { gateway in
+            for host in ["127.0.0.1", "::1"] {
+                let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(host: host, port: gateway.port).get()
+                try await channel.close()
+            }
+        }
+    }
+
+    @Test("A port that is in use is told with its variable, and nothing is left open")
+    func portInUse() async throws {
+        try await TestGateway.run(routes: []) { gateway in
+            let second = GatewayServer(gateway.state(port: gateway.port))
+            let error = await #expect(throws: ListenError.self) { try await second.listen() }
+            #expect(error?.kind == .portInUse)
+            #expect(error?.description.contains("FROST_POSTGRES_GATEWAY_PORT (--port)") == true)
+        }
+    }
+
+    @Test("An address the host does not have is told")
+    func unavailable() async throws {
+        try await TestGateway.run(routes: []) { gateway in
+            let server = GatewayServer(gateway.state(port: 0, listenAddress: "192.0.2.1"))
+            let error = await #expect(throws: ListenError.self) { try await server.listen() }
+            #expect(error?.kind == .unavailable)
+            #expect(error?.description.contains("FROST_POSTGRES_GATEWAY_LISTEN_ADDRESS") == true)
+        }
+    }
+
+    @Test("What drains is not waited for when it is told to end at once")
+    func stopWaiting() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend, configure: { $0.drainTimeout = .hours(1) }) { gateway in
+            let client = try gateway.connectTLS()
+            try client.write(ByteBuffer.startup().bytes)
+            let server = try backend.accept()
+            let idle = try gateway.connect()
+            async let stopping: Void = gateway.stop()
+            try await gateway.eventually("it is stopping") { gateway.log.all.contains { $0.contains("stopping") } }
+            gateway.server.stopWaiting()
+            try await stopping
+            #expect(try idle.receiveToEnd(toleratesReset: true).isEmpty)
+            #expect(gateway.state.connectionCount == 0)
+            // A start-up that the gateway cut off is not said to be the client's doing.
+            #expect(gateway.state.outcomes[.closed(.gatewayClosed)] == 1)
+            withExtendedLifetime(server) {}
+        }
+    }
+}
