@@ -1,7 +1,7 @@
 # `make help` lists what there is. Every target sets up what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 unit gate fuzz release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 unit gate fuzz release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,10 +10,14 @@ up: ## two PostgreSQL branches behind one port, until Ctrl-C (PORT=5432)
 	@scripts/setup.sh up
 	@PORT=$(PORT) scripts/up.sh
 
-test: ## set-up, format check, build, all suites, the gate with one round (ROUNDS=1)
+test: ## set-up, format check, build, all suites, the gate with one round (ROUNDS=1), systemd
 	@scripts/test.sh
 
-test-phase0: test ## the suites of phase 0: all there are so far
+test-phase0: ## what shows phase 0: the protocol, two branches behind one port, the gate
+	@scripts/test.sh phase0
+
+test-phase1: ## what shows phase 1: the gateway as a library, a program and a service
+	@scripts/test.sh phase1
 
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test

@@ -63,7 +63,7 @@ let package = Package(
         // Servers, certificates and programs for tests and for the gate.
         .target(
             name: "TestSupport",
-            dependencies: ["COpenSSL", nioCore, nioPosix, subprocess, systemPackage],
+            dependencies: ["COpenSSL", "PostgresWire", nioCore, nioPosix, subprocess, systemPackage],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

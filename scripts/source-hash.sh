@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -f Package.resolved ] || swift package resolve >&2
 {
-    git ls-files -co --exclude-standard -- Package.swift Sources Spike Compat Tests/TestSupport packaging ':!*.md'
+    git ls-files -co --exclude-standard -- Package.swift Sources Spike Compat Tests/TestSupport 'scripts/postgres-gateway*' scripts/*install.sh scripts/update.sh scripts/package.sh ':!*.md'
     echo Package.resolved
 } |
     LC_ALL=C sort | while IFS= read -r file; do

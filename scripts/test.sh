@@ -1,7 +1,21 @@
 #!/usr/bin/env bash
 # Everything that has to hold before a change lands: `make test`.
+#
+#   scripts/test.sh           all of it
+#   scripts/test.sh phase0    what shows phase 0: the protocol, two branches behind one port, the gate
+#   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+case ${1:-all} in
+all) filter=. ;;
+phase0) filter='^(PostgresWireTests|RouteMapTests|PostgresGatewayTests)|TwoBranchesTests' ;;
+phase1) filter='^(PostgresGatewayTests|EndToEndTests)' ;;
+*)
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+    ;;
+esac
 
 step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 
@@ -12,9 +26,15 @@ scripts/format-check.sh
 step "build"
 swift build --build-tests
 step "suites"
-swift test --skip-build
-step "make up, as a newcomer uses it"
-python3 scripts/up_test.py
-step "the gate, ${ROUNDS:-1} round(s)"
-scripts/gate.sh quick
+swift test --skip-build --filter "$filter"
+if [ "${1:-all}" != phase1 ]; then
+    step "make up, as a newcomer uses it"
+    python3 scripts/up_test.py
+    step "the gate, ${ROUNDS:-1} round(s)"
+    scripts/gate.sh quick
+fi
+if [ "${1:-all}" != phase0 ]; then
+    step "install, run, break, update and remove it on real systemd"
+    python3 Tests/SystemdTests/systemd_test.py
+fi
 step "done"

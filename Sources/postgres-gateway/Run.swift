@@ -52,6 +52,7 @@ struct Run: AsyncParsableCommand {
         let stops = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         state.warnOfCertificateDates()
+        state.warnOfFileDescriptors(limit: FileDescriptorLimit.raise())
         state.reloadRoutes()
         let server = GatewayServer(state)
         let admin: AdminServer

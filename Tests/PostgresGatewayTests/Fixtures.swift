@@ -1,5 +1,4 @@
 import NIOCore
-import PostgresWire
 import RouteMap
 
 enum Fixtures {
@@ -15,38 +14,6 @@ enum Fixtures {
         guard let hostname = try? Hostname(name) else { preconditionFailure("\(name) is no hostname") }
         return StoppedRoute(hostname: hostname, target: target)
     }
-}
-
-extension ByteBuffer {
-    static var sslRequest: ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupPacket.encodeSSLRequest(into: &buffer)
-        return buffer
-    }
-
-    static var gssEncRequest: ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupPacket.encodeGSSEncRequest(into: &buffer)
-        return buffer
-    }
-
-    static func startup(
-        version: ProtocolVersion = .v3_0,
-        _ parameters: [(String, String)] = [("user", "frost"), ("database", "shop")]
-    ) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupMessage.encode(version: version, parameters: parameters, into: &buffer)
-        return buffer
-    }
-
-    static func cancelRequest(processID: UInt32 = 1, secret: [UInt8] = [1, 2, 3, 4]) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        buffer.writeMultipleIntegers(UInt32(12 + secret.count), ProtocolVersion.cancelRequest.code, processID)
-        buffer.writeBytes(secret)
-        return buffer
-    }
-
-    var bytes: [UInt8] { Array(readableBytesView) }
 }
 
 /// ClientHellos made by hand.

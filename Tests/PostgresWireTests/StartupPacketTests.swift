@@ -19,40 +19,16 @@ import Testing
         return (nil, buffer.readableBytes)
     }
 
-    private static func startup(
-        version: ProtocolVersion = .v3_0,
-        _ parameters: [(String, String)] = [("user", "frost"), ("database", "shop")]
-    ) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupMessage.encode(version: version, parameters: parameters, into: &buffer)
-        return buffer
-    }
-
     private static func cancel(secretLength: Int) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        buffer.writeMultipleIntegers(UInt32(12 + secretLength), ProtocolVersion.cancelRequest.code, UInt32(4_711))
-        buffer.writeBytes((0..<secretLength).map { UInt8(truncatingIfNeeded: $0) })
-        return buffer
-    }
-
-    private static func sslRequest() -> ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupPacket.encodeSSLRequest(into: &buffer)
-        return buffer
-    }
-
-    private static func gssEncRequest() -> ByteBuffer {
-        var buffer = ByteBuffer()
-        StartupPacket.encodeGSSEncRequest(into: &buffer)
-        return buffer
+        ByteBuffer.cancelRequest(processID: 4_711, secret: (0..<secretLength).map { UInt8(truncatingIfNeeded: $0) })
     }
 
     @Test(
         "Every split of a packet gives the same packet, and nothing is consumed before it is whole",
         arguments: [
-            sslRequest(), gssEncRequest(), cancel(secretLength: 4), cancel(secretLength: 32),
-            cancel(secretLength: 256), startup(), startup([("user", "")]),
-            startup(version: ProtocolVersion(major: 3, minor: 9_999), [("user", "a"), ("_pq_.test", "1")]),
+            .sslRequest, .gssEncRequest, cancel(secretLength: 4), cancel(secretLength: 32),
+            cancel(secretLength: 256), ByteBuffer.startup(), ByteBuffer.startup([("user", "")]),
+            ByteBuffer.startup(version: ProtocolVersion(major: 3, minor: 9_999), [("user", "a"), ("_pq_.test", "1")]),
         ]
     )
     func anySplit(packet: ByteBuffer) throws {
@@ -73,7 +49,7 @@ import Testing
 
     @Test("Bytes behind a packet are left alone")
     func bytesBehind() throws {
-        var buffer = Self.sslRequest()
+        var buffer = ByteBuffer.sslRequest
         buffer.writeString("more")
         #expect(try StartupPacket.decode(from: &buffer) == .sslRequest)
         #expect(String(buffer: buffer) == "more")
@@ -99,8 +75,8 @@ import Testing
     @Test("The largest lengths that PostgreSQL takes are taken", arguments: [9_999, 10_000, 10_001, 10_003, 10_004])
     func largestLengths(length: Int) throws {
         let name = "application_name"
-        let fixed = Self.startup([(name, "")]).readableBytes
-        var packet = Self.startup([(name, String(repeating: "x", count: length - fixed))])
+        let fixed = ByteBuffer.startup([(name, "")]).readableBytes
+        var packet = ByteBuffer.startup([(name, String(repeating: "x", count: length - fixed))])
         #expect(packet.readableBytes == length)
         guard case .startupMessage(let message) = try StartupPacket.decode(from: &packet) else {
             Issue.record("not a StartupMessage")
@@ -162,7 +138,10 @@ import Testing
     @Test("A StartupMessage keeps its bytes, its order and its options")
     func startupMessageContent() throws {
         let version = ProtocolVersion(major: 3, minor: 9_999)
-        let packet = Self.startup(version: version, [("user", "frost"), ("_pq_.option", "on"), ("options", "-c x=1")])
+        let packet = ByteBuffer.startup(
+            version: version,
+            [("user", "frost"), ("_pq_.option", "on"), ("options", "-c x=1")]
+        )
         var buffer = packet
         guard case .startupMessage(let message) = try StartupPacket.decode(from: &buffer) else {
             Issue.record("not a StartupMessage")
@@ -178,7 +157,7 @@ import Testing
     @Test("Other major versions are told by their number", arguments: [(1, 0), (2, 0), (4, 0), (1_234, 5_681), (0, 0)])
     func otherMajorVersions(major: Int, minor: Int) {
         let version = ProtocolVersion(major: UInt16(major), minor: UInt16(minor))
-        var packet = Self.startup(version: version)
+        var packet = ByteBuffer.startup(version: version)
         #expect(throws: StartupPacketError.unsupportedVersion(version)) { try StartupPacket.decode(from: &packet) }
     }
 

@@ -43,6 +43,18 @@ extension GatewayState {
         }
     }
 
+    /// Logs that the connections that are allowed need more files than the process may open.
+    package func warnOfFileDescriptors(limit: Int) {
+        let needed = FileDescriptorLimit.needed(forConnections: configuration.maxConnections)
+        guard limit < needed else { return }
+        logger.warning(
+            """
+            \(configuration.maxConnections) connections need \(needed) open files, but \(limit) are allowed; \
+            raise LimitNOFILE= (ulimit -n) or lower \(GatewayVariable.maxConnections.environmentName)
+            """
+        )
+    }
+
     /// Logs which certificates are out of date, or soon will be.
     package func warnOfCertificateDates(at now: Date = .now) {
         for pair in certificates.current.pairs {

@@ -40,7 +40,7 @@ struct StatusService: Service {
 
     private var text: String {
         let readiness = server.state.readiness()
-        let counts = "\(readiness.sessions) sessions, \(readiness.routes) routes"
+        let counts = "sessions: \(readiness.sessions), routes: \(readiness.routes)"
         let findings = readiness.reasons + readiness.warnings
         guard let first = findings.first else { return counts }
         return "\(readiness.status == .ready ? "" : "not ready: ")\(first.message); \(counts)"

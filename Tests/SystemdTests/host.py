@@ -1,0 +1,105 @@
+"""A container with systemd as its first process, and the releases that are installed on it."""
+
+import os
+import pathlib
+import subprocess
+import time
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+IMAGE = "frost-systemd-test"
+OUTPUT = ROOT / ".build" / "systemd-test"
+
+
+def run(arguments, **options):
+    """Runs a program that has to succeed; its output."""
+    result = subprocess.run(arguments, text=True, capture_output=True, **options)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, arguments))}: exit {result.returncode}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def build_image():
+    run([str(ROOT / "scripts" / "base-image.sh")])
+    run(["docker", "build", "--network", "host", "-t", IMAGE, str(pathlib.Path(__file__).parent)])
+
+
+def build_program(version):
+    """The program as a release has it, but for the gate: the path of its tarball."""
+    build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--scratch-path", ".build-release"]
+    environment = {**os.environ, "FROST_VERSION": version}
+    subprocess.run(build + ["--product", "postgres-gateway"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    directory = run(build + ["--show-bin-path"], cwd=ROOT, env=environment).strip()
+    return package(f"{directory}/postgres-gateway", version)
+
+
+def package(program, version):
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    return pathlib.Path(run([str(ROOT / "scripts" / "package.sh"), str(program), version, str(OUTPUT)], cwd=ROOT).strip())
+
+
+def build_broken(version, *, check="exit 0", serve):
+    """A release whose program is a script: it answers as told, and leaves the rest to the one before it."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    script = OUTPUT / f"broken-{version}"
+    script.write_text(
+        "#!/bin/sh\n"
+        "real=/usr/local/lib/postgres-gateway/previous/postgres-gateway\n"
+        "case $1 in\n"
+        f"version) echo 'postgres-gateway {version}' ;;\n"
+        f"check) {check} ;;\n"
+        f"run) {serve} ;;\n"
+        '*) exec "$real" "$@" ;;\n'
+        "esac\n"
+    )
+    script.chmod(0o755)
+    return package(script, version)
+
+
+class Host:
+    """A machine of its own, until `remove`."""
+
+    def __init__(self):
+        self.name = f"frost-systemd-test-{uuid.uuid4().hex[:8]}"
+        options = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "-e", "container=docker"]
+        if os.path.isdir("/sys/fs/cgroup/systemd"):
+            options += ["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "-v", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd:rw"]
+        else:  # one hierarchy only (cgroup v2), which systemd wants to itself
+            options += ["--privileged", "--cgroupns", "private"]
+        run(["docker", "run", "-d", "--name", self.name, "--network", "none", *options,
+             "--tmpfs", "/run", "--tmpfs", "/run/lock", IMAGE])
+        self.eventually("systemd is up", lambda: self.sh("systemctl is-system-running", check=False).stdout.strip()
+                        in ("running", "degraded"))
+
+    def remove(self):
+        subprocess.run(["docker", "rm", "-f", self.name], capture_output=True)
+
+    def sh(self, command, check=True, **options):
+        """Runs a shell command as root on the host."""
+        result = subprocess.run(["docker", "exec", self.name, "bash", "-c", command], text=True, capture_output=True,
+                                timeout=300, **options)
+        if check and result.returncode != 0:
+            raise RuntimeError(f"{command}: exit {result.returncode}\n{result.stdout}{result.stderr}\n{self.journal()}")
+        return result
+
+    def output(self, command):
+        return self.sh(command).stdout.strip()
+
+    def copy(self, path, target):
+        run(["docker", "cp", str(path), f"{self.name}:{target}"])
+
+    def write(self, path, text):
+        subprocess.run(["docker", "exec", "-i", self.name, "bash", "-c", f"cat > '{path}'"], input=text, text=True, check=True)
+
+    def journal(self):
+        return self.sh("journalctl -u postgres-gateway --no-pager -o cat", check=False).stdout
+
+    def property(self, name):
+        return self.output(f"systemctl show -P {name} postgres-gateway")
+
+    def eventually(self, what, condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {seconds} s: {what}\n{self.journal()[-3000:]}")
+            time.sleep(0.2)  # between two looks; what is waited for is the condition
