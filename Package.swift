@@ -19,6 +19,8 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -40,6 +42,10 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         // File paths and descriptors, in which swift-subprocess speaks.
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        // SHA-256, for the suffixes of hostnames.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // MARK: Phase 0
@@ -92,7 +98,22 @@ let package = Package(
         ),
 
         // MARK: Phase 2
-        .target(name: "RouteMap", swiftSettings: settings),
+        .target(name: "RouteMap", dependencies: [crypto], swiftSettings: settings),
+        .target(
+            name: "BranchManager",
+            dependencies: ["RouteMap", grdb, logging, subprocess, systemPackage],
+            swiftSettings: settings
+        ),
+        .target(name: "RouteSync", dependencies: ["BranchManager", "RouteMap", logging], swiftSettings: settings),
+        .executableTarget(
+            name: "frost",
+            dependencies: [
+                "CVersion", "BranchManager", "RouteMap", "RouteSync", argumentParser, logging, subprocess,
+                systemPackage,
+                unixSignals,
+            ],
+            swiftSettings: settings
+        ),
 
         // MARK: Tests
         .testTarget(

@@ -28,6 +28,7 @@ packages=(
     "make:/usr/bin/make"
     "openssl:/usr/bin/openssl"
     "libssl-dev:/usr/include/openssl/ssl.h"
+    "libsqlite3-dev:/usr/include/sqlite3.h"
     "libpq-dev:/usr/include/postgresql/libpq-fe.h"
     "postgresql-client:/usr/bin/psql"
     "util-linux:/usr/bin/setpriv"

@@ -4,17 +4,32 @@
 /// a wrong route would log in silently to the wrong data.
 package struct RouteTable: Sendable {
     private let entries: [String: Entry]
+    /// Which servers are behind the active routes, whatever their hostnames.
+    private let backends: Set<Backend>
 
     package enum Entry: Hashable, Sendable {
         case active(Route)
         case stopped(StoppedRoute)
     }
 
-    /// No routes at all: what a gateway starts with that has no good route map yet.
-    package static let empty = RouteTable(entries: [:])
+    private struct Backend: Hashable, Sendable {
+        var targetID: String
+        var host: String
+        var hostPort: UInt16
 
-    private init(entries: [String: Entry]) {
-        self.entries = entries
+        init(_ route: Route) {
+            targetID = route.target.id
+            host = route.host
+            hostPort = route.hostPort
+        }
+    }
+
+    /// No routes at all: what a gateway starts with that has no good route map yet.
+    package static let empty = RouteTable()
+
+    private init() {
+        entries = [:]
+        backends = []
     }
 
     /// Builds a table.
@@ -32,6 +47,38 @@ package struct RouteTable: Sendable {
             throw RouteMapError(key: "stopped[\(index)].hostname", problem: "'\(route.hostname)' is there twice")
         }
         self.entries = entries
+        backends = Set(routes.map(Backend.init))
+    }
+
+    /// Whether a session that was begun by `route` may go on: its target is active at the same place,
+    /// under whatever name. It survives a rename; a stop, a removal or another port ends it.
+    package func serves(_ route: Route) -> Bool { backends.contains(Backend(route)) }
+
+    /// How two tables differ, by hostname.
+    package struct Changes: Hashable, Sendable {
+        package var added = 0
+        package var removed = 0
+        package var changed = 0
+
+        package init(added: Int = 0, removed: Int = 0, changed: Int = 0) {
+            self.added = added
+            self.removed = removed
+            self.changed = changed
+        }
+    }
+
+    /// What came, went and became different since another table.
+    package func changes(since old: RouteTable) -> Changes {
+        var changes = Changes()
+        for (name, entry) in entries {
+            switch old.entries[name] {
+            case nil: changes.added += 1
+            case entry: break
+            default: changes.changed += 1
+            }
+        }
+        changes.removed = old.entries.count + changes.added - entries.count
+        return changes
     }
 
     /// What the table says of a server name as a client sent it; nil when no branch has it.

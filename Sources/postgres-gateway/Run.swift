@@ -13,8 +13,8 @@ struct Run: AsyncParsableCommand {
         discussion: """
             Every option is also an environment variable, \(GatewayVariable.prefix) and the option's \
             name in capitals; the option wins. SIGTERM stops: open sessions may go on for the \
-            drain timeout; a second one stops at once. SIGHUP reads the route map and the \
-            certificates again; changed certificates are read without it.
+            drain timeout; a second one stops at once. A changed route map is in force within a \
+            second, changed certificates within some; SIGHUP reads both at once.
 
             Exit codes: 0 stopped or disabled, 78 a setting cannot be used, 98 a port is in use, \
             1 anything else.
@@ -53,7 +53,7 @@ struct Run: AsyncParsableCommand {
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         state.warnOfCertificateDates()
         state.warnOfFileDescriptors(limit: FileDescriptorLimit.raise())
-        state.reloadRoutes()
+        state.reloadRoutes(isForced: true)
         let server = GatewayServer(state)
         let admin: AdminServer
         do {
@@ -72,7 +72,7 @@ struct Run: AsyncParsableCommand {
         // Stopped from the last to the first: what tells about the gateway outlives it.
         let services: [any Service] = [
             AdminService(admin: admin), status, CertificateService(state: state),
-            ReloadService(state: state, signals: reloads, status: status),
+            RouteFileService(state: state, signals: reloads, status: status),
             GatewayService(server: server, admin: admin, version: PostgresGatewayCommand.version, systemd: systemd),
         ]
         let group = ServiceGroup(

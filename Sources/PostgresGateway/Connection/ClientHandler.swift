@@ -188,6 +188,12 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             .whenComplete { [self] result in
                 switch result {
                 case .success(let backend):
+                    if let record { gateway.sessions.setRoute(route, of: record.id) }
+                    // The routes may have changed meanwhile; from here on a change finds the session.
+                    guard gateway.routes.current.serves(route) else {
+                        backend.close(promise: nil)
+                        return run(machine.dialFailed(), context: context)
+                    }
                     let action = machine.dialed()
                     guard case .relay(let route, let bytes) = action, phase == .negotiating else {
                         backend.close(promise: nil)

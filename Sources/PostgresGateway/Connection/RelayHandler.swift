@@ -42,7 +42,8 @@ final class RelayHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case ChannelEvent.inputClosed: session.inputClosed(side)
-        case GatewayEvent.closeNow: session.closeNow()
+        case GatewayEvent.closeNow: session.closeNow(because: "gateway_closed")
+        case GatewayEvent.routeChanged: session.closeNow(because: "route_changed")
         default: break
         }
     }

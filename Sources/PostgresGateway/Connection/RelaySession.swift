@@ -153,8 +153,8 @@ final class RelaySession {
         context(side)?.closeNow()
     }
 
-    func closeNow() {
-        note("gateway_closed")
+    func closeNow(because reason: String) {
+        note(reason)
         client?.closeNow()
         backend?.closeNow()
     }

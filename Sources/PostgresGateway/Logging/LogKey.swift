@@ -22,6 +22,12 @@ package enum LogKey: String, CaseIterable, Sendable {
     case error
     case routes
     case sessions
+    /// Of a route map, against the one before it: hostnames that came, went, became different.
+    case added
+    case removed
+    case changed
+    /// Sessions that were closed because their route went.
+    case closed
     /// How many lines like this one were not written.
     case suppressed
     case certificates

@@ -94,7 +94,9 @@ extension LogKey {
     /// Whether the field's values are numbers, which JSON shows without quotes.
     var isNumber: Bool {
         switch self {
-        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .suppressed, .certificates: true
+        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .added, .removed, .changed,
+            .closed, .suppressed, .certificates:
+            true
         case .client, .hostname, .target, .outcome, .reason, .address, .error, .version, .admin: false
         }
     }

@@ -8,6 +8,8 @@ package final class RouteStore: Sendable {
         var table: RouteTable
         var loadedAt: Date?
         var fault: RouteMapError?
+        /// The file as it was when it was last read.
+        var file: FileFingerprint?
     }
 
     private let state: Mutex<State>
@@ -27,12 +29,20 @@ package final class RouteStore: Sendable {
     /// What was wrong with the route map at the last try; nil when it was good.
     package var fault: RouteMapError? { state.withLock { $0.fault } }
 
-    package func replace(with table: RouteTable) {
-        state.withLock { $0 = State(table: table, loadedAt: .now) }
+    /// Whether the file is another than the one that was last read.
+    func isNews(_ file: FileFingerprint) -> Bool {
+        state.withLock { $0.file != file }
+    }
+
+    func replace(with table: RouteTable, from file: FileFingerprint) {
+        state.withLock { $0 = State(table: table, loadedAt: .now, file: file) }
     }
 
     /// Notes a route map that cannot be used; the table in force stays.
-    func keepCurrent(becauseOf fault: RouteMapError) {
-        state.withLock { $0.fault = fault }
+    func keepCurrent(becauseOf fault: RouteMapError, in file: FileFingerprint) {
+        state.withLock { state in
+            state.fault = fault
+            state.file = file
+        }
     }
 }

@@ -1,12 +1,19 @@
 import NIOCore
+import RouteMap
 import Synchronization
 
 /// The connections that are open, from accept to close: what the connection limit counts and what
 /// a graceful stop waits for.
 final class SessionRegistry: Sendable {
+    private struct Entry {
+        var channel: any Channel
+        /// What the session was begun by; nil until it has a backend.
+        var route: Route?
+    }
+
     private struct State {
         var lastNumber: UInt64 = 0
-        var channels: [SessionID: any Channel] = [:]
+        var entries: [SessionID: Entry] = [:]
         var isDraining = false
         var waitingForEnd: [@Sendable () -> Void] = []
     }
@@ -26,29 +33,47 @@ final class SessionRegistry: Sendable {
         state.withLock { state in
             state.lastNumber += 1
             let id = SessionID(number: state.lastNumber)
-            state.channels[id] = channel
-            return (id, state.channels.count <= maximum)
+            state.entries[id] = Entry(channel: channel)
+            return (id, state.entries.count <= maximum)
         }
     }
 
     /// The connection goes on under another channel, if it is still open.
     func move(_ id: SessionID, to channel: any Channel) {
         state.withLock { state in
-            if state.channels[id] != nil { state.channels[id] = channel }
+            state.entries[id]?.channel = channel
         }
+    }
+
+    /// The session's route, from which on a change of routes may close it.
+    func setRoute(_ route: Route, of id: SessionID) {
+        state.withLock { $0.entries[id]?.route = route }
+    }
+
+    /// Asks the sessions to close whose route is no longer what it was.
+    ///
+    /// - Returns: how many there are.
+    func close(where isOver: (Route) -> Bool) -> Int {
+        let channels = state.withLock { state in
+            state.entries.values.compactMap { entry in
+                entry.route.map(isOver) == true ? entry.channel : nil
+            }
+        }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(GatewayEvent.routeChanged) }
+        return channels.count
     }
 
     func remove(_ id: SessionID) {
         let waiting: [@Sendable () -> Void] = state.withLock { state in
-            state.channels[id] = nil
-            guard state.channels.isEmpty else { return [] }
+            state.entries[id] = nil
+            guard state.entries.isEmpty else { return [] }
             defer { state.waitingForEnd = [] }
             return state.waitingForEnd
         }
         for resume in waiting { resume() }
     }
 
-    var count: Int { state.withLock { $0.channels.count } }
+    var count: Int { state.withLock { $0.entries.count } }
 
     /// Whether the gateway is stopping: connections that are still in start-up are then refused.
     var isDraining: Bool { state.withLock { $0.isDraining } }
@@ -58,15 +83,15 @@ final class SessionRegistry: Sendable {
     /// Calls back once no connection is open: at once, or from the thread that ends the last one.
     func whenEmpty(_ resume: @escaping @Sendable () -> Void) {
         let isEmpty = state.withLock { state in
-            if !state.channels.isEmpty { state.waitingForEnd.append(resume) }
-            return state.channels.isEmpty
+            if !state.entries.isEmpty { state.waitingForEnd.append(resume) }
+            return state.entries.isEmpty
         }
         if isEmpty { resume() }
     }
 
     /// Asks every open connection to close now; the handlers do it, each on its own loop.
     func closeAll() {
-        let channels = state.withLock { Array($0.channels.values) }
+        let channels = state.withLock { $0.entries.values.map(\.channel) }
         for channel in channels { channel.pipeline.fireUserInboundEventTriggered(GatewayEvent.closeNow) }
     }
 }
@@ -75,4 +100,6 @@ final class SessionRegistry: Sendable {
 enum GatewayEvent: Sendable {
     /// Close without waiting for the peer.
     case closeNow
+    /// The session's target is gone, stopped or elsewhere.
+    case routeChanged
 }

@@ -26,18 +26,18 @@ import Testing
     func routeMap() async throws {
         try await run { gateway, directory in
             #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapMissing])
-            gateway.state.reloadRoutes()
+            gateway.state.reloadRoutes(isForced: true)
             let missing = gateway.state.readiness()
             #expect(missing.status == .notReady)
             #expect(missing.reasons.first?.message.contains(directory.file("routes.json")) == true)
 
             try directory.write(Self.routes, to: "routes.json")
-            gateway.state.reloadRoutes()
+            gateway.state.reloadRoutes(isForced: true)
             #expect(gateway.state.readiness().status == .ready)
             #expect(gateway.state.readiness().warnings.isEmpty)
 
             try directory.write(#"{ "version": 2 }"#, to: "routes.json")
-            gateway.state.reloadRoutes()
+            gateway.state.reloadRoutes(isForced: true)
             let stale = gateway.state.readiness()
             #expect(stale.status == .ready)
             #expect(stale.warnings.map(\.code) == [.routeMapStale])
@@ -63,7 +63,7 @@ import Testing
                 gateway,
                 directory in
                 try directory.write(Self.routes, to: "routes.json")
-                gateway.state.reloadRoutes()
+                gateway.state.reloadRoutes(isForced: true)
                 let readiness = gateway.state.readiness()
                 #expect(readiness.status == dates.status)
                 #expect(readiness.reasons.map(\.code) == (dates.status == .ready ? [] : [.noCertificateInDate]))
@@ -95,7 +95,7 @@ import Testing
     func stopping() async throws {
         try await run { gateway, directory in
             try directory.write(Self.routes, to: "routes.json")
-            gateway.state.reloadRoutes()
+            gateway.state.reloadRoutes(isForced: true)
             try await gateway.stop()
             #expect(gateway.state.readiness().reasons.map(\.code) == [.shuttingDown])
         }

@@ -1,0 +1,1 @@
+@main struct Frost { static func main() {} }

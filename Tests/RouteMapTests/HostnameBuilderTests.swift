@@ -1,0 +1,162 @@
+import RouteMap
+import Testing
+
+@Suite struct HostnameBuilderTests {
+    private typealias Request = HostnameBuilder.Request
+
+    private func names(
+        _ requests: [Request],
+        keeping previous: [String: Hostname] = [:],
+        base: String = "example.net"
+    ) throws -> [String: String] {
+        try HostnameBuilder.names(for: requests, base: Hostname(base), keeping: previous).mapValues(\.name)
+    }
+
+    private func request(_ id: String, _ target: String, project: String = "shop", projectID: String = "proj_1")
+        -> Request
+    {
+        Request(targetID: id, target: target, projectID: projectID, project: project)
+    }
+
+    @Test("Clean names are what people called things")
+    func clean() throws {
+        let names = try names([request("dbt_1", "main"), request("dbt_2", "Feature/Log in!", project: "My  Shop")])
+        #expect(names == ["dbt_1": "main.pg.shop.example.net", "dbt_2": "feature-log-in.pg.my-shop.example.net"])
+    }
+
+    @Test(
+        "Texts as labels",
+        arguments: [
+            ("main", "main"), ("MAIN", "main"), ("a_b.c", "a-b-c"), ("--a--b--", "a-b"), ("a   b", "a-b"), ("", ""),
+            ("日本", ""),
+            ("Überblick", "berblick"), ("xn--a", "xn-a"), ("1", "1"), ("ab--cd", "ab-cd"), ("\u{130}", "i"), ("ſ", ""),
+        ]
+    )
+    func slug(text: String, slug: String) {
+        #expect(HostnameBuilder.slug(text) == slug)
+    }
+
+    @Test("The suffix is base32 of SHA-256, lowercase: fixed for ever, since people have it in their settings")
+    func hash() {
+        // printf dbt_1 | sha256sum; the first 40 bits in the alphabet of RFC 4648.
+        #expect(HostnameBuilder.hash("dbt_1") == "aquo7gvp")
+        #expect(HostnameBuilder.hash("") == "4oymiquy")
+    }
+
+    @Test("Two databases of a project both have main: the oldest has the clean name")
+    func collision() throws {
+        let names = try names([request("dbt_1", "main"), request("dbt_2", "main"), request("dbt_3", "Main")])
+        #expect(names["dbt_1"] == "main.pg.shop.example.net")
+        for id in ["dbt_2", "dbt_3"] {
+            #expect(names[id] == "main-\(HostnameBuilder.hash(id)).pg.shop.example.net")
+        }
+    }
+
+    @Test("Projects that are called alike share a label; one of whose name nothing is left has its hash")
+    func projects() throws {
+        let names = try names([
+            request("dbt_1", "main", project: "Shop!", projectID: "proj_1"),
+            request("dbt_2", "main", project: "shop", projectID: "proj_2"),
+            request("dbt_3", "main", project: "日本", projectID: "proj_3"),
+            request("dbt_4", "日本", project: "shop", projectID: "proj_2"),
+            request("dbt_5", "main", project: String(repeating: "p", count: 80), projectID: "proj_5"),
+        ])
+        #expect(names["dbt_1"] == "main.pg.shop.example.net")
+        #expect(names["dbt_2"] == "main-\(HostnameBuilder.hash("dbt_2")).pg.shop.example.net")
+        #expect(names["dbt_3"] == "main.pg.\(HostnameBuilder.hash("proj_3")).example.net")
+        #expect(names["dbt_4"] == "\(HostnameBuilder.hash("dbt_4")).pg.shop.example.net")
+        let long = String(repeating: "p", count: 54) + "-" + HostnameBuilder.hash("proj_5")
+        #expect(names["dbt_5"] == "main.pg.\(long).example.net")
+    }
+
+    @Test("Names at the limits; a cut never ends in a hyphen before the suffix")
+    func limits() throws {
+        let fits = String(repeating: "a", count: 63)
+        let cut = String(repeating: "a", count: 53) + "-" + String(repeating: "b", count: 20)
+        let base = (Array(repeating: String(repeating: "b", count: 60), count: 2)).joined(separator: ".")
+        #expect(base.count == HostnameBuilder.maximumBaseLength - 1)
+        let names = try names([request("dbt_1", fits, project: fits), request("dbt_2", cut)], base: base)
+        #expect(names["dbt_1"] == "\(fits).pg.\(fits).\(base)")
+        #expect(
+            names["dbt_2"] == "\(String(repeating: "a", count: 53))-\(HostnameBuilder.hash("dbt_2")).pg.shop.\(base)"
+        )
+        #expect(throws: HostnameError.self) { try self.names([], base: base + "bb") }
+    }
+
+    @Test("A target that is added, renamed or removed changes nobody else's name")
+    func stability() throws {
+        let first = [request("dbt_1", "main"), request("dbt_2", "main"), request("dbt_3", "dev")]
+        let before = try HostnameBuilder.names(for: first, base: Hostname("example.net"))
+        // The one with the clean name is renamed, and then is gone: the other keeps its suffix.
+        let renamed = try names([request("dbt_1", "old"), first[1], first[2]], keeping: before)
+        #expect(renamed["dbt_1"] == "old.pg.shop.example.net")
+        #expect(renamed["dbt_2"] == before["dbt_2"]?.name)
+        let removed = try names([first[1], first[2]], keeping: before)
+        #expect(removed == ["dbt_2": before["dbt_2"]?.name, "dbt_3": "dev.pg.shop.example.net"])
+        // Whoever is called so next gets the clean name.
+        #expect(
+            try names([first[1], request("dbt_4", "main")], keeping: before)["dbt_4"] == "main.pg.shop.example.net"
+        )
+    }
+
+    /// A generator that gives the same numbers every time (SplitMix64).
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+            return z ^ (z >> 31)
+        }
+    }
+
+    @Test(
+        "Whatever happens in whatever order: names are valid, different, and only those of whom it happens to change",
+        arguments: 0..<40
+    )
+    func property(seed: Int) throws {
+        var random = Numbers(state: UInt64(seed))
+        let words = [
+            "main", "dev", "Dev", "d-e-v", "", "日本", String(repeating: "x", count: 70), "a_b", "a-b", "pg", "www", "7",
+        ]
+        var requests: [Request] = []
+        var names: [String: Hostname] = [:]
+        for step in 0..<60 {
+            var touched: String?
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0 where !requests.isEmpty:
+                requests.remove(at: Int.random(in: requests.indices, using: &random))
+            case 1 where !requests.isEmpty:
+                let index = Int.random(in: requests.indices, using: &random)
+                requests[index].target = words.randomElement(using: &random) ?? ""
+                touched = requests[index].targetID
+            default:
+                let project = Int.random(in: 0..<3, using: &random)
+                requests.append(
+                    request(
+                        "dbt_\(step)",
+                        words.randomElement(using: &random) ?? "",
+                        project: ["shop", "Shop", "日本"][project],
+                        projectID: "proj_\(project)"
+                    )
+                )
+                touched = "dbt_\(step)"
+            }
+            let new = try HostnameBuilder.names(for: requests, base: Hostname("example.net"), keeping: names)
+            #expect(Set(new.keys) == Set(requests.map(\.targetID)))
+            #expect(Set(new.values).count == new.count)
+            for (id, name) in new where id != touched { #expect(names[id] == name) }
+            // Asked again, nothing changes, in whatever order the targets come.
+            #expect(
+                try HostnameBuilder.names(
+                    for: requests.shuffled(using: &random),
+                    base: Hostname("example.net"),
+                    keeping: new
+                ) == new
+            )
+            names = new
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import RouteMap
+import TestSupport
+import Testing
+
+@Suite struct RouteMapWriterTests {
+    private func route(_ name: String, port: UInt16, id: String = "dbt_1", host: String = Route.defaultHost) throws
+        -> Route
+    {
+        Route(
+            hostname: try Hostname("\(name).pg.shop.example.net"),
+            host: host,
+            hostPort: port,
+            maxConnections: port == 10_001 ? 5 : nil,
+            target: Target(id: id, name: name, database: "shop \"ä\"", project: "shop")
+        )
+    }
+
+    private func stopped(_ name: String) throws -> StoppedRoute {
+        StoppedRoute(
+            hostname: try Hostname("\(name).pg.shop.example.net"),
+            target: Target(id: "dbt_9", name: name, database: "shop", project: "shop")
+        )
+    }
+
+    @Test("What is written is read as the same")
+    func roundTrip() throws {
+        let routes = [try route("main", port: 10_000), try route("dev", port: 10_001, id: "dbt_2", host: "127.0.0.2")]
+        let data = try RouteMapFile.encode(
+            routes: routes,
+            stopped: [stopped("qa")],
+            generatedAt: Date(timeIntervalSince1970: 1_800_000_000)
+        )
+        let table = try RouteMapFile.parse(data)
+        #expect(table.count == 3)
+        for route in routes { #expect(table.lookUp(serverName: route.hostname.name) == .active(route)) }
+        let qa = try stopped("qa")
+        #expect(table.lookUp(serverName: "qa.pg.shop.example.net") == .stopped(qa))
+        #expect(String(decoding: data, as: UTF8.self).contains(#""generatedAt" : "2027-01-15T08:00:00Z""#))
+    }
+
+    @Test("A hostname that is there twice is not written")
+    func twice() throws {
+        #expect(throws: RouteMapError.self) {
+            try RouteMapFile.encode(routes: [route("a", port: 1)], stopped: [stopped("a")], generatedAt: .now)
+        }
+    }
+
+    @Test("Readers meanwhile see one whole map or the other, never something between")
+    func atomic() async throws {
+        let directory = try TemporaryDirectory("writer")
+        defer { directory.remove() }
+        let path = directory.file("routes.json")
+        let maps = try [1, 200].map { count in
+            let routes = try (0..<count).map { try route("b\($0)", port: 10_000) }
+            return try RouteMapFile.encode(routes: routes, stopped: [], generatedAt: .now)
+        }
+        try RouteMapFile.write(maps[0], to: path)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<2 {
+                group.addTask {
+                    for round in 0..<50 { try RouteMapFile.write(maps[(round + writer) % 2], to: path) }
+                }
+            }
+            group.addTask {
+                for _ in 0..<100 {
+                    let count = try RouteMapFile.load(path: path).count
+                    #expect([1, 200].contains(count))
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["routes.json"])
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect((mode ?? 0) & 0o444 == 0o444, "the gateway runs as another user")
+    }
+
+    @Test("A place that cannot be written to is named, and leaves nothing behind")
+    func failures() throws {
+        let directory = try TemporaryDirectory("writer")
+        defer { directory.remove() }
+        let missing = directory.file("none/routes.json")
+        let error = #expect(throws: RouteMapWriteError.self) { try RouteMapFile.write(Data("x".utf8), to: missing) }
+        #expect(error?.description.contains(directory.file("none")) == true)
+        // A directory is in the way.
+        _ = try directory.directory("routes.json")
+        #expect(throws: RouteMapWriteError.self) {
+            try RouteMapFile.write(Data("x".utf8), to: directory.file("routes.json"))
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["routes.json"])
+    }
+
+    @Test("100,000 routes are written, read, compared and looked up")
+    func large() throws {
+        let routes = try (0..<100_000).map { try route("b\($0)", port: UInt16(10_000 + $0 % 10_000), id: "dbt_\($0)") }
+        let table = try RouteMapFile.parse(RouteMapFile.encode(routes: routes, stopped: [], generatedAt: .now))
+        #expect(table.count == 100_000)
+        #expect(table.lookUp(serverName: "b99999.pg.shop.example.net") == .active(routes[99_999]))
+        #expect(table.changes(since: .empty) == RouteTable.Changes(added: 100_000))
+    }
+
+    @Test("Which sessions a change leaves alone, and how two tables differ")
+    func changes() throws {
+        let main = try route("main", port: 10_000)
+        let dev = try route("dev", port: 10_001, id: "dbt_2")
+        let before = try RouteTable(routes: [main, dev], stopped: [stopped("qa")])
+        #expect(before.serves(main) && before.serves(dev))
+        var renamed = dev
+        renamed.hostname = try Hostname("new.pg.shop.example.net")
+        var moved = main
+        moved.hostPort = 10_002
+        let after = try RouteTable(routes: [moved, renamed], stopped: [stopped("qa")])
+        #expect(after.serves(dev), "a rename is survived")
+        #expect(!after.serves(main), "another port is not")
+        #expect(after.changes(since: before) == RouteTable.Changes(added: 1, removed: 1, changed: 1))
+        let stoppedTable = try RouteTable(routes: [], stopped: [stopped("main"), stopped("dev")])
+        #expect(!stoppedTable.serves(main) && !stoppedTable.serves(dev))
+        #expect(before.changes(since: before) == RouteTable.Changes())
+    }
+}
