@@ -1,0 +1,86 @@
+import Foundation
+import GRDB
+
+/// How far an operation has come. Written to the store before the next step is begun.
+package enum OperationStep: String, Codable, CaseIterable, Sendable {
+    /// The store knows of it; nothing else has been done.
+    case registered
+    /// Data is being made, or copied beside the branch's own.
+    case copying
+    /// The copy is whole.
+    case copied
+    /// The branch is out of the active routes.
+    case unrouted
+    case stopped
+    /// The copy is in place of the branch's data.
+    case adopted
+    case started
+    /// The server and its data are gone.
+    case removed
+}
+
+/// One operation under way: its row in the store, and the lock it holds.
+struct OperationRun: Sendable {
+    let id: String
+    let targetID: String
+    let action: BranchAction
+    let store: BranchStore
+    let lock: OperationLock
+    let reached: @Sendable (BranchAction, OperationStep) -> Void
+
+    /// Notes that a step is done, and with it what the branch's status is now.
+    func reach(_ step: OperationStep, status: LifecycleStatus? = nil) throws(BranchError) {
+        try store.write { db in
+            try db.execute(sql: "UPDATE operation SET step = ? WHERE id = ?", arguments: [step.rawValue, id])
+            if let status {
+                try db.execute(
+                    sql: "UPDATE target SET lifecycleStatus = ? WHERE id = ?",
+                    arguments: [status.rawValue, targetID]
+                )
+            }
+        }
+        reached(action, step)
+    }
+
+    /// Ends the operation, and says how the branch is now.
+    func finish(_ status: Operation.Status, branch: LifecycleStatus?, message: String? = nil) throws(BranchError) {
+        try store.write { db in
+            try Self.end(db, id: id, status, message: message)
+            if let branch {
+                try db.execute(
+                    sql: "UPDATE target SET lifecycleStatus = ?, reason = ? WHERE id = ?",
+                    arguments: [branch.rawValue, branch == .active ? nil : status == .failed ? message : nil, targetID]
+                )
+            }
+        }
+    }
+
+    /// Ends the operation and forgets the branch; the database too, when this was its only branch and was being made.
+    func finishRemoved(_ status: Operation.Status, message: String? = nil, withDatabase: Bool = false)
+        throws(BranchError)
+    {
+        try store.write { db in
+            try Self.end(db, id: id, status, message: message)
+            let databaseID = try String.fetchOne(
+                db,
+                sql: "SELECT databaseId FROM target WHERE id = ?",
+                arguments: [targetID]
+            )
+            try db.execute(sql: "DELETE FROM target WHERE id = ?", arguments: [targetID])
+            if withDatabase {
+                try db.execute(
+                    sql:
+                        "DELETE FROM database WHERE id = ? AND NOT EXISTS (SELECT 1 FROM target WHERE databaseId = database.id)",
+                    arguments: [databaseID]
+                )
+            }
+        }
+    }
+
+    private static func end(_ db: Database, id: String, _ status: Operation.Status, message: String?) throws {
+        try db.execute(
+            sql: "UPDATE operation SET status = ?, message = ?, finishedAt = ? WHERE id = ?",
+            arguments: [status.rawValue, message, Date.now, id]
+        )
+    }
+}

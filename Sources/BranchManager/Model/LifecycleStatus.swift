@@ -1,0 +1,40 @@
+/// Where a branch is in its life. The ones in `-ing` belong to an operation that is under way.
+package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
+    case creating
+    case active
+    case starting
+    case stopping
+    case stopped
+    case deploying
+    case resetting
+    case deleting
+
+    /// How a branch stands in the route map.
+    package enum Routing: Hashable, Sendable {
+        case active
+        case stopped
+        /// In neither list.
+        case absent
+    }
+
+    package var routing: Routing {
+        switch self {
+        case .active: .active
+        case .starting, .stopping, .stopped, .deploying, .resetting: .stopped
+        case .creating, .deleting: .absent
+        }
+    }
+
+    /// Whether an action may begin in this status, when no other is under way.
+    ///
+    /// What is asked for and already so (start of an active branch) is allowed and does nothing.
+    package func allows(_ action: BranchAction) -> Bool {
+        switch (self, action) {
+        case (.active, .create), (.stopped, .create): false
+        case (.active, _), (.stopped, _): true
+        // Left behind by a crash that recovery has not dealt with: only removing it is safe.
+        case (_, .delete): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package import Foundation
+import GRDB
+
+/// What databases are grouped by.
+package struct Project: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    package static let databaseTableName = "project"
+
+    package var id: String
+    /// As its owner wrote it; unique.
+    package var name: String
+    package var createdAt: Date
+}
+
+/// A database and its branches, which share user, password and database name.
+package struct BranchDatabase: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    package static let databaseTableName = "database"
+
+    package var id: String
+    package var projectId: String
+    /// Unique in its project.
+    package var name: String
+    /// The role that owns everything in its servers, and its password.
+    package var username: String
+    package var password: String
+    /// The name of the PostgreSQL database.
+    package var databaseName: String
+    package var createdAt: Date
+}
+
+/// A branch: a whole PostgreSQL server.
+package struct BranchTarget: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    package static let databaseTableName = "target"
+
+    package var id: String
+    package var databaseId: String
+    /// Unique in its database; `main` is the first.
+    package var name: String
+    /// The branch it is a copy of; nil for `main` and when that branch is gone.
+    package var sourceTargetId: String?
+    package var runtime: RuntimeKind
+    /// Kept over start, deploy and reset.
+    package var hostPort: Int
+    package var lifecycleStatus: LifecycleStatus
+    /// Why it is stopped, when nobody stopped it.
+    package var reason: String?
+    /// The name clients reach it by; nil until there is a wildcard base.
+    package var hostname: String?
+    package var createdAt: Date
+
+    package var isMain: Bool { name == BranchName.main }
+}
+
+/// What was done with a branch, by whom it was asked or by recovery. Kept when the branch is gone.
+package struct Operation: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
+    package static let databaseTableName = "operation"
+
+    package enum Status: String, Codable, Sendable {
+        case running
+        case succeeded
+        case failed
+    }
+
+    package var id: String
+    package var targetId: String
+    package var action: BranchAction
+    package var status: Status
+    /// How far it has come: what recovery goes by after a crash.
+    package var step: String?
+    /// What went wrong, or what recovery did.
+    package var message: String?
+    package var startedAt: Date
+    package var finishedAt: Date?
+}
+
+/// What can be done with a branch.
+package enum BranchAction: String, Codable, CaseIterable, Sendable {
+    case create
+    case start
+    case stop
+    case deploy
+    case reset
+    case rename
+    case delete
+}
+
+/// Where a branch's server runs.
+package enum RuntimeKind: String, Codable, CaseIterable, Sendable {
+    /// A process of this host.
+    case local
+    /// A container of this host's Docker Engine.
+    case docker
+}

@@ -1,0 +1,51 @@
+/// What a runtime needs to know of a branch's server.
+package struct ServerSpec: Hashable, Sendable {
+    package var targetID: String
+    package var targetName: String
+    package var databaseID: String
+    package var hostPort: Int
+    package var username: String
+    package var password: String
+    package var databaseName: String
+
+    init(_ details: BranchDetails) {
+        targetID = details.target.id
+        targetName = details.target.name
+        databaseID = details.database.id
+        hostPort = details.target.hostPort
+        username = details.database.username
+        password = details.database.password
+        databaseName = details.database.databaseName
+    }
+}
+
+/// Where branches' servers live. Every call may be repeated: after a crash nobody knows how far one came.
+///
+/// All throw ``BranchError/runtime(_:)`` with what the server or the engine said.
+package protocol BranchRuntime: Sendable {
+    /// Makes an empty server: its role and its database are there when this returns, and it does not run.
+    func initialize(_ server: ServerSpec) async throws(BranchError)
+
+    /// Makes a copy of a server's data beside that of `server`, consistent while the source is in use.
+    /// ``adoptCopy(_:)`` puts it in place. A copy left from before is replaced.
+    func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError)
+
+    /// Puts the copy in place of the server's data, as one step. Nothing happens when there is no copy.
+    func adoptCopy(_ server: ServerSpec) async throws(BranchError)
+
+    func discardCopy(_ server: ServerSpec) async throws(BranchError)
+
+    /// Starts the server and waits until it answers. Nothing happens when it does already.
+    func start(_ server: ServerSpec) async throws(BranchError)
+
+    /// Stops the server, sessions and all. Nothing happens when it does not run.
+    func stop(_ server: ServerSpec) async throws(BranchError)
+
+    func isRunning(_ server: ServerSpec) async -> Bool
+
+    /// Runs SQL commands on a server that runs, in its database.
+    func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError)
+
+    /// Removes the server's data, which does not run any more.
+    func remove(_ server: ServerSpec) async throws(BranchError)
+}

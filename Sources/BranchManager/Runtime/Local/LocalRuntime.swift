@@ -1,0 +1,194 @@
+import Foundation
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Branches as PostgreSQL servers of this host, listening on 127.0.0.1 only and never run as root.
+///
+/// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log.
+package struct LocalRuntime: BranchRuntime {
+    private let directory: String
+    private let installation: PostgresInstallation
+    private let account: ServerAccount
+
+    /// How long a server may take to start or stop, in seconds. A start after a crash replays the log.
+    private static let patience = 120
+
+    /// - Parameters:
+    ///   - directory: of all branches; made when it is not there.
+    ///   - user: that servers run as when this process is root.
+    package init(directory: String, installation: PostgresInstallation, user: String = "postgres") throws(BranchError) {
+        self.directory = directory
+        self.installation = installation
+        account = try ServerAccount(user: user)
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o711]
+            )
+        } catch {
+            throw .runtime("\(directory) cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    private func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
+    private func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
+    private func copy(_ server: ServerSpec) -> String { "\(place(server))/copy" }
+    private func log(_ server: ServerSpec) -> String { "\(place(server))/server.log" }
+
+    // MARK: Making
+
+    package func initialize(_ server: ServerSpec) async throws(BranchError) {
+        try makePlace(server)
+        try await stop(server)
+        try await account.remove(data(server))
+        let passwordFile = "\(place(server))/password"
+        try account.write(server.password + "\n", to: passwordFile)
+        defer { unlink(passwordFile) }
+        try await run(
+            "initdb",
+            [
+                "-D", data(server), "-U", server.username, "--pwfile", passwordFile, "-A", "scram-sha-256", "-E",
+                "UTF8",
+                "--no-locale",
+            ]
+        )
+        try await start(server)
+        // The database may be there: this is done again after a crash.
+        let exists = try await psql(
+            server,
+            "SELECT 1 FROM pg_database WHERE datname = '\(Self.literal(server.databaseName))'"
+        )
+        if exists.isEmpty {
+            try await psql(server, "CREATE DATABASE \"\(server.databaseName.replacing("\"", with: "\"\""))\"")
+        }
+        try await stop(server)
+    }
+
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+        try makePlace(server)
+        try await account.remove(copy(server))
+        if await isRunning(source) {
+            try await run(
+                "pg_basebackup",
+                [
+                    "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
+                    "--checkpoint=fast", "--wal-method=stream", "--no-password",
+                ],
+                environment: ["PGPASSWORD": source.password]
+            )
+        } else {
+            // Shut down: its files are consistent. A clone where the file system has them.
+            try await account.check("/bin/cp", ["-a", "--reflink=auto", "--", data(source), copy(server)])
+            for name in ["postmaster.pid", "postmaster.opts"] { unlink("\(copy(server))/\(name)") }
+        }
+    }
+
+    package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
+        let old = "\(place(server))/old"
+        if exists(copy(server)) {
+            // Repeated after a crash, each step finds what the one before has left.
+            if exists(data(server)) {
+                try await account.remove(old)
+                guard rename(data(server), old) == 0 else { throw failure("put \(data(server)) aside") }
+            }
+            guard rename(copy(server), data(server)) == 0 else {
+                throw failure("put the copy in place of \(data(server))")
+            }
+        }
+        try await account.remove(old)
+    }
+
+    package func discardCopy(_ server: ServerSpec) async throws(BranchError) {
+        try await account.remove(copy(server))
+    }
+
+    // MARK: Running
+
+    package func start(_ server: ServerSpec) async throws(BranchError) {
+        if await isRunning(server) { return }
+        do throws(BranchError) {
+            try await run(
+                "pg_ctl",
+                [
+                    "-D", data(server), "-l", log(server), "-w", "-t", String(Self.patience), "-o",
+                    "-p \(server.hostPort) -c listen_addresses=127.0.0.1 -c unix_socket_directories=", "start",
+                ]
+            )
+        } catch {
+            // What the server itself says is in its log.
+            let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(3)
+            throw .runtime("PostgreSQL did not start: \(tail?.joined(separator: "; ") ?? error.description)")
+        }
+    }
+
+    package func stop(_ server: ServerSpec) async throws(BranchError) {
+        guard await isRunning(server) else { return }
+        do throws(BranchError) {
+            try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "fast", "stop"])
+        } catch {
+            try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "immediate", "stop"])
+        }
+    }
+
+    package func isRunning(_ server: ServerSpec) async -> Bool {
+        guard exists("\(data(server))/postmaster.pid") else { return false }
+        do throws(BranchError) {
+            try await run("pg_ctl", ["-D", data(server), "status"])
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
+        for command in commands { try await psql(server, command, database: server.databaseName) }
+    }
+
+    package func remove(_ server: ServerSpec) async throws(BranchError) {
+        try await account.remove(place(server))
+    }
+
+    // MARK: Helpers
+
+    private func makePlace(_ server: ServerSpec) throws(BranchError) {
+        try account.makeDirectory(place(server))
+    }
+
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    @discardableResult
+    private func run(
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:]
+    ) async throws(BranchError) -> String {
+        try await account.check("\(installation.programs)/\(program)", arguments, environment: environment)
+    }
+
+    @discardableResult
+    private func psql(_ server: ServerSpec, _ command: String, database: String = "postgres") async throws(BranchError)
+        -> String
+    {
+        try await run(
+            "psql",
+            [
+                "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", String(server.hostPort), "-U",
+                server.username, "-d", database, "-c", command,
+            ],
+            environment: ["PGPASSWORD": server.password, "PGCONNECT_TIMEOUT": "30"]
+        )
+    }
+
+    private static func literal(_ text: String) -> String { text.replacing("'", with: "''") }
+
+    private func failure(_ what: String) -> BranchError {
+        .runtime("cannot \(what): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Whom the local runtime's servers run as, and their files belong to: this process's user, or another
+/// when that is root, which PostgreSQL refuses.
+struct ServerAccount: Sendable {
+    private struct Other: Sendable {
+        var name: String
+        var uid: uid_t
+        var gid: gid_t
+    }
+
+    private let other: Other?
+
+    /// - Throws: ``BranchError/invalid(_:)`` when this process is root and there is no such user.
+    init(user: String) throws(BranchError) {
+        guard geteuid() == 0 else {
+            other = nil
+            return
+        }
+        guard let entry = getpwnam(user), entry.pointee.pw_uid != 0 else {
+            throw .invalid(
+                "PostgreSQL does not run as root, and there is no user '\(user)' to run it as: adduser --system --group \(user)"
+            )
+        }
+        other = Other(name: user, uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
+    }
+
+    /// Runs a program as this user, which has to succeed.
+    ///
+    /// - Returns: its standard output.
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed.
+    @discardableResult
+    func check(
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:]
+    ) async throws(BranchError) -> String {
+        var command = [program] + arguments
+        if let other {
+            command =
+                ["setpriv", "--reuid=\(other.uid)", "--regid=\(other.gid)", "--init-groups", "--"] + command
+        }
+        let added = environment.map { (Environment.Key(stringLiteral: $0.key), $0.value as String?) }
+        do {
+            let result = try await Subprocess.run(
+                command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
+                arguments: Arguments(Array(command.dropFirst())),
+                environment: .inherit.updating(Dictionary(uniqueKeysWithValues: added)),
+                // The servers themselves are left running: nothing of ours may be held open by them.
+                workingDirectory: "/",
+                input: .none,
+                output: .string(limit: 1_024 * 1_024),
+                error: .string(limit: 1_024 * 1_024)
+            )
+            guard result.terminationStatus.isSuccess else {
+                let text = (result.standardError.isEmpty ? result.standardOutput : result.standardError)
+                    .split(separator: "\n").suffix(4).joined(separator: "; ")
+                throw BranchError.runtime(
+                    "\((program as NSString).lastPathComponent): \(text.isEmpty ? "\(result.terminationStatus)" : text)"
+                )
+            }
+            return result.standardOutput
+        } catch let error as BranchError {
+            throw error
+        } catch {
+            throw .runtime("\(program) cannot be run: \(error)")
+        }
+    }
+
+    func makeDirectory(_ path: String) throws(BranchError) {
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw Self.failure("make", path) }
+        if let other, chown(path, other.uid, other.gid) != 0 { throw Self.failure("give away", path) }
+    }
+
+    /// Writes a file that only this user can read.
+    func write(_ text: String, to path: String) throws(BranchError) {
+        unlink(path)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.failure("write", path) }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw Self.failure("write", path) }
+        if let other, fchown(descriptor, other.uid, other.gid) != 0 { throw Self.failure("give away", path) }
+    }
+
+    /// Removes a file or a directory and all in it; nothing happens when it is not there.
+    func remove(_ path: String) async throws(BranchError) {
+        do {
+            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+        } catch {
+            throw .runtime("\(path) cannot be removed: \(error.localizedDescription)")
+        }
+    }
+
+    private static func failure(_ what: String, _ path: String) -> BranchError {
+        .runtime("cannot \(what) \(path): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import GRDB
+
+/// A branch with what it belongs to.
+package struct BranchDetails: Hashable, Sendable {
+    package var project: Project
+    package var database: BranchDatabase
+    package var target: BranchTarget
+
+    /// `shop/main`, as people call it.
+    package var displayName: String { "\(database.name)/\(target.name)" }
+}
+
+extension BranchStore {
+    package func projects() throws(BranchError) -> [Project] {
+        try read { db in try Project.order(Column("createdAt"), Column.rowID).fetchAll(db) }
+    }
+
+    package func databases(of projectID: String? = nil) throws(BranchError) -> [BranchDatabase] {
+        try read { db in
+            let all = BranchDatabase.order(Column("createdAt"), Column.rowID)
+            return try (projectID.map { all.filter(Column("projectId") == $0) } ?? all).fetchAll(db)
+        }
+    }
+
+    /// All branches, or those of a database, the oldest first.
+    package func branches(of databaseID: String? = nil) throws(BranchError) -> [BranchDetails] {
+        try read { db in
+            let all = BranchTarget.order(Column("createdAt"), Column.rowID)
+            let targets = try (databaseID.map { all.filter(Column("databaseId") == $0) } ?? all).fetchAll(db)
+            return try targets.map { try Self.details(db, $0) }
+        }
+    }
+
+    /// - Throws: ``BranchError/notFound(_:)``.
+    package func branch(id: String) throws(BranchError) -> BranchDetails {
+        try read { db in
+            guard let target = try BranchTarget.fetchOne(db, key: id) else {
+                throw BranchError.notFound("there is no branch \(id)")
+            }
+            return try Self.details(db, target)
+        }
+    }
+
+    /// A database by its id or its name.
+    ///
+    /// - Throws: ``BranchError/notFound(_:)``, or ``BranchError/invalid(_:)`` for a name that two projects have.
+    package func database(_ text: String, project: String? = nil) throws(BranchError) -> BranchDatabase {
+        try read { db in
+            var found = try BranchDatabase.filter(Column("id") == text || Column("name") == text).fetchAll(db)
+            if let project {
+                let owner = try Self.project(db, project)
+                found.removeAll { $0.projectId != owner.id }
+            }
+            guard let first = found.first else { throw BranchError.notFound("there is no database '\(text)'") }
+            guard found.count == 1 else {
+                throw BranchError.invalid("several projects have a database '\(text)'; say which with --project")
+            }
+            return first
+        }
+    }
+
+    /// A branch by its id or its name in a database.
+    package func branch(_ text: String, in database: BranchDatabase) throws(BranchError) -> BranchDetails {
+        try read { db in
+            let found = try BranchTarget.filter(
+                Column("databaseId") == database.id && (Column("id") == text || Column("name") == text)
+            )
+            .fetchOne(db)
+            guard let found else {
+                throw BranchError.notFound("the database '\(database.name)' has no branch '\(text)'")
+            }
+            return try Self.details(db, found)
+        }
+    }
+
+    package func project(_ text: String) throws(BranchError) -> Project {
+        try read { db in try Self.project(db, text) }
+    }
+
+    /// What was done with a branch, or with all, the latest first.
+    package func operations(of targetID: String? = nil, limit: Int = 100) throws(BranchError) -> [Operation] {
+        try read { db in
+            let all = Operation.order(Column("startedAt").desc, Column.rowID.desc).limit(limit)
+            return try (targetID.map { all.filter(Column("targetId") == $0) } ?? all).fetchAll(db)
+        }
+    }
+
+    static func project(_ db: Database, _ text: String) throws -> Project {
+        guard let project = try Project.filter(Column("id") == text || Column("name") == text).fetchOne(db) else {
+            throw BranchError.notFound("there is no project '\(text)'")
+        }
+        return project
+    }
+
+    static func details(_ db: Database, _ target: BranchTarget) throws -> BranchDetails {
+        guard let database = try BranchDatabase.fetchOne(db, key: target.databaseId),
+            let project = try Project.fetchOne(db, key: database.projectId)
+        else { throw BranchError.store("the store has no database of the branch \(target.id)") }
+        return BranchDetails(project: project, database: database, target: target)
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+package import GRDB
+package import RouteMap
+
+/// What is known of branches, in SQLite: WAL, foreign keys, one writer, many readers, several processes.
+package struct BranchStore: Sendable {
+    private let pool: DatabasePool
+
+    /// How long a write waits for that of another process, in seconds.
+    private static let busyTimeout: TimeInterval = 20
+
+    /// Opens the store in a data directory, makes or migrates it.
+    ///
+    /// - Throws: ``BranchError`` that names the file.
+    package static func open(in directory: String) throws(BranchError) -> BranchStore {
+        let path = "\(directory)/frost.db"
+        do {
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(busyTimeout)
+            configuration.foreignKeysEnabled = true
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            // Passwords are in it. The files beside it get the mode of the first.
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+            try Migrations.migrator.migrate(pool)
+            return BranchStore(pool: pool)
+        } catch {
+            throw .store("the store \(path) cannot be used: \(error)")
+        }
+    }
+
+    /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
+    package func read<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
+        do { return try pool.read(body) } catch { throw Self.error(error) }
+    }
+
+    /// In one transaction, which is on disk when this returns.
+    ///
+    /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
+    package func write<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
+        do { return try pool.write(body) } catch { throw Self.error(error) }
+    }
+
+    private static func error(_ error: any Error) -> BranchError {
+        error as? BranchError ?? .store("the store cannot be used: \(error)")
+    }
+
+    // MARK: Settings
+
+    /// What hostnames end in, e.g. `example.net`; nil when it is not set.
+    package func wildcardBase() throws(BranchError) -> Hostname? {
+        let text = try read { db in
+            try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'wildcardBase'")
+        }
+        guard let text else { return nil }
+        do { return try Hostname(text) } catch { throw .store("the wildcard base '\(text)' in the store \(error)") }
+    }
+
+    /// Sets what hostnames end in, and gives every branch its name.
+    package func setWildcardBase(_ base: Hostname) throws(BranchError) {
+        guard base.name.utf8.count <= HostnameBuilder.maximumBaseLength else {
+            throw .invalid(
+                "'\(base)' is too long for a wildcard base; at most \(HostnameBuilder.maximumBaseLength) characters"
+            )
+        }
+        try write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO setting (key, value) VALUES ('wildcardBase', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                arguments: [base.name]
+            )
+            try Self.assignHostnames(db)
+        }
+    }
+
+    /// The gateway's port in connection strings.
+    package static let defaultGatewayPort = 5_432
+
+    package func gatewayPort() throws(BranchError) -> Int {
+        let text = try read { db in
+            try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'gatewayPort'")
+        }
+        return text.flatMap(Int.init) ?? Self.defaultGatewayPort
+    }
+
+    package func setGatewayPort(_ port: Int) throws(BranchError) {
+        guard (1...65_535).contains(port) else { throw .invalid("\(port) is no port; use a number from 1 to 65535") }
+        try write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO setting (key, value) VALUES ('gatewayPort', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                arguments: [String(port)]
+            )
+        }
+    }
+
+    /// Gives every branch a hostname; whoever has one that still fits keeps it.
+    static func assignHostnames(_ db: Database) throws {
+        guard let text = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'wildcardBase'") else {
+            return
+        }
+        let base = try Hostname(text)
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT target.id, target.name, target.hostname, project.id AS projectId, project.name AS projectName
+                FROM target JOIN database ON database.id = target.databaseId JOIN project ON project.id = database.projectId
+                ORDER BY target.createdAt, target.rowid
+                """
+        )
+        var previous: [String: Hostname] = [:]
+        let requests = rows.map { row in
+            let id: String = row["id"]
+            let hostname: String? = row["hostname"]
+            previous[id] = hostname.flatMap { try? Hostname($0) }
+            return HostnameBuilder.Request(
+                targetID: id,
+                target: row["name"],
+                projectID: row["projectId"],
+                project: row["projectName"]
+            )
+        }
+        let names = try HostnameBuilder.names(for: requests, base: base, keeping: previous)
+        let changed = names.filter { previous[$0.key] != $0.value }
+        // In two steps: a name may go from one branch to another.
+        for id in changed.keys {
+            try db.execute(sql: "UPDATE target SET hostname = NULL WHERE id = ?", arguments: [id])
+        }
+        for (id, name) in changed {
+            try db.execute(sql: "UPDATE target SET hostname = ? WHERE id = ?", arguments: [name.name, id])
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import GRDB
+
+/// The schema, one step a release that changed it. Steps that have been released never change.
+enum Migrations {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: projects, databases, targets, operations") { db in
+            try db.create(table: "setting") { table in
+                table.primaryKey("key", .text)
+                table.column("value", .text).notNull()
+            }
+            try db.create(table: "project") { table in
+                table.primaryKey("id", .text)
+                table.column("name", .text).notNull().unique()
+                table.column("createdAt", .datetime).notNull()
+            }
+            try db.create(table: "database") { table in
+                table.primaryKey("id", .text)
+                table.column("projectId", .text).notNull().indexed().references("project", onDelete: .restrict)
+                table.column("name", .text).notNull()
+                table.column("username", .text).notNull()
+                table.column("password", .text).notNull()
+                table.column("databaseName", .text).notNull()
+                table.column("createdAt", .datetime).notNull()
+                table.uniqueKey(["projectId", "name"])
+            }
+            try db.create(table: "target") { table in
+                table.primaryKey("id", .text)
+                table.column("databaseId", .text).notNull().references("database", onDelete: .restrict)
+                table.column("name", .text).notNull()
+                table.column("sourceTargetId", .text).indexed().references("target", onDelete: .setNull)
+                table.column("runtime", .text).notNull()
+                table.column("hostPort", .integer).notNull().unique()
+                table.column("lifecycleStatus", .text).notNull()
+                table.column("reason", .text)
+                table.column("hostname", .text).unique()
+                table.column("createdAt", .datetime).notNull()
+                table.uniqueKey(["databaseId", "name"])
+            }
+            // No reference: what was done stays known when the branch is gone.
+            try db.create(table: "operation") { table in
+                table.primaryKey("id", .text)
+                table.column("targetId", .text).notNull().indexed()
+                table.column("action", .text).notNull()
+                table.column("status", .text).notNull()
+                table.column("step", .text)
+                table.column("message", .text)
+                table.column("startedAt", .datetime).notNull()
+                table.column("finishedAt", .datetime)
+            }
+            // One operation at a time on a branch, whichever process runs it.
+            try db.execute(
+                sql: "CREATE UNIQUE INDEX operation_running ON operation (targetId) WHERE status = 'running'"
+            )
+        }
+        return migrator
+    }
+}

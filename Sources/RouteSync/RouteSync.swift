@@ -1,0 +1,140 @@
+package import BranchManager
+import Foundation
+package import Logging
+import RouteMap
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Keeps the route map file as the store says.
+///
+/// A burst of changes is folded into one write. A write that fails is tried again until it succeeds
+/// or a later one does; whoever waits for it waits for a bounded time.
+package actor RouteSync: RouteListener {
+    /// How long a branch's operation waits for its route map, at the most.
+    package static let patience = Duration.seconds(5)
+    /// Changes within this time make one write.
+    private static let gathering = Duration.milliseconds(5)
+    /// Between two tries of a write that fails; doubled each time up to the second.
+    private static let retries = (first: Duration.milliseconds(250), last: Duration.seconds(5))
+
+    /// How the route map stands.
+    package struct Status: Hashable, Sendable {
+        package var writes = 0
+        package var failures = 0
+        /// What is wrong with the last try; nil when it succeeded.
+        package var fault: String?
+    }
+
+    private let store: BranchStore
+    private let path: String
+    private let logger: Logger
+    private var requested = 0
+    private var written = 0
+    private var isWriting = false
+    private var waiting: [Int: (change: Int, continuation: CheckedContinuation<Void, Never>)] = [:]
+    private var lastWaiter = 0
+    package private(set) var status = Status()
+
+    /// - Parameter path: of the route map file; its directory is there.
+    package init(store: BranchStore, path: String, logger: Logger) {
+        self.store = store
+        self.path = path
+        self.logger = logger
+    }
+
+    package func routesChanged() async {
+        requested += 1
+        let change = requested
+        if !isWriting {
+            isWriting = true
+            Task { await writeAll() }
+        }
+        lastWaiter += 1
+        let waiter = lastWaiter
+        let timeout = Task {
+            try await Task.sleep(for: Self.patience)
+            resume(waiter)
+        }
+        await withCheckedContinuation { waiting[waiter] = (change, $0) }
+        timeout.cancel()
+    }
+
+    private func resume(_ waiter: Int) {
+        waiting.removeValue(forKey: waiter)?.continuation.resume()
+    }
+
+    private func writeAll() async {
+        var pause = Self.retries.first
+        while written < requested {
+            try? await Task.sleep(for: Self.gathering)
+            let change = requested
+            do {
+                let count = try write()
+                written = change
+                pause = Self.retries.first
+                status.writes += 1
+                status.fault = nil
+                logger.debug("route map written", metadata: ["routes": "\(count)"])
+                for (waiter, entry) in waiting where entry.change <= change { resume(waiter) }
+            } catch {
+                status.failures += 1
+                status.fault = "\(error)"
+                logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, Self.retries.last)
+            }
+        }
+        isWriting = false
+    }
+
+    /// Reads the store and writes the file, with no other process between the two: the last to write
+    /// has read the latest.
+    private func write() throws -> Int {
+        let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw RouteSyncError(description: "cannot open \(path).lock: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                throw RouteSyncError(description: "cannot lock \(path).lock: \(String(cString: strerror(errno)))")
+            }
+        }
+        let (routes, stopped) = try Self.routes(of: store.branches())
+        try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
+        return routes.count + stopped.count
+    }
+
+    /// The two lists of a route map; a branch without a hostname is in neither.
+    static func routes(of branches: [BranchDetails]) throws -> (active: [Route], stopped: [StoppedRoute]) {
+        var active: [Route] = []
+        var stopped: [StoppedRoute] = []
+        for branch in branches {
+            guard let name = branch.target.hostname, let port = UInt16(exactly: branch.target.hostPort) else {
+                continue
+            }
+            let hostname = try Hostname(name)
+            let target = Target(
+                id: branch.target.id,
+                name: branch.target.name,
+                database: branch.database.name,
+                project: branch.project.name
+            )
+            switch branch.target.lifecycleStatus.routing {
+            case .active: active.append(Route(hostname: hostname, hostPort: port, target: target))
+            case .stopped: stopped.append(StoppedRoute(hostname: hostname, target: target))
+            case .absent: break
+            }
+        }
+        return (active, stopped)
+    }
+}
+
+/// What stops the route map from being written, beside the file itself.
+struct RouteSyncError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import BranchManager
+
+/// `frost project`
+struct ProjectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "project",
+        abstract: "What databases are grouped by; part of their hostnames.",
+        subcommands: [Create.self, List.self, Rename.self, Delete.self]
+    )
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make a project.")
+        @OptionGroup var options: FrostOptions
+        @Argument var name: String
+
+        func run() async throws {
+            try await Complaint.exiting {
+                let project = try await FrostContext.open(options).manager.createProject(name)
+                if options.json { try Output.json(project) } else { print("\(project.name) created") }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All projects.")
+        @OptionGroup var options: FrostOptions
+
+        func run() async throws {
+            try await Complaint.exiting {
+                let projects = try await FrostContext.open(options).store.projects()
+                if options.json {
+                    try Output.json(projects)
+                } else {
+                    Output.table(["PROJECT", "ID"], projects.map { [$0.name, $0.id] })
+                }
+            }
+        }
+    }
+
+    struct Rename: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Rename a project; the hostnames of its branches follow."
+        )
+        @OptionGroup var options: FrostOptions
+        @Argument var name: String
+        @Argument var newName: String
+
+        func run() async throws {
+            try await Complaint.exiting {
+                let context = try await FrostContext.open(options)
+                try await context.manager.renameProject(context.store.project(name), to: newName)
+                if options.json {
+                    try Output.json(context.store.project(newName))
+                } else {
+                    print("\(name) is now \(newName)")
+                }
+            }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Delete a project that has no databases.")
+        @OptionGroup var options: FrostOptions
+        @Argument var name: String
+
+        func run() async throws {
+            try await Complaint.exiting {
+                let context = try await FrostContext.open(options)
+                try context.manager.deleteProject(context.store.project(name))
+                if !options.json { print("\(name) deleted") }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+import Logging
+import RouteMap
+import Synchronization
+
+/// Lines for people, beside what a command prints.
+enum Complaint {
+    static func print(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("frost: \(text)\n".utf8))
+    }
+
+    /// Runs a command; what it cannot do is told in one line and with an exit code of its own.
+    static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as BranchError {
+            print(error.description)
+            throw ExitCode(exitCode(of: error))
+        } catch let error as HostnameError {
+            print("the wildcard base \(error)")
+            throw ExitCode(64)
+        }
+    }
+
+    /// Of `sysexits.h`, where there is one that fits.
+    private static func exitCode(of error: BranchError) -> Int32 {
+        switch error {
+        case .invalid: 64
+        case .notFound: 66
+        case .exists: 73
+        case .store: 74
+        case .busy: 75
+        case .notAllowed: 77
+        case .runtime: 1
+        }
+    }
+}
+
+/// What the libraries log, as lines for people.
+struct ComplaintLogHandler: LogHandler {
+    var logLevel = Logger.Level.warning
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let detail = event.metadata?["error"].map { ": \($0)" } ?? ""
+        Complaint.print("\(event.message)\(detail)")
+    }
+}
+
+/// Says how far an operation is, once it has taken more than a second.
+final class Progress: Sendable {
+    private struct State {
+        var what: String?
+        var isShown = false
+    }
+
+    private let state = Mutex(State())
+
+    func during<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
+        state.withLock { $0 = State(what: what) }
+        let reminder = Task {
+            try await Task.sleep(for: .seconds(1))
+            state.withLock { $0.isShown = true }
+            Complaint.print("\(what) ...")
+        }
+        defer {
+            reminder.cancel()
+            state.withLock { $0 = State() }
+        }
+        return try await body()
+    }
+
+    func reached(_ action: BranchAction, _ step: OperationStep) {
+        let what = state.withLock { $0.isShown ? $0.what : nil }
+        if let what, step != .registered { Complaint.print("\(what): \(step.rawValue)") }
+    }
+}

@@ -1,1 +1,0 @@
-@main struct Frost { static func main() {} }

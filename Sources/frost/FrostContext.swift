@@ -1,0 +1,110 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+import Logging
+import RouteMap
+import RouteSync
+
+/// Where a frost's state is, and what its branches run on.
+struct FrostOptions: ParsableArguments {
+    @Option(help: "Where state and branches are kept. (default: FROST_DATA_DIR, else /var/lib/frost)")
+    var dataDir: String?
+
+    @Option(
+        help: "The route map the gateway reads. (default: FROST_ROUTE_FILE, else routes.json in the data directory)"
+    )
+    var routeFile: String?
+
+    @Option(help: "Directory of PostgreSQL's programs. (default: FROST_POSTGRES_BIN, else the newest of this host)")
+    var postgresBin: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    private static func value(_ option: String?, _ variable: String) -> String? {
+        option ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
+    var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
+
+    func routeFile(in directory: String) -> String {
+        Self.value(routeFile, "FROST_ROUTE_FILE") ?? "\(directory)/routes.json"
+    }
+}
+
+/// A store that is open, and all that works on it.
+struct FrostContext: Sendable {
+    let directory: String
+    let store: BranchStore
+    let manager: BranchManager
+    let routes: RouteSync
+    let routeFile: String
+    let progress: Progress
+
+    /// Opens the store and deals with what a crash has left.
+    ///
+    /// - Parameter checksServers: whether servers that should run are looked for, and started.
+    static func open(
+        _ options: FrostOptions,
+        directory: String? = nil,
+        checksServers: Bool = false
+    ) async throws -> FrostContext {
+        let directory = directory ?? options.dataDirectory
+        do {
+            // Servers run as another user, who has to get through it.
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o711]
+            )
+        } catch {
+            throw BranchError.store(
+                "the data directory \(directory) cannot be made: \(error.localizedDescription); give another with --data-dir"
+            )
+        }
+        let progress = Progress()
+        let store = try BranchStore.open(in: directory)
+        let routeFile = options.routeFile(in: directory)
+        let routes = RouteSync(
+            store: store,
+            path: routeFile,
+            logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
+        )
+        let installation = try PostgresInstallation(directory: options.postgresPrograms)
+        let manager = try BranchManager(
+            store: store,
+            runtimes: [.local: LocalRuntime(directory: "\(directory)/branches", installation: installation)],
+            routes: routes,
+            directory: directory,
+            reached: { action, step in
+                progress.reached(action, step)
+                CrashPoint.reached(action, step)
+            }
+        )
+        for recovery in try await manager.recover(checkingServers: checksServers) { Complaint.print(recovery.message) }
+        return FrostContext(
+            directory: directory,
+            store: store,
+            manager: manager,
+            routes: routes,
+            routeFile: routeFile,
+            progress: progress
+        )
+    }
+
+    func branch(_ name: String, database: String, project: String?) throws -> BranchDetails {
+        try store.branch(name, in: store.database(database, project: project))
+    }
+}
+
+/// Ends the process at a step of an operation, as a crash would. For the tests of crashes, in debug builds only.
+enum CrashPoint {
+    static func reached(_ action: BranchAction, _ step: OperationStep) {
+        #if DEBUG
+        if ProcessInfo.processInfo.environment["FROST_CRASH_AT"] == "\(action.rawValue).\(step.rawValue)" {
+            kill(getpid(), SIGKILL)
+        }
+        #endif
+    }
+}
