@@ -11,9 +11,11 @@ unit=/etc/systemd/system/$service.service
 dropins=/etc/systemd/system/$service.service.d
 
 self=$(basename "$0" .sh)
-say() { printf '%s: %s\n' "$self" "$*"; }
+# Nobody may read it any more (a session that was cut off): that is no reason to stop half-way.
+say() { printf '%s: %s\n' "$self" "$*" 2>/dev/null || :; }
+complain() { printf '%s: %s\n' "$self" "$*" >&2 2>/dev/null || :; }
 # A refusal, with an exit code (1 unless said otherwise).
-cannot() { printf '%s: %s\n' "$self" "$1" >&2; exit "${2:-1}"; }
+cannot() { complain "$1"; exit "${2:-1}"; }
 
 need_root_and_systemd() {
     [ "$(id -u)" -eq 0 ] || cannot "run this as root: sudo $0"
@@ -27,10 +29,11 @@ lock() {
     flock -n 9 || cannot "another install, update or uninstall of $service is at work"
 }
 
-# The value of a variable in the environment file; nothing when it is not set there.
+# The value of a variable in the environment file, as systemd reads it; nothing when it is not set there.
 setting() {
     [ -f "$environment" ] || return 0
-    sed -n "s/^[[:space:]]*FROST_POSTGRES_GATEWAY_$1=//p" "$environment" | tail -n 1 | sed 's/^"\(.*\)"$/\1/'
+    sed -n "s/^[[:space:]]*FROST_POSTGRES_GATEWAY_$1=//p" "$environment" | tail -n 1 |
+        tr -d '\r' | sed -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'\$/\1/"
 }
 
 is_enabled() {
@@ -47,10 +50,14 @@ put() {
     mv -f "$target.new" "$target"
 }
 
-# Runs a program with the service's user and settings, as systemd would.
+# Runs a program with the service's user, with the settings in a file, and with its view of the files:
+# as_service FILE PROGRAM ARGUMENT...
 as_service() {
+    local settings=$1
+    shift
     systemd-run --quiet --collect --wait --pipe --service-type=exec \
-        -p User="$service" -p Group="$service" -p EnvironmentFile="$environment" "$@" </dev/null
+        -p User="$service" -p Group="$service" -p EnvironmentFile="$settings" \
+        -p ProtectHome=yes -p ProtectSystem=strict -p PrivateTmp=yes -p PrivateDevices=yes "$@" </dev/null
 }
 
 health() {

@@ -4,7 +4,7 @@
 #   uninstall.sh            keeps settings, certificates and the route map, and says where they are
 #   uninstall.sh --purge    removes these too
 #
-# Sessions get the drain timeout.
+# Sessions get the drain timeout. May be run again when it was interrupted.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/postgres-gateway-common.sh
@@ -21,20 +21,24 @@ need_root_and_systemd
 lock
 
 systemctl --quiet disable --now "$service" 2>/dev/null || :
-rm -f "$unit"
-rm -rf "$dropins" "$lib" "$program"
+rm -f "$unit" "$dropins/10-backoff.conf" "$dropins/20-low-port.conf"
+if [ "$purge" -eq 1 ]; then rm -rf "$dropins" "$etc" "$data"; fi
+rmdir --ignore-fail-on-non-empty "$dropins" 2>/dev/null || :
 systemctl daemon-reload
 systemctl reset-failed "$service" 2>/dev/null || :
-if [ "$purge" -eq 1 ]; then rm -rf "$etc" "$data"; fi
-# What stays belongs to root alone: the group's number may be given to another.
+# What stays belongs to root alone: the numbers of the user and group may be given to others.
 for directory in "$etc" "$data"; do
-    [ ! -e "$directory" ] || chown -R root:root "$directory"
+    [ ! -e "$directory" ] || find "$directory" \( -user "$service" -o -group "$service" \) -exec chown -h root:root {} + 2>/dev/null || :
 done
-getent passwd "$service" >/dev/null && userdel "$service"
-getent group "$service" >/dev/null && groupdel "$service"
-rm -f "/run/$service.lock"
-if [ -e "$etc" ] || [ -e "$data" ]; then
-    say "removed; kept are $etc (settings, certificates) and $data (route map): rm -r $etc $data"
+if getent passwd "$service" >/dev/null; then userdel "$service"; fi
+if getent group "$service" >/dev/null; then groupdel "$service"; fi
+rm -f "$program" "/run/$service.lock"
+kept=()
+for place in "$etc" "$data" "$dropins"; do [ ! -e "$place" ] || kept+=("$place"); done
+# The directory this script is in, last.
+rm -rf "$lib"
+if [ ${#kept[@]} -gt 0 ]; then
+    say "removed; kept are your settings, certificates and route map: rm -r ${kept[*]}"
 else
     say "removed; nothing is left"
 fi

@@ -5,8 +5,8 @@
 #   update.sh --rollback                                    to the release before the last update
 #
 # Verifies the checksum, checks the new program with the settings that are in force, switches,
-# restarts (sessions get the drain timeout), and waits for health. When health does not come, the
-# release that ran before is put back. Options: --wait SECONDS (default 60).
+# restarts (sessions get the drain timeout), and waits for health. When health does not come, or this
+# is interrupted, the release that ran before is put back. Options: --wait SECONDS (default 60).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/postgres-gateway-common.sh
@@ -41,33 +41,65 @@ need_root_and_systemd
 [ -x "$program" ] && [ -f "$unit" ] || cannot "postgres-gateway is not installed here; use the install.sh of a release"
 lock
 
+# The release before the last update that succeeded: what --rollback goes to.
 previous=$lib/previous
-# Of both: the program and what belongs to it.
+# The release that ran when a switch was begun; there until the new one has proved itself. Found at
+# the start, it is what an update that was killed has left.
+before=$lib/before
+
 keep_current() {
-    rm -rf "$previous.new"
-    mkdir -m 0755 "$previous.new"
-    cp -p "$program" "$previous.new/postgres-gateway"
-    cp -p "$unit" "$previous.new/postgres-gateway.service"
-    cp -p "${release_files[@]/#/$lib/}" "$previous.new/"
-    rm -rf "$previous"
-    mv "$previous.new" "$previous"
+    rm -rf "$before.new"
+    mkdir -m 0755 "$before.new"
+    cp -p "$program" "$before.new/postgres-gateway"
+    cp -p "$unit" "$before.new/postgres-gateway.service"
+    cp -p "${release_files[@]/#/$lib/}" "$before.new/"
+    mv "$before.new" "$before"
 }
 restart_and_wait() {
+    health_answer=
     systemctl restart "$service" && wait_for_health "$wait" ${liveness:+"$liveness"}
 }
+# Puts back what ran before; the last thing this script does, and not to be interrupted.
+go_back() {
+    trap '' HUP INT TERM
+    trap - EXIT
+    rm -rf "$source"
+    last_words
+    complain "$1"
+    say "going back to $old"
+    install_release "$before"
+    rm -rf "$before"
+    if [ "$should_run" -eq 0 ]; then
+        cannot "rolled back to $old"
+    fi
+    if restart_and_wait; then
+        cannot "rolled back; $old runs again"
+    fi
+    last_words
+    cannot "rolled back to $old, which does not become healthy either: ${health_answer:-it did not start}; see: journalctl -u $service"
+}
 
-old=$("$program" version 2>/dev/null) || old="an unknown version"
-was_active=0
-if systemctl --quiet is-active "$service"; then was_active=1; fi
+# Not stopped by the operator: it runs, or would if it could. A gateway that is down is what an
+# update or a roll-back may be for.
+should_run=0
+if [ "$(systemctl show -P ActiveState "$service")" != inactive ]; then should_run=1; fi
 # A gateway that was not ready before (no route map yet, say) need not be so after.
 liveness=
-if [ "$was_active" -eq 1 ] && ! health >/dev/null 2>&1; then liveness=--live; fi
+if ! health >/dev/null 2>&1; then liveness=--live; fi
 
+if [ -d "$before" ]; then
+    say "an update was cut off; putting back what ran before it: $("$before/postgres-gateway" version 2>&1 || echo "an unknown version")"
+    install_release "$before"
+    rm -rf "$before"
+    if [ "$should_run" -eq 1 ]; then systemctl restart "$service" || :; fi
+fi
+old=$("$program" version 2>/dev/null) || old="an unknown version"
+
+source=$(mktemp -d "$lib/.update.XXXXXX")
+trap 'rm -rf "$source"' EXIT
+chmod 0755 "$source" # the service's user runs the check from here
 if [ "$rollback" -eq 1 ]; then
     [ -x "$previous/postgres-gateway" ] || cannot "no earlier release is kept in $previous"
-    source=$(mktemp -d "$lib/.rollback.XXXXXX")
-    trap 'rm -rf "$source"' EXIT
-    chmod 0755 "$source" # the service's user runs the check from here
     cp -p "$previous"/* "$source/"
 else
     [ -f "$tarball" ] || cannot "$tarball does not exist"
@@ -75,44 +107,37 @@ else
     wanted=$(awk 'NR == 1 { print $1 }' "$tarball.sha256")
     found=$(sha256sum <"$tarball" | awk '{ print $1 }')
     [ "$wanted" = "$found" ] || cannot "the checksum of $tarball is $found, not $wanted as $tarball.sha256 says; get both again. Nothing was changed."
-    unpacked=$(mktemp -d "$lib/.update.XXXXXX")
-    trap 'rm -rf "$unpacked"' EXIT
-    chmod 0755 "$unpacked"
-    tar -xzf "$tarball" -C "$unpacked" --strip-components=1 --no-same-owner || cannot "$tarball cannot be unpacked. Nothing was changed."
-    source=$unpacked
+    tar -xzf "$tarball" -C "$source" --strip-components=1 --no-same-owner || cannot "$tarball cannot be unpacked. Nothing was changed."
     for file in postgres-gateway postgres-gateway.service "${release_files[@]}"; do
         [ -f "$source/$file" ] || cannot "$tarball is no release of postgres-gateway: it has no $file. Nothing was changed."
     done
 fi
 new=$("$source/postgres-gateway" version 2>&1) || cannot "the new program does not run on this machine: $new. Nothing was changed."
 if is_enabled; then
-    if ! answer=$(as_service "$source/postgres-gateway" check 2>&1); then
+    if ! answer=$(as_service "$environment" "$source/postgres-gateway" check 2>&1); then
         printf '%s\n' "$answer" | sed 's/^/    /' >&2
         cannot "$new cannot use the settings in $environment. Nothing was changed." 78
     fi
 fi
 
 say "$old -> $new"
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 keep_current
+trap 'go_back "interrupted"' EXIT
 install_release "$source"
-if [ "$was_active" -eq 0 ]; then
-    say "done; the service was not running and was not started"
-    exit 0
+if [ "$should_run" -eq 1 ] && ! restart_and_wait; then
+    go_back "$new does not become healthy: ${health_answer:-it did not start}"
 fi
-if restart_and_wait; then
-    if [ -n "$liveness" ]; then
-        say "done; the gateway is alive, and not ready, as before: $(health 2>&1 || :)"
-    else
-        say "done; the gateway is ready"
-    fi
-    exit 0
+trap '' HUP INT TERM
+trap 'rm -rf "$source"' EXIT
+rm -rf "$previous"
+mv "$before" "$previous"
+if [ "$should_run" -eq 0 ]; then
+    say "done; the service was stopped and was not started"
+elif [ -n "$liveness" ]; then
+    say "done; the gateway is alive, and was not ready before; now: $(health 2>&1 || :)"
+else
+    say "done; the gateway is ready"
 fi
-last_words
-printf '%s: %s does not become healthy: %s\n' "$self" "$new" "${health_answer:-it did not start}" >&2
-say "going back to $old"
-install_release "$previous"
-if restart_and_wait; then
-    cannot "rolled back; $old runs again"
-fi
-last_words
-cannot "rolled back to $old, which does not become healthy either: ${health_answer:-it did not start}; see: journalctl -u $service"

@@ -5,6 +5,8 @@ package struct RouteMapError: Error, Hashable, Sendable, CustomStringConvertible
     /// The path of the key, e.g. `routes[3].hostPort`; empty when the fault is the whole file's.
     package var key: String
     package var problem: String
+    /// There is no such file, as before the first map is written.
+    package var isMissingFile = false
 
     package init(key: String, problem: String) {
         self.key = key
@@ -38,7 +40,9 @@ package enum RouteMapFile {
         } catch let error as RouteMapError {
             throw error
         } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
-            throw RouteMapError(key: "", problem: "\(path) does not exist")
+            var missing = RouteMapError(key: "", problem: "\(path) does not exist")
+            missing.isMissingFile = true
+            throw missing
         } catch {
             throw RouteMapError(key: "", problem: "\(path) cannot be read: \(error.localizedDescription)")
         }

@@ -26,17 +26,17 @@ struct Check: AsyncParsableCommand {
             let reader = options.configurationReader()
             let configuration = try GatewayConfiguration(reader: reader)
             let certificates = try CertificateStore(configuration.certificates)
+            if let fault = certificates.faults.first { throw fault }
             var warnings = certificates.current.pairs.compactMap { Readiness.Finding($0, at: .now)?.message }
             let pairs = certificates.current.pairs.count
             var routes = "no routes yet"
-            if FileManager.default.fileExists(atPath: configuration.routeFile) {
-                do {
-                    let count = try RouteMapFile.load(path: configuration.routeFile).count
-                    routes = "\(count) \(count == 1 ? "route" : "routes")"
-                } catch {
+            do throws(RouteMapError) {
+                let count = try RouteMapFile.load(path: configuration.routeFile).count
+                routes = "\(count) \(count == 1 ? "route" : "routes")"
+            } catch {
+                guard error.isMissingFile else {
                     throw ConfigurationError("the route map \(configuration.routeFile): \(error)")
                 }
-            } else {
                 warnings.append(
                     "the route map \(configuration.routeFile) does not exist yet; the gateway starts and is not ready"
                 )

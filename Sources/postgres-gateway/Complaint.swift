@@ -25,8 +25,9 @@ enum Complaint {
             print("\(error)")
             switch error.kind {
             case .portInUse: throw ExitCode(GatewayExitCode.portInUse)
-            case .unavailable, .notPermitted: throw ExitCode(GatewayExitCode.configuration)
-            case .other: throw ExitCode.failure
+            case .notPermitted: throw ExitCode(GatewayExitCode.configuration)
+            // The address may come: of a network that is not up yet, or one that floats.
+            case .unavailable, .other: throw ExitCode.failure
             }
         }
     }

@@ -51,6 +51,7 @@ struct Run: AsyncParsableCommand {
         // From here on, untrapped, a signal that comes early would end the process.
         let stops = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
+        state.reportCertificateFaults()
         state.warnOfCertificateDates()
         state.warnOfFileDescriptors(limit: FileDescriptorLimit.raise())
         state.reloadRoutes(isForced: true)

@@ -161,6 +161,44 @@ import Testing
         }
     }
 
+    @Test("An address the host does not have: told, and an exit code after which systemd tries again")
+    func unavailable() async throws {
+        try await withFiles { _, _, options in
+            let result = try await run(["run", "--enabled"] + options + ["--listen-address", "192.0.2.1"])
+            #expect(result.exitCode == 1)
+            #expect(
+                complaints(result).first?.contains("FROST_POSTGRES_GATEWAY_LISTEN_ADDRESS") == true,
+                "\(result.errors)"
+            )
+        }
+    }
+
+    @Test("One bad pair in a certificate directory: check says so, run serves with the others")
+    func certificateDirectory() async throws {
+        try await withFiles { directory, _, options in
+            let certificates = try directory.directory("certificates")
+            _ = try await SelfSignedCertificate.make(in: certificates, name: "a.example", for: ["a.example"])
+            try certificates.write("nonsense", to: "b.example.crt")
+            let options = [
+                "--cert-dir", certificates.path, "--route-file", directory.file("routes.json"), "--listen-address",
+                "127.0.0.1",
+                "--admin-address", "127.0.0.1:0",
+            ]
+            let check = try await run(["check"] + options)
+            #expect(check.exitCode == 78)
+            #expect(check.errors.contains(certificates.file("b.example.crt")))
+            let port = try await PostgresServer.freePort()
+            let log = directory.file("gateway.log")
+            try await Program.whileRunning(
+                Checkout.program("postgres-gateway"),
+                ["run", "--enabled", "--port", String(port)] + options,
+                port: port,
+                log: log
+            ) { _ in }
+            #expect(try String(contentsOfFile: log, encoding: .utf8).contains(certificates.file("b.example.crt")))
+        }
+    }
+
     @Test("check: what is good, what is warned of, and with --strict is a fault")
     func check() async throws {
         try await withFiles { directory, pair, options in

@@ -20,8 +20,11 @@ import Testing
         }
 
         func log() throws -> [LogLine] {
+            // Whole lines only: one may be half written now.
             let text = try String(contentsOfFile: directory.file("gateway.log"), encoding: .utf8)
-            return try text.split(separator: "\n").map { try #require(LogLine(String($0)), "no JSON: \($0)") }
+            return try text[..<(text.lastIndex(of: "\n") ?? text.startIndex)].split(separator: "\n").map {
+                try #require(LogLine(String($0)), "no JSON: \($0)")
+            }
         }
     }
 
@@ -29,6 +32,7 @@ import Testing
     private func withGateway(
         backend: Bool = false,
         log: String? = nil,
+        fileDescriptors: Int? = nil,
         environment: [String: String] = [:],
         prepare: (TemporaryDirectory, SelfSignedCertificate, Int?) throws -> Void = { _, _, _ in },
         _ body: @Sendable (Host) async throws -> Void
@@ -57,9 +61,11 @@ import Testing
             )
             variables["NOTIFY_SOCKET"] = directory.file("notify")
             variables.merge(environment) { _, new in new }
+            let program = Checkout.program("postgres-gateway")
+            let limited = fileDescriptors.map { ["--nofile=\($0):\($0)", "--", program, "run"] }
             try await Program.whileRunning(
-                Checkout.program("postgres-gateway"),
-                ["run"],
+                limited == nil ? program : "/usr/bin/prlimit",
+                limited ?? ["run"],
                 environment: variables,
                 port: host.port,
                 log: log ?? directory.file("gateway.log")
@@ -144,6 +150,27 @@ import Testing
             let client = try RawConnection(port: host.port)
             try client.send([0, 0, 0, 8, 4, 210, 22, 47])
             #expect(try client.receive() == [UInt8(ascii: "S")])
+        }
+    }
+
+    @Test("Out of file descriptors: told once, seen in readiness, and over when there are some again")
+    func fileDescriptors() async throws {
+        let prepare: (TemporaryDirectory, SelfSignedCertificate, Int?) throws -> Void = { directory, _, _ in
+            try Self.writeEmptyRoutes(directory)
+        }
+        try await withGateway(fileDescriptors: 48, prepare: prepare) { host in
+            var held = try (0..<60).map { _ in try RawConnection(port: host.port) }
+            try await host.eventually("it is told") {
+                try host.log().contains { $0["message"]?.hasPrefix("connections cannot be accepted") == true }
+            }
+            held = []
+            let client = try RawConnection(port: host.port)
+            try client.send([0, 0, 0, 8, 4, 210, 22, 47])
+            #expect(try client.receive() == [UInt8(ascii: "S")])
+            #expect(try await host.health().output.contains("accept_failing"))
+            let lines = try host.log().count { $0["message"]?.hasPrefix("connections cannot be accepted") == true }
+            #expect(lines <= 3, "not one for each try")
+            _ = held
         }
     }
 

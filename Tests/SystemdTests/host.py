@@ -61,12 +61,15 @@ class Host:
 
     def __init__(self):
         self.name = f"frost-systemd-test-{uuid.uuid4().hex[:8]}"
+
+    def start(self):
         options = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "-e", "container=docker"]
         if os.path.isdir("/sys/fs/cgroup/systemd"):
             options += ["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "-v", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd:rw"]
         else:  # one hierarchy only (cgroup v2), which systemd wants to itself
             options += ["--privileged", "--cgroupns", "private"]
-        run(["docker", "run", "-d", "--name", self.name, "--network", "none", *options,
+        run(["docker", "run", "-d", "--name", self.name, "--network", "none",
+             "--sysctl", "net.ipv4.ip_unprivileged_port_start=1024", *options,
              "--tmpfs", "/run", "--tmpfs", "/run/lock", IMAGE])
         self.eventually("systemd is up", lambda: self.sh("systemctl is-system-running", check=False).stdout.strip()
                         in ("running", "degraded"))

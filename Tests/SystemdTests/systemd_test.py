@@ -34,15 +34,13 @@ class ServiceTest(unittest.TestCase):
         cls.choosy = build_broken("2.1.0", check="echo 'a setting of 2.1.0 is missing' >&2; exit 78", serve="exit 78")
         cls.mute = build_broken("2.2.0", serve='exec "$real" "$@" --admin-address 127.0.0.1:9999')
         cls.host = Host()
+        cls.addClassCleanup(cls.host.remove)
+        cls.host.start()
         for tarball in (cls.first, cls.second, cls.crashing, cls.choosy, cls.mute):
             cls.host.copy(tarball, "/root/")
             cls.host.copy(f"{tarball}.sha256", "/root/")
         cls.host.copy(ROOT / "scripts" / "certificate.sh", "/root/certificate.sh")
         cls.host.sh(f"mkdir /root/release && tar -xzf /root/{cls.first.name} -C /root/release --strip-components=1")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.host.remove()
 
     def run(self, result=None):
         before = len(result.failures) + len(result.errors)
@@ -109,7 +107,7 @@ class ServiceTest(unittest.TestCase):
         self.stop_squatter()
 
     def test_02_bad_options_are_refused(self):
-        for options in ("--prot 1", "--port x", "--port", "--cert-file relative.crt"):
+        for options in ("--prot 1", "--port x", "--port 0", "--port 99999", "--port 05432", "--port", "--cert-file relative.crt"):
             result = self.install(options, check=False)
             self.assertEqual(result.returncode, 64, options)
         self.assertIn("--enable", self.install("--help").stdout)
@@ -165,11 +163,25 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(self.host.output(f"stat -c %U /proc/{self.pid()}"), "postgres-gateway")
 
     def test_07_installing_again_changes_nothing(self):
-        before = self.host.output(f"sha256sum {ENVIRONMENT}")
+        # The operator's: who writes the route map owns its directory, and the unit is changed in drop-ins.
+        self.host.sh("chown postgres /var/lib/postgres-gateway; chgrp postgres /etc/postgres-gateway/tls/server.crt; chmod 0644 /etc/postgres-gateway/tls/server.crt")
+        before, pid = self.host.output(f"sha256sum {ENVIRONMENT}"), self.pid()
         result = self.install("--enable")
         self.assertIn("the gateway is ready on port 5432", result.stdout)
         self.assertEqual(self.host.output(f"sha256sum {ENVIRONMENT}"), before)
+        self.assertEqual(self.pid(), pid, "no session ends for nothing")
+        self.assertEqual(self.host.output("stat -c %U /var/lib/postgres-gateway"), "postgres")
+        self.assertEqual(self.host.output("stat -c %G /etc/postgres-gateway/tls/server.crt"), "postgres")
         self.assert_serves()
+        # A port that is held, or settings that cannot be used: the gateway that runs is left alone.
+        held = self.install(f"--enable --port {BRANCH_PORT}", check=False)
+        self.assertEqual(held.returncode, 98, held.stderr)
+        bad = self.install("--enable --cert-file /root/none.crt", check=False)
+        self.assertEqual(bad.returncode, 78, bad.stderr)
+        hidden = self.install("--enable --cert-file /home/server.crt", check=False)
+        self.assertEqual(hidden.returncode, 78, hidden.stderr)
+        self.assertEqual(self.host.output(f"sha256sum {ENVIRONMENT}"), before)
+        self.assertEqual(self.pid(), pid)
 
     def test_08_sandbox(self):
         table = self.host.output("systemd-analyze security postgres-gateway --no-pager")
@@ -305,23 +317,58 @@ class ServiceTest(unittest.TestCase):
         self.assert_serves()
 
     def test_19_back_by_hand(self):
-        # What was kept is the release before the last update that was tried, 1.1.0; so update once more first.
-        self.host.sh(f"cd /root && {LIB}/update.sh {self.first.name}")
+        # Tries that failed do not count: it is still the release before the last update.
+        self.update("--rollback")
         self.assertEqual(self.version(), "postgres-gateway 1.0.0")
+        self.assert_serves()
         self.update("--rollback")
         self.assertEqual(self.version(), "postgres-gateway 1.1.0")
+        self.assert_serves()
+
+    def test_19a_interrupted_updates(self):
+        # Cut off while it waits for health: what ran before is put back.
+        for signal in ("HUP", "TERM", "KILL"):
+            self.host.sh(f"cd /root && (setsid {LIB}/update.sh --wait 600 {self.mute.name} >/root/update.log 2>&1 & echo $! >/root/update.pid)")
+            self.host.eventually("it has switched", lambda: self.version() == "postgres-gateway 2.2.0"
+                                 and self.host.property("ActiveState") == "active")
+            self.host.sh(f"kill -{signal} $(cat /root/update.pid)")
+            if signal == "KILL":
+                # Nobody could do anything then; the next run does, and what was there before is not lost.
+                self.assertEqual(self.version(), "postgres-gateway 2.2.0")
+                self.assertIn("cut off", self.update(self.second.name).stdout)
+            self.host.eventually("the release before runs", lambda: self.version() == "postgres-gateway 1.1.0"
+                                 and self.host.sh("postgres-gateway health", check=False).returncode == 0)
+            self.assert_serves()
+
+    def test_19b_a_gateway_that_is_down_is_updated_and_rolled_back(self):
+        self.host.sh("systemctl stop postgres-gateway")
+        self.assertIn("was not started", self.update(self.first.name).stdout)
+        self.assertEqual(self.host.property("ActiveState"), "inactive")
+        # A release that fails at every start, as if it had been installed so.
+        self.host.sh(f"cp {LIB}/previous/postgres-gateway /root/good; printf '#!/bin/sh\\n[ $1 = version ] && echo postgres-gateway 0.9 || exit 1\\n'"
+                     " > /usr/local/bin/postgres-gateway.bad; chmod 0755 /usr/local/bin/postgres-gateway.bad;"
+                     " mv /usr/local/bin/postgres-gateway.bad /usr/local/bin/postgres-gateway; systemctl start postgres-gateway || true")
+        self.assertNotEqual(self.host.property("ActiveState"), "active")
+        self.assertIn("0.9 -> postgres-gateway 1.1.0", self.update("--rollback").stdout)
         self.assert_serves()
 
     def test_20_a_lower_port_gets_its_capability(self):
         self.install("--enable --port 443")
         self.assertEqual(self.psql(port=443).stdout.strip(), "main")
+        # CAP_NET_BIND_SERVICE is bit 10, and no other.
+        self.assertEqual(self.host.output(f"awk '/CapEff/ {{ print $2 }}' /proc/{self.pid()}/status"), "0000000000000400")
         self.install("--enable --port 5432")
         self.assert_serves()
         self.assertEqual(self.host.output("ls /etc/systemd/system | grep postgres-gateway"), "postgres-gateway.service")
 
     def test_21_uninstall_leaves_what_it_names(self):
+        # An operator's own change of the unit is named and kept, too.
+        self.host.sh("mkdir -p /etc/systemd/system/postgres-gateway.service.d")
+        self.host.write("/etc/systemd/system/postgres-gateway.service.d/override.conf", "[Service]\nRestartSec=7s\n")
         result = self.host.sh(f"{LIB}/uninstall.sh")
-        self.assertIn("/etc/postgres-gateway", result.stdout)
+        for place in ("/etc/postgres-gateway", "/var/lib/postgres-gateway", "/etc/systemd/system/postgres-gateway.service.d"):
+            self.assertIn(place, result.stdout)
+        self.host.sh("rm -r /etc/systemd/system/postgres-gateway.service.d")
         left = self.host.output("find / -xdev -name '*postgres-gateway*' -not -path '/proc/*' -not -path '/root/*' 2>/dev/null")
         self.assertEqual(sorted(left.splitlines()), ["/etc/postgres-gateway", "/var/lib/postgres-gateway"])
         self.assertNotEqual(self.host.sh("getent passwd postgres-gateway", check=False).returncode, 0)

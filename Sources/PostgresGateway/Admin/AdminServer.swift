@@ -31,6 +31,12 @@ package final class AdminServer: Sendable {
         do {
             let listener = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pause = AcceptPauseHandler(failures: gateway.state.acceptFailures)
+                        try channel.pipeline.syncOperations.addHandler(pause)
+                    }
+                }
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         guard connections.add(channel) else { throw ChannelError.inputClosed }

@@ -37,7 +37,6 @@ final class RelaySession {
 
     /// Sends the StartupMessage, and what the client sent behind it, to the backend.
     func start(toBackend bytes: ByteBuffer) {
-        record.logStart()
         record.bytesIn += bytes.readableBytes
         backend?.writeAndFlush(NIOAny(bytes), promise: nil)
     }
@@ -75,6 +74,7 @@ final class RelaySession {
         case .backend:
             // The key is known before the client can have it, so no cancel comes too early.
             if scanner != nil { scan(bytes) }
+            if record.bytesOut == 0 { record.logStart() }
             record.bytesOut += bytes.readableBytes
             sendToClient(bytes)
         }

@@ -24,21 +24,22 @@ extension GatewayServer {
         watchedFrom watcher: any EventLoop
     ) -> EventLoopFuture<Liveness> {
         let answer = watcher.makePromise(of: Liveness.self)
-        watcher.execute { [loops] in
+        watcher.execute { [self] in
+            // Stopped, and on its way out: nothing is stuck.
+            guard !isShutDown else { return answer.succeed(Liveness(status: .ok, eventLoops: 0, stuckEventLoops: 0)) }
+            let loops = loops
             let census = Census(waiting: loops.count)
             let timeout = watcher.assumeIsolated().scheduleTask(in: limit) {
                 answer.succeed(Liveness(status: .stuck, eventLoops: loops.count, stuckEventLoops: census.waiting))
             }
             let bound = NIOLoopBound((census, timeout), eventLoop: watcher)
-            for loop in loops {
-                loop.execute {
-                    watcher.execute {
-                        let (census, timeout) = bound.value
-                        census.waiting -= 1
-                        guard census.waiting == 0 else { return }
-                        timeout.cancel()
-                        answer.succeed(Liveness(status: .ok, eventLoops: loops.count, stuckEventLoops: 0))
-                    }
+            onEachLoop {
+                watcher.execute {
+                    let (census, timeout) = bound.value
+                    census.waiting -= 1
+                    guard census.waiting == 0 else { return }
+                    timeout.cancel()
+                    answer.succeed(Liveness(status: .ok, eventLoops: loops.count, stuckEventLoops: 0))
                 }
             }
         }

@@ -16,6 +16,8 @@ package struct Readiness: Codable, Hashable, Sendable {
             case noCertificateInDate = "no_certificate_in_date"
             case certificateOutOfDate = "certificate_out_of_date"
             case certificateExpiresSoon = "certificate_expires_soon"
+            /// Connections could not be accepted within the last minute.
+            case acceptFailing = "accept_failing"
             /// Files of certificates cannot be used now; the pairs read before are in force.
             case certificateStale = "certificate_stale"
         }
@@ -68,7 +70,12 @@ extension GatewayState {
         }
         warnings += pairs.compactMap { Readiness.Finding($0, at: now) }
         for fault in certificates.faults {
-            warnings.append(.init(code: .certificateStale, message: "\(fault); the certificate read before stays"))
+            warnings.append(
+                .init(code: .certificateStale, message: "\(fault); what was read before, if anything, stays")
+            )
+        }
+        if let reason = acceptFailures.reason(at: now) {
+            warnings.append(.init(code: .acceptFailing, message: "connections could not be accepted: \(reason)"))
         }
         return Readiness(
             status: reasons.isEmpty ? .ready : .notReady,

@@ -9,6 +9,7 @@ package final class GatewayServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let listeners = Mutex<[any Channel]>([])
     private let refusalSummaries: RepeatedTask
+    private let isClosed = Mutex(false)
 
     /// A gateway that does not listen yet. What is made here must be listened with, or closed.
     package init(_ state: GatewayState) {
@@ -23,6 +24,16 @@ package final class GatewayServer: Sendable {
 
     /// The loops the connections run on.
     package var loops: [any EventLoop] { Array(group.makeIterator()) }
+
+    /// Gives each loop something to do; none once they are shut down, which may not be told to do anything.
+    func onEachLoop(_ task: @escaping @Sendable () -> Void) {
+        isClosed.withLock { isClosed in
+            if !isClosed { for loop in loops { loop.execute(task) } }
+        }
+    }
+
+    /// Whether the loops are shut down, or are about to be.
+    var isShutDown: Bool { isClosed.withLock { $0 } }
 
     /// Starts listening.
     ///
@@ -80,6 +91,7 @@ package final class GatewayServer: Sendable {
     /// Gives up what a gateway has that does not listen.
     package func close() async throws {
         refusalSummaries.cancel()
+        isClosed.withLock { $0 = true }
         try await group.shutdownGracefully()
     }
 
@@ -110,9 +122,8 @@ package final class GatewayServer: Sendable {
             )
             .serverChannelInitializer { [state] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // Without the pause, running out of file descriptors would spin the loop.
                     try channel.pipeline.syncOperations.addHandlers([
-                        AcceptBackoffHandler(), AcceptHandler(gate: state.handshakes),
+                        AcceptPauseHandler(failures: state.acceptFailures), AcceptHandler(gate: state.handshakes),
                     ])
                 }
             }

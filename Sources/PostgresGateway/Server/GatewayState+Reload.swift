@@ -71,6 +71,13 @@ extension GatewayState {
         )
     }
 
+    /// Logs which certificates are left out since they could not be read at the start.
+    package func reportCertificateFaults() {
+        for fault in certificates.faults {
+            logger.error("certificate not loaded; its names get another", metadata: .init([.error: "\(fault)"]))
+        }
+    }
+
     /// Logs which certificates are out of date, or soon will be.
     package func warnOfCertificateDates(at now: Date = .now) {
         for pair in certificates.current.pairs {

@@ -9,6 +9,7 @@ package final class GatewayState: Sendable {
     package let certificates: CertificateStore
     package let logger: Logger
     let refusalLog: RefusalLog
+    package let acceptFailures: AcceptFailures
     let sessions: SessionRegistry
     let handshakes: HandshakeGate
     package let routes: RouteStore
@@ -29,6 +30,7 @@ package final class GatewayState: Sendable {
         self.certificates = certificates
         self.logger = logger
         self.refusalLog = RefusalLog(logger: logger)
+        self.acceptFailures = AcceptFailures(logger: logger)
         self.sessions = SessionRegistry(maximum: configuration.maxConnections)
         self.handshakes = HandshakeGate(maximum: configuration.maxHandshakes)
         self.routes = RouteStore(routes)

@@ -52,11 +52,11 @@ package struct ListenError: Error, CustomStringConvertible {
             return "port \(port) on \(address) is in use, \(usual); "
                 + "stop what holds it (ss -ltnp 'sport = :\(port)' shows it) or set \(portName) to another port"
         case .unavailable:
-            return "cannot listen on port \(port) of \(address): the host does not have this address; "
+            return "cannot listen on port \(port) of \(address): the host does not have this address, or not yet; "
                 + "check \(addressVariable.environmentName)"
         case .notPermitted:
-            return "not permitted to listen on port \(port) of \(address): ports below 1024 need CAP_NET_BIND_SERVICE "
-                + "(AmbientCapabilities= in the unit), or set \(portName) to another port"
+            return "not permitted to listen on port \(port) of \(address): ports below 1024 need CAP_NET_BIND_SERVICE; "
+                + "install.sh --enable --port \(port) gives it to the service, or set \(portName) to another port"
         case .other(let reason):
             return "cannot listen on port \(port) of \(address): \(reason); check \(portName)"
         }

@@ -1,6 +1,12 @@
 package import Foundation
 package import NIOSSL
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A certificate chain with its key, ready for handshakes.
 package struct CertificatePair: Sendable {
     package let context: NIOSSLContext
@@ -55,17 +61,29 @@ package struct CertificatePair: Sendable {
     private static let maximumSize = 1_024 * 1_024
 
     private static func bytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
-        let data: Data
-        do {
-            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { try? file.close() }
-            data = try file.read(upToCount: maximumSize + 1) ?? Data()
-        } catch {
-            throw ConfigurationError("the file \(path) cannot be read: \(error.localizedDescription)")
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unreadable(path) }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: maximumSize + 1)
+        var count = 0
+        while count < bytes.count {
+            let more = bytes.withUnsafeMutableBytes { buffer in
+                read(descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)
+            }
+            if more < 0, errno == EINTR { continue }
+            guard more >= 0 else { throw unreadable(path) }
+            if more == 0 { break }
+            count += more
         }
-        guard data.count <= maximumSize else {
+        guard count <= maximumSize else {
             throw ConfigurationError("the file \(path) is larger than \(maximumSize) bytes; give a PEM file")
         }
-        return Array(data)
+        return Array(bytes.prefix(count))
+    }
+
+    private static func unreadable(_ path: String) -> ConfigurationError {
+        let code = errno
+        let hint = code == EACCES ? "; user \(geteuid()), whom the gateway runs as, must be allowed to read it" : ""
+        return ConfigurationError("the file \(path) cannot be read: \(String(cString: strerror(code)))\(hint)")
     }
 }

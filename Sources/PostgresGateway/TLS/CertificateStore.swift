@@ -24,21 +24,29 @@ package final class CertificateStore: Sendable {
         var read: [String: FileFingerprint]
         /// The files as they were at the last look.
         var seen: [String: FileFingerprint]
+        /// Looks since something could not be read.
+        var looksSinceFault = 0
     }
+
+    /// What cannot be read is tried again after so many looks, though no file has changed: a process
+    /// that has no file descriptor left, say, will have some again.
+    static let looksBetweenTries = 15
 
     private let source: GatewayConfiguration.Certificates
     private let state: Mutex<State>
 
-    /// Reads the files for the first time, when every fault counts. Blocking.
+    /// Reads the files for the first time. Blocking.
     ///
-    /// - Throws: ``ConfigurationError`` that names the first file at fault.
+    /// One bad pair in a directory is no reason to serve nobody: it is left out, and is in ``faults``.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the file at fault when there is no pair at all, or
+    ///   none for names that have none of their own.
     package init(_ source: GatewayConfiguration.Certificates) throws(ConfigurationError) {
         self.source = source
         let files = Self.fingerprints(source)
         var faults: [ConfigurationError] = []
         let table = try CertificateTable.load(source, faults: &faults)
-        if let fault = faults.first { throw fault }
-        state = Mutex(State(table: table, read: files, seen: files))
+        state = Mutex(State(table: table, faults: faults, read: files, seen: files))
     }
 
     package var current: CertificateTable { state.withLock { $0.table } }
@@ -49,12 +57,22 @@ package final class CertificateStore: Sendable {
     /// Looks whether the files have changed, and reads them if so. Blocking, never on an event loop.
     package func reloadIfChanged() -> Reload {
         let files = Self.fingerprints(source)
+        let known = faults.map(\.description)
         let mustRead: Reload? = state.withLock { state in
             defer { state.seen = files }
-            if files == state.read { return .unchanged }
+            if files == state.read {
+                guard !state.faults.isEmpty else { return .unchanged }
+                state.looksSinceFault += 1
+                return state.looksSinceFault < Self.looksBetweenTries ? .unchanged : nil
+            }
             return files == state.seen ? nil : .settling
         }
-        return mustRead ?? reload()
+        if let mustRead { return mustRead }
+        let isRetry = state.withLock { $0.read == files }
+        let outcome = reload()
+        // The same fault of the same files is no news.
+        if isRetry, case .failed(let faults) = outcome, faults.map(\.description) == known { return .unchanged }
+        return outcome
     }
 
     /// Reads the files, changed or not. Blocking, never on an event loop.

@@ -101,6 +101,20 @@ import Testing
         }
     }
 
+    @Test("At the start a bad pair is left out and told; without any good one there is no store")
+    func start() async throws {
+        try await withDirectory { directory in
+            try directory.write("nonsense", to: "b.example.crt")
+            #expect(throws: ConfigurationError.self) { try CertificateStore(.directory(directory.path, fallback: nil)) }
+            _ = try await SelfSignedCertificate.make(in: directory, name: "a.example", for: ["a.example"])
+            let store = try CertificateStore(.directory(directory.path, fallback: nil))
+            #expect(store.current.pairs.count == 1)
+            #expect(store.faults.map(\.description).contains { $0.contains("b.example.crt") })
+            // Tried again later, though nothing has changed; the same fault is not told again.
+            for _ in 0..<40 { #expect(store.reloadIfChanged().isUnchanged) }
+        }
+    }
+
     @Test("A symbolic link that is exchanged, as certificate tools do")
     func symbolicLink() async throws {
         try await withDirectory { directory in

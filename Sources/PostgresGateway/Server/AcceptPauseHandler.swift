@@ -1,0 +1,45 @@
+import Foundation
+import Logging
+import NIOCore
+
+/// Stands in a listener's pipeline, nearest to the socket: when accepting fails, it is tried again after a pause.
+///
+/// What fails is most often that the process or the host has no file descriptor left (accept(2),
+/// EMFILE, ENFILE). The connection then stays in the kernel's queue, and without a pause a level-
+/// triggered loop would do nothing else than fail to accept it.
+final class AcceptPauseHandler: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+    typealias OutboundIn = any Channel
+
+    private static let pause = TimeAmount.seconds(1)
+
+    private let failures: AcceptFailures
+    private var isPaused = false
+
+    init(failures: AcceptFailures) {
+        self.failures = failures
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // While pausing, others have no say: reading goes on with the end of the pause.
+        if !isPaused { context.read() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is IOError else { return context.fireErrorCaught(error) }
+        guard !isPaused else { return }
+        isPaused = true
+        failures.note(error)
+        let channel = context.channel
+        // Only this takes the listener out of the selector.
+        channel.setOption(.autoRead, value: false).whenComplete { _ in }
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) { [self] in
+            isPaused = false
+            channel.setOption(.autoRead, value: true).whenComplete { _ in }
+        }
+    }
+}
+
+@available(*, unavailable)
+extension AcceptPauseHandler: Sendable {}
