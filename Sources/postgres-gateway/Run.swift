@@ -73,7 +73,7 @@ struct Run: AsyncParsableCommand {
         // Stopped from the last to the first: what tells about the gateway outlives it.
         let services: [any Service] = [
             AdminService(admin: admin), status, CertificateService(state: state),
-            RouteFileService(state: state, signals: reloads, status: status),
+            RouteFileService(state: state, signals: reloads, status: status, eventLoop: admin.eventLoop),
             GatewayService(server: server, admin: admin, version: PostgresGatewayCommand.version, systemd: systemd),
         ]
         let group = ServiceGroup(

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
@@ -23,10 +23,14 @@ package struct FileWatch: Sendable {
 
     /// Calls `look` whenever the file may have changed, one call at a time, until the task is cancelled.
     ///
-    /// - Parameter events: false leaves only the poll.
-    package func run(events: Bool = true, _ look: () async -> Void) async {
+    /// - Parameter eventLoop: takes the kernel's events; nil leaves only the poll. One that is there
+    ///   already: making one takes file descriptors, and without any NIO ends the process.
+    package func run(on eventLoop: (any EventLoop)?, _ look: () async -> Void) async {
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let inotify = events ? try? await InotifyChannel.open(directoryOf: path) { change.yield() } : nil
+        var inotify: (any Channel)?
+        if let eventLoop {
+            inotify = try? await InotifyChannel.open(directoryOf: path, on: eventLoop) { change.yield() }
+        }
         let poll = Task {
             while (try? await Task.sleep(for: Self.pollInterval)) != nil { change.yield() }
         }
@@ -44,7 +48,11 @@ package struct FileWatch: Sendable {
 private enum InotifyChannel {
     struct Unavailable: Error {}
 
-    static func open(directoryOf path: String, _ changed: @escaping @Sendable () -> Void) async throws -> any Channel {
+    static func open(
+        directoryOf path: String,
+        on eventLoop: any EventLoop,
+        _ changed: @escaping @Sendable () -> Void
+    ) async throws -> any Channel {
         let slash = path.lastIndex(of: "/")
         let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
@@ -56,7 +64,7 @@ private enum InotifyChannel {
             throw Unavailable()
         }
         do {
-            return try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            return try await NIOPipeBootstrap(group: eventLoop)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(Reader(changed: changed))

@@ -1,3 +1,4 @@
+import NIOCore
 import PostgresGateway
 import ServiceLifecycle
 import UnixSignals
@@ -8,6 +9,8 @@ struct RouteFileService: Service {
     /// SIGHUPs since before the gateway listened.
     let signals: UnixSignalsSequence
     let status: StatusService
+    /// Takes the kernel's events of the route file; none of the gateway's own.
+    let eventLoop: any EventLoop
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -22,7 +25,9 @@ struct RouteFileService: Service {
                     }
                 }
                 group.addTask {
-                    await FileWatch(path: state.configuration.routeFile).run { await reloader.reload(isForced: false) }
+                    await FileWatch(path: state.configuration.routeFile).run(on: eventLoop) {
+                        await reloader.reload(isForced: false)
+                    }
                 }
             }
         }

@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import PostgresGateway
 import Synchronization
 import TestSupport
@@ -30,7 +32,7 @@ import Testing
         let path = directory.file("file")
         let looks = Looks()
         let watch = Task {
-            await FileWatch(path: path).run(events: events) {
+            await FileWatch(path: path).run(on: events ? MultiThreadedEventLoopGroup.singleton.next() : nil) {
                 looks.add((try? String(contentsOfFile: path, encoding: .utf8)) ?? "none")
             }
         }
@@ -51,7 +53,7 @@ import Testing
         let path = directory.file("later/file")
         let looks = Looks()
         let watch = Task {
-            await FileWatch(path: path).run {
+            await FileWatch(path: path).run(on: MultiThreadedEventLoopGroup.singleton.next()) {
                 looks.add((try? String(contentsOfFile: path, encoding: .utf8)) ?? "none")
             }
         }
