@@ -131,6 +131,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "BranchManagerTests",
+            dependencies: ["BranchManager", "RouteMap", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RouteSyncTests",
+            dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["PostgresWire", "TestSupport", nioCore, nioPosix, nioSSL, subprocess],
             swiftSettings: settings

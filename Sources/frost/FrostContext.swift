@@ -18,6 +18,9 @@ struct FrostOptions: ParsableArguments {
     @Option(help: "Directory of PostgreSQL's programs. (default: FROST_POSTGRES_BIN, else the newest of this host)")
     var postgresBin: String?
 
+    @Option(help: "Ports for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
+    var hostPorts: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -27,6 +30,16 @@ struct FrostOptions: ParsableArguments {
 
     var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
     var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
+
+    /// - Throws: ``BranchError/invalid(_:)``.
+    func hostPortRange() throws(BranchError) -> ClosedRange<Int> {
+        guard let text = Self.value(hostPorts, "FROST_HOST_PORTS") else { return BranchManager.defaultHostPorts }
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0).map(Int.init) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last else {
+            throw .invalid("the host ports are '\(text)'; use a range such as 10000-20000")
+        }
+        return first...last
+    }
 
     func routeFile(in directory: String) -> String {
         Self.value(routeFile, "FROST_ROUTE_FILE") ?? "\(directory)/routes.json"
@@ -77,6 +90,7 @@ struct FrostContext: Sendable {
             runtimes: [.local: LocalRuntime(directory: "\(directory)/branches", installation: installation)],
             routes: routes,
             directory: directory,
+            hostPorts: options.hostPortRange(),
             reached: { action, step in
                 progress.reached(action, step)
                 CrashPoint.reached(action, step)

@@ -138,11 +138,14 @@ package final class RawListener: Sendable {
     private let descriptor: Int32
     package let port: Int
 
-    package init() throws {
+    /// - Parameter port: 0 for any that is free.
+    package init(port: Int = 0) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw RawConnection.failure("socket") }
         self.descriptor = descriptor
-        var address = RawConnection.loopback(port: 0)
+        var on: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = RawConnection.loopback(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
@@ -151,7 +154,7 @@ package final class RawListener: Sendable {
             }
         }
         guard bound else { throw RawConnection.failure("listen") }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        self.port = Int(UInt16(bigEndian: address.sin_port))
     }
 
     deinit { close(descriptor) }

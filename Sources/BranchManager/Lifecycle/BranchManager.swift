@@ -19,26 +19,30 @@ package final class BranchManager: Sendable {
     let runtimes: [RuntimeKind: any BranchRuntime]
     let routes: any RouteListener
     private let locks: String
+    private let hostPorts: ClosedRange<Int>
     private let reached: @Sendable (BranchAction, OperationStep) -> Void
 
-    /// Ports of branches: the first free one is taken.
-    package static let hostPorts = 10_000...20_000
+    /// Ports of branches, where nothing else is said: the first free one is taken.
+    package static let defaultHostPorts = 10_000...20_000
     /// The role that owns a new database.
     package static let username = "frost"
 
     /// - Parameters:
     ///   - directory: for locks; the same for all processes that use the store.
+    ///   - hostPorts: of branches.
     ///   - reached: called after each step; tests of crashes end the process in it.
     package init(
         store: BranchStore,
         runtimes: [RuntimeKind: any BranchRuntime],
         routes: any RouteListener,
         directory: String,
+        hostPorts: ClosedRange<Int> = BranchManager.defaultHostPorts,
         reached: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in }
     ) throws(BranchError) {
         self.store = store
         self.runtimes = runtimes
         self.routes = routes
+        self.hostPorts = hostPorts
         self.reached = reached
         locks = "\(directory)/locks"
         do {
@@ -234,7 +238,7 @@ package final class BranchManager: Sendable {
                 name: name,
                 sourceTargetId: source,
                 runtime: kind,
-                hostPort: try Self.freePort(db),
+                hostPort: try Self.freePort(db, of: hostPorts),
                 lifecycleStatus: .creating,
                 reason: nil,
                 hostname: nil,
@@ -327,7 +331,7 @@ package final class BranchManager: Sendable {
     }
 
     /// The first port that no branch has and that nothing listens on.
-    private static func freePort(_ db: Database) throws -> Int {
+    private static func freePort(_ db: Database, of hostPorts: ClosedRange<Int>) throws -> Int {
         let taken = Set(try Int.fetchAll(db, sql: "SELECT hostPort FROM target"))
         for port in hostPorts where !taken.contains(port) && LocalPort.isFree(port) { return port }
         throw BranchError.notAllowed(

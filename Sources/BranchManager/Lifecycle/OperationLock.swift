@@ -32,7 +32,11 @@ final class OperationLock: Sendable {
         }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A process that is being started may have the descriptor too, until it runs its program.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// Removes the file of a branch that is gone.
     static func forget(_ targetID: String, in directory: String) {

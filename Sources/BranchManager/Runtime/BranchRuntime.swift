@@ -8,7 +8,7 @@ package struct ServerSpec: Hashable, Sendable {
     package var password: String
     package var databaseName: String
 
-    init(_ details: BranchDetails) {
+    package init(_ details: BranchDetails) {
         targetID = details.target.id
         targetName = details.target.name
         databaseID = details.database.id

@@ -2,6 +2,12 @@ import Foundation
 package import GRDB
 package import RouteMap
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// What is known of branches, in SQLite: WAL, foreign keys, one writer, many readers, several processes.
 package struct BranchStore: Sendable {
     private let pool: DatabasePool
@@ -18,9 +24,10 @@ package struct BranchStore: Sendable {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
             configuration.foreignKeysEnabled = true
+            // Passwords are in it. SQLite gives the files beside it the mode of this one.
+            let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            if descriptor >= 0 { close(descriptor) }
             let pool = try DatabasePool(path: path, configuration: configuration)
-            // Passwords are in it. The files beside it get the mode of the first.
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
             try Migrations.migrator.migrate(pool)
             return BranchStore(pool: pool)
         } catch {

@@ -123,7 +123,7 @@ package struct LocalRuntime: BranchRuntime {
             )
         } catch {
             // What the server itself says is in its log.
-            let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(3)
+            let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(6)
             throw .runtime("PostgreSQL did not start: \(tail?.joined(separator: "; ") ?? error.description)")
         }
     }
