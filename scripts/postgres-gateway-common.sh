@@ -26,7 +26,8 @@ need_root_and_systemd() {
 # One at a time: two that write the same files would leave neither.
 lock() {
     exec 9>"/run/$service.lock"
-    flock -n 9 || cannot "another install, update or uninstall of $service is at work"
+    # Some seconds: what a killed run had started may outlive it for a moment.
+    flock -w 10 9 || cannot "another install, update or uninstall of $service is at work"
 }
 
 # The value of a variable in the environment file, as systemd reads it; nothing when it is not set there.

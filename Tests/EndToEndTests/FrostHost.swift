@@ -1,0 +1,151 @@
+import Foundation
+import TestSupport
+
+/// A host on which `frost` keeps branches, with a gateway in front of them.
+struct FrostHost: Sendable {
+    let directory: TemporaryDirectory
+    let certificate: SelfSignedCertificate
+    let port: Int
+    private let hostPorts: String
+
+    /// Makes a host, does something with it, and removes every branch.
+    static func run(_ body: @Sendable (FrostHost) async throws -> Void) async throws {
+        let directory = try TemporaryDirectory("frost")
+        defer { directory.remove() }
+        let host = FrostHost(
+            directory: directory,
+            certificate: try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.localhost"]),
+            port: try await PostgresServer.freePort(),
+            hostPorts: HostPorts.nextText()
+        )
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(host)) } catch { outcome = .failure(error) }
+        _ = try? await host.frost(["recover"])
+        for database in (try? await host.list("database", as: [NamedThing].self)) ?? [] {
+            _ = try? await host.frost(["database", "delete", database.id])
+        }
+        try outcome.get()
+    }
+
+    struct NamedThing: Decodable, Sendable {
+        var id: String
+        var name: String
+    }
+
+    struct Branch: Decodable, Sendable {
+        var id: String
+        var name: String
+        var database: String
+        var status: String
+        var reason: String?
+        var hostname: String?
+        var hostPort: Int
+    }
+
+    private var environment: [String: String] {
+        ["FROST_DATA_DIR": directory.file("data"), "FROST_HOST_PORTS": hostPorts]
+    }
+
+    // MARK: frost
+
+    func frost(_ arguments: [String], environment more: [String: String] = [:]) async throws -> Command.Result {
+        try await Command.run(
+            Checkout.program("frost"),
+            arguments,
+            environment: environment.merging(more) { _, new in new }
+        )
+    }
+
+    /// Runs a command that has to succeed.
+    @discardableResult
+    func check(_ arguments: String...) async throws -> String {
+        try await Command.check(Checkout.program("frost"), arguments, environment: environment)
+    }
+
+    func list<Thing: Decodable>(_ what: String, as type: [Thing].Type) async throws -> [Thing] {
+        let output = try await Command.check(
+            Checkout.program("frost"),
+            [what, "list", "--json"],
+            environment: environment
+        )
+        return try JSONDecoder().decode(type, from: Data(output.utf8))
+    }
+
+    func branches() async throws -> [Branch] { try await list("branch", as: [Branch].self) }
+
+    func branch(_ name: String) async throws -> Branch {
+        guard let found = try await branches().first(where: { $0.name == name }) else {
+            throw Command.Failure("there is no branch \(name)")
+        }
+        return found
+    }
+
+    /// A project `shop` with a database `shop`, whose branch `main` carries its own mark.
+    func makeShop() async throws {
+        try await check("project", "create", "shop")
+        try await check("settings", "--wildcard-base", "localhost", "--gateway-port", String(port))
+        try await check("database", "create", "shop", "--project", "shop")
+        try await direct(branch("main"), "CREATE TABLE mark AS SELECT 'main' AS branch")
+    }
+
+    // MARK: Clients
+
+    /// psql with the very string that `frost branch url` prints.
+    func psql(_ branch: String, _ command: String) async throws -> Command.Result {
+        let url = try await check("branch", "url", branch, "--database", "shop").trimmingCharacters(in: .newlines)
+        return try await Command.run("psql", ["-XqAt", "-c", command, url])
+    }
+
+    func psql(url: String, _ command: String) async throws -> Command.Result {
+        try await Command.run("psql", ["-XqAt", "-c", command, url])
+    }
+
+    func url(_ branch: String) async throws -> String {
+        try await check("branch", "url", branch, "--database", "shop").trimmingCharacters(in: .newlines)
+    }
+
+    /// psql on the direct host port, past the gateway.
+    @discardableResult
+    func direct(_ branch: Branch, _ command: String) async throws -> String {
+        let url = try await url(branch.name)
+        let password = url.split(separator: "@")[0].split(separator: ":")[2]
+        return try await Command.check(
+            "psql",
+            [
+                "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", command,
+                "host=127.0.0.1 port=\(branch.hostPort) user=frost dbname=shop",
+            ],
+            environment: ["PGPASSWORD": String(password)]
+        ).trimmingCharacters(in: .newlines)
+    }
+
+    // MARK: Gateway
+
+    /// A gateway that reads frost's route map, as a unit of its own.
+    func withGateway<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+        try await Program.whileRunning(
+            Checkout.program("postgres-gateway"),
+            ["run"],
+            environment: [
+                "FROST_POSTGRES_GATEWAY_ENABLED": "true",
+                "FROST_POSTGRES_GATEWAY_PORT": String(port),
+                "FROST_POSTGRES_GATEWAY_LISTEN_ADDRESS": "127.0.0.1",
+                "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0",
+                "FROST_POSTGRES_GATEWAY_ROUTE_FILE": directory.file("data/routes.json"),
+                "FROST_POSTGRES_GATEWAY_CERT_FILE": certificate.certFile,
+                "FROST_POSTGRES_GATEWAY_KEY_FILE": certificate.keyFile,
+                "FROST_POSTGRES_GATEWAY_DRAIN_TIMEOUT": "1s",
+            ],
+            port: port,
+            log: directory.file("gateway.log")
+        ) { _ in try await body() }
+    }
+
+    /// Waits until something is so; the gateway follows within a second.
+    func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try await !condition() {
+            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `frost` and the gateway together, as people use them: through the commands and through psql.
+@Suite struct FrostTests {
+    @Test("Two branches on one port: made, isolated both ways, stopped, started, renamed, reset, deleted")
+    func branches() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await host.withGateway {
+                #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
+                try await host.check("branch", "create", "dev", "--database", "shop")
+                try await host.eventually("dev is routed") {
+                    try await host.psql("dev", "UPDATE mark SET branch = 'dev'").exitCode == 0
+                }
+                #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
+                #expect(try await host.psql("dev", "SELECT branch FROM mark").output == "dev\n")
+
+                let dev = try await host.branch("dev")
+                let devURL = try await host.url("dev")
+                try await host.check("branch", "stop", "dev", "--database", "shop")
+                try await host.eventually("it is told that it is stopped") {
+                    try await host.psql(url: devURL, "SELECT 1").errors.contains("is stopped")
+                }
+                try await host.check("branch", "start", "dev", "--database", "shop")
+                try await host.eventually("it is back") {
+                    try await host.psql("dev", "SELECT branch FROM mark").output == "dev\n"
+                }
+
+                // An open session goes on over a rename; new ones find the new name, and not the old one.
+                let fifo = host.directory.file("commands")
+                try await Command.check("mkfifo", [fifo])
+                async let session = Command.run("psql", ["-XqAt", "-f", fifo, devURL])
+                let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
+                try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
+                try await host.eventually("the session is open") {
+                    try await host.direct(
+                        dev,
+                        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before%' AND pid <> pg_backend_pid()"
+                    ) == "1"
+                }
+                try await host.check("branch", "rename", "dev", "neu", "--database", "shop")
+                try await host.eventually("the new name leads there") {
+                    try await host.psql("neu", "SELECT branch FROM mark").output == "dev\n"
+                }
+                #expect(try await host.psql(url: devURL, "SELECT 1").errors.contains("no branch has the hostname"))
+                try commands.write(contentsOf: Data("SELECT 'after';\n".utf8))
+                try commands.close()
+                let result = try await session
+                #expect(result.output == "before\nafter\n", "\(result.errors)")
+
+                // A reset ends sessions, and gives the data of the source.
+                let neu = try await host.branch("neu")
+                async let sleeping = host.psql("neu", "SELECT pg_sleep(600)")
+                try await host.eventually("it sleeps") {
+                    try await host.direct(neu, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+                        == "1"
+                }
+                try await host.check("branch", "reset", "neu", "--database", "shop")
+                #expect(try await sleeping.exitCode != 0)
+                try await host.eventually("it is back") {
+                    try await host.psql("neu", "SELECT branch FROM mark").output == "main\n"
+                }
+                #expect(try await host.branch("neu").hostPort == dev.hostPort)
+
+                let neuURL = try await host.url("neu")
+                try await host.check("branch", "delete", "neu", "--database", "shop")
+                try await host.eventually("nobody has its name") {
+                    try await host.psql(url: neuURL, "SELECT 1").errors.contains("no branch has the hostname")
+                }
+                #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
+            }
+            // The direct host port works with the gateway on, and gone.
+            #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
+        }
+    }
+
+    @Test("What cannot be done: one line, and an exit code of its own")
+    func refusals() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let cases: [([String], Int32, String)] = [
+                (["branch", "create", "Not A Name", "--database", "shop"], 64, "Not A Name"),
+                (["branch", "stop", "dev", "--database", "shop"], 66, "no branch 'dev'"),
+                (["branch", "stop", "main", "--database", "none"], 66, "no database 'none'"),
+                (["database", "create", "x", "--project", "none"], 66, "no project 'none'"),
+                (["database", "create", "shop", "--project", "shop"], 73, "already"),
+                (["project", "create", "shop"], 73, "already"),
+                (["project", "delete", "shop"], 77, "has databases"),
+                (["branch", "delete", "main", "--database", "shop"], 77, "delete the database"),
+                (["branch", "rename", "main", "x", "--database", "shop"], 77, "cannot be renamed"),
+                (["branch", "reset", "main", "--database", "shop"], 77, "cannot be reset"),
+                (["settings", "--wildcard-base", "-"], 64, "wildcard base"),
+                (["settings", "--gateway-port", "0"], 64, "no port"),
+                (["branch", "list", "--host-ports", "9-1"], 64, "10000-20000"),
+                (["branch", "list", "--data-dir", "/proc/none"], 74, "/proc/none"),
+            ]
+            for (arguments, code, text) in cases {
+                let result = try await host.frost(arguments)
+                #expect(result.exitCode == code, "\(arguments): \(result.errors)")
+                #expect(result.errors.contains(text), "\(arguments): \(result.errors)")
+                #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+            }
+            #expect(try await host.frost(["nonsense"]).exitCode == 64)
+            for command in ["up", "project", "database", "branch", "settings", "recover"] {
+                #expect(try await host.frost([command, "--help"]).exitCode == 0)
+            }
+        }
+    }
+
+    @Test("500 changes of routes under busy sessions: none is lost that should not be, none is led to another's data")
+    func routeUpdates() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await host.check("branch", "create", "dev", "--database", "shop")
+            try await host.direct(host.branch("dev"), "UPDATE mark SET branch = 'dev'")
+            let urls = ["main": try await host.url("main"), "dev": try await host.url("dev")]
+            try await host.withGateway {
+                try await host.eventually("both are routed") {
+                    for url in urls.values where try await host.psql(url: url, "SELECT 1").exitCode != 0 {
+                        return false
+                    }
+                    return true
+                }
+                let original = try Data(contentsOf: URL(fileURLWithPath: host.directory.file("data/routes.json")))
+                let done = LockedFlag()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    // Sessions that are busy all the time, 16 on each branch.
+                    for number in 0..<32 {
+                        let (name, url) = number % 2 == 0 ? ("main", urls["main"] ?? "") : ("dev", urls["dev"] ?? "")
+                        group.addTask {
+                            let script = Array(repeating: "SELECT branch, pg_sleep(0.05) FROM mark;", count: 100)
+                                .joined(separator: "\n")
+                            let result = try await host.psql(url: url, script)
+                            #expect(result.exitCode == 0, "a session was lost: \(result.errors)")
+                            #expect(Set(result.output.split(separator: "\n")) == ["\(name)|"])
+                        }
+                    }
+                    // New connections meanwhile: each to its own branch.
+                    for (name, url) in urls {
+                        group.addTask {
+                            while !done.get() {
+                                let result = try await host.psql(url: url, "SELECT branch FROM mark")
+                                #expect(result.output == "\(name)\n", "\(result.errors)")
+                            }
+                        }
+                    }
+                    group.addTask {
+                        // Others come and go; these two stay.
+                        for round in 0..<500 {
+                            let extra =
+                                #"{ "hostname": "b\#(round).pg.shop.localhost", "hostPort": 1, "target": { "id": "dbt_x", "name": "x", "database": "x", "project": "x" } },"#
+                            let text = String(decoding: original, as: UTF8.self).replacing(
+                                #""routes" : ["#,
+                                with: #""routes" : [ \#(extra)"#
+                            )
+                            try host.directory.write(text, to: "data/routes.json")
+                        }
+                        try host.directory.write(String(decoding: original, as: UTF8.self), to: "data/routes.json")
+                        done.set()
+                    }
+                    try await group.waitForAll()
+                }
+                let log = try String(contentsOfFile: host.directory.file("gateway.log"), encoding: .utf8)
+                #expect(log.components(separatedBy: "route map loaded").count > 10)
+                #expect(!log.contains("route map not loaded"))
+            }
+        }
+    }
+}
