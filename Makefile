@@ -1,7 +1,7 @@
 # `make help` lists what there is. Every target sets up what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 unit gate fuzz release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 unit gate fuzz release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test-phase0: ## what shows phase 0: the protocol, two branches behind one port, 
 
 test-phase1: ## what shows phase 1: the gateway as a library, a program and a service
 	@scripts/test.sh phase1
+
+test-phase2: ## what there is of phase 2: branches, and a route map that follows them
+	@scripts/test.sh phase2
 
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test

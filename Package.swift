@@ -104,7 +104,11 @@ let package = Package(
             dependencies: ["RouteMap", grdb, logging, subprocess, systemPackage],
             swiftSettings: settings
         ),
-        .target(name: "RouteSync", dependencies: ["BranchManager", "RouteMap", logging], swiftSettings: settings),
+        .target(
+            name: "RouteSync",
+            dependencies: ["BranchManager", "RouteMap", grdb, logging],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "frost",
             dependencies: [
@@ -137,7 +141,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RouteSyncTests",
-            dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", logging],
+            dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
             swiftSettings: settings
         ),
         .testTarget(

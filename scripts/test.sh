@@ -4,15 +4,17 @@
 #   scripts/test.sh           all of it
 #   scripts/test.sh phase0    what shows phase 0: the protocol, two branches behind one port, the gate
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
+#   scripts/test.sh phase2    what there is of phase 2: branches, and a route map that follows them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case ${1:-all} in
 all) filter=. ;;
 phase0) filter='^(PostgresWireTests|RouteMapTests|PostgresGatewayTests)|TwoBranchesTests' ;;
-phase1) filter='^(PostgresGatewayTests|EndToEndTests)' ;;
+phase1) filter='^PostgresGatewayTests|GatewayProgramTests|GatewayServiceTests|TwoBranchesTests' ;;
+phase2) filter='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests|Frost' ;;
 *)
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 64
     ;;
 esac
@@ -27,14 +29,22 @@ step "build"
 swift build --build-tests
 step "suites"
 swift test --skip-build --filter "$filter"
-if [ "${1:-all}" != phase1 ]; then
+case ${1:-all} in
+all | phase0 | phase2)
     step "make up, as a newcomer uses it"
     python3 scripts/up_test.py
+    ;;
+esac
+case ${1:-all} in
+all | phase0)
     step "the gate, ${ROUNDS:-1} round(s)"
     scripts/gate.sh quick
-fi
-if [ "${1:-all}" != phase0 ]; then
+    ;;
+esac
+case ${1:-all} in
+all | phase1)
     step "install, run, break, update and remove it on real systemd"
     python3 Tests/SystemdTests/systemd_test.py
-fi
+    ;;
+esac
 step "done"

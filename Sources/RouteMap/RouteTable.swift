@@ -87,6 +87,18 @@ package struct RouteTable: Sendable {
         return entries[hostname.name]
     }
 
+    /// The hostname of each target, by its id.
+    package var hostnames: [String: Hostname] {
+        var hostnames: [String: Hostname] = [:]
+        for entry in entries.values {
+            switch entry {
+            case .active(let route): hostnames[route.target.id] = route.hostname
+            case .stopped(let route): hostnames[route.target.id] = route.hostname
+            }
+        }
+        return hostnames
+    }
+
     /// How many hostnames the table has, those of stopped branches included.
     package var count: Int { entries.count }
 }

@@ -17,6 +17,7 @@ struct FrostCommand: AsyncParsableCommand {
         version: "frost \(String(cString: frost_version()))",
         subcommands: [
             Up.self, ProjectCommand.self, DatabaseCommand.self, BranchCommand.self, SettingsCommand.self, Recover.self,
+            Sync.self,
         ]
     )
 }

@@ -16,6 +16,8 @@ struct GatewayChild: Sendable {
 
     /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
     private static let adminAddress = "127.0.0.1:9433"
+    /// The longest drain timeout the gateway takes, and a little.
+    private static let longestDrain = Duration.seconds(7 * 24 * 3_600 + 60)
     private static let pauseBetweenStarts = Duration.seconds(2)
 
     private var program: String {
@@ -58,7 +60,7 @@ struct GatewayChild: Sendable {
         var platform = PlatformOptions()
         // Ctrl-C is for us; the gateway is told to stop by a signal of its own, and may drain.
         platform.processGroupID = 0
-        platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(60))]
+        platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: Self.longestDrain)]
         let result = try await Subprocess.run(
             .path(FilePath(program)),
             arguments: ["run"],
@@ -69,11 +71,11 @@ struct GatewayChild: Sendable {
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
             if try await waitUntilAlive(execution.processIdentifier.value) { try ready() }
-            // Returns when the process has ended, or was told to because this task is cancelled.
+            // When this task is cancelled, the process is told to end by the teardown sequence, once: a
+            // second signal would cut the sessions off that it drains.
             while !Task.isCancelled, !hasEnded(execution.processIdentifier.value) {
                 try? await Task.sleep(for: .milliseconds(200))
             }
-            await execution.teardown(using: platform.teardownSequence)
         }
         return result.terminationStatus
     }
