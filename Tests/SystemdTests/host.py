@@ -28,7 +28,7 @@ def build_program(version):
     """The program as a release has it, but for the gate: the path of its tarball."""
     build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--scratch-path", ".build-release"]
     environment = {**os.environ, "FROST_VERSION": version}
-    subprocess.run(build + ["--product", "postgres-gateway"], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    run(build + ["--product", "postgres-gateway"], cwd=ROOT, env=environment)
     directory = run(build + ["--show-bin-path"], cwd=ROOT, env=environment).strip()
     return package(f"{directory}/postgres-gateway", version)
 

@@ -1,0 +1,23 @@
+import PostgresGateway
+import ServiceLifecycle
+
+/// Takes up certificates that have changed, within a few seconds.
+struct CertificateService: Service {
+    let state: GatewayState
+
+    /// Between two looks at the files; two that agree make a change.
+    private static let interval = Duration.seconds(2)
+    /// Between two warnings of the same dates.
+    private static let looksPerWarning = 12 * 3_600 / 2
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var looks = 0
+            while (try? await Task.sleep(for: Self.interval)) != nil {
+                state.reloadCertificates(isForced: false)
+                looks += 1
+                if looks.isMultiple(of: Self.looksPerWarning) { state.warnOfCertificateDates() }
+            }
+        }
+    }
+}
