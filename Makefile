@@ -24,6 +24,7 @@ test-phase2: ## what there is of phase 2: branches, and a route map that follows
 
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test
+	@scripts/compat-setup.sh
 	@swift test $(ARGS)
 
 gate: ## the whole compatibility gate: 20 rounds, release build, writes Compat/RESULTS.md

@@ -19,6 +19,7 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -42,6 +43,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         // File paths and descriptors, in which swift-subprocess speaks.
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        // HTTP over a Unix socket, for the Docker Engine.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // SHA-256, for the suffixes of hostnames.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
@@ -101,7 +104,7 @@ let package = Package(
         .target(name: "RouteMap", dependencies: [crypto], swiftSettings: settings),
         .target(
             name: "BranchManager",
-            dependencies: ["RouteMap", grdb, logging, subprocess, systemPackage],
+            dependencies: ["RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, subprocess, systemPackage],
             swiftSettings: settings
         ),
         .target(
@@ -137,6 +140,7 @@ let package = Package(
         .testTarget(
             name: "BranchManagerTests",
             dependencies: ["BranchManager", "RouteMap", "TestSupport"],
+            exclude: ["Image"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prepares the gate's clients: a Python virtual environment and one image for each Docker client.
+# Prepares the gate's clients: a Python virtual environment and one image for each Docker client; and the
+# image that the tests of the Docker runtime have branches of.
 #
 # Quick when nothing has changed. Needs what scripts/setup.sh test installs.
 set -euo pipefail
@@ -26,9 +27,11 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
 fi
 
 scripts/base-image.sh
-for file in Compat/Clients/*/Dockerfile; do
+for file in Compat/Clients/*/Dockerfile Tests/BranchManagerTests/Image/Dockerfile; do
     directory=$(dirname "$file")
     image=frost-compat-$(basename "$directory")
+    # What the tests of the Docker runtime have branches of.
+    [ "$image" != frost-compat-Image ] || image=frost-postgres-test
     # The sources an image was made from, so that an unchanged one is not built again.
     sources=$(cat "$directory"/* | sha256sum | cut -c1-16)
     [ "$(docker image inspect --format '{{ index .Config.Labels "sources" }}' "$image" 2>/dev/null)" = "$sources" ] &&

@@ -23,6 +23,7 @@ step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 
 step "set-up"
 scripts/setup.sh test
+scripts/compat-setup.sh
 step "format"
 scripts/format-check.sh
 step "build"

@@ -29,6 +29,7 @@ struct FrostOptions: ParsableArguments {
     }
 
     var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
+    var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
     var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
 
     /// - Throws: ``BranchError/invalid(_:)``.
@@ -87,7 +88,13 @@ struct FrostContext: Sendable {
         let installation = try PostgresInstallation(directory: options.postgresPrograms)
         let manager = try BranchManager(
             store: store,
-            runtimes: [.local: LocalRuntime(directory: "\(directory)/branches", installation: installation)],
+            runtimes: [
+                .local: LocalRuntime(directory: "\(directory)/branches", installation: installation),
+                .docker: DockerRuntime(
+                    directory: "\(directory)/containers",
+                    image: options.postgresImage ?? DockerRuntime.defaultImage
+                ),
+            ],
             routes: routes,
             directory: directory,
             hostPorts: options.hostPortRange(),

@@ -3,6 +3,8 @@ package struct ServerSpec: Hashable, Sendable {
     package var targetID: String
     package var targetName: String
     package var databaseID: String
+    /// `<database>--<branch>.frost.internal`: what containers of the same network call it.
+    package var internalName: String
     package var hostPort: Int
     package var username: String
     package var password: String
@@ -12,6 +14,7 @@ package struct ServerSpec: Hashable, Sendable {
         targetID = details.target.id
         targetName = details.target.name
         databaseID = details.database.id
+        internalName = "\(details.database.name)--\(details.target.name).frost.internal"
         hostPort = details.target.hostPort
         username = details.database.username
         password = details.database.password

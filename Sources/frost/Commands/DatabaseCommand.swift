@@ -15,13 +15,15 @@ struct DatabaseCommand: AsyncParsableCommand {
         @Argument(help: "Lowercase letters, digits and hyphens; also the name of the PostgreSQL database.") var name:
             String
         @Option(help: "Its project, by name or id.") var project: String
+        @Option(help: "Where its servers run: local, or docker (image: FROST_POSTGRES_IMAGE).") var runtime =
+            RuntimeKind.local
 
         func run() async throws {
             try await Complaint.exiting {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 let main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
-                    try await context.manager.createDatabase(name, in: project)
+                    try await context.manager.createDatabase(name, in: project, runtime: runtime)
                 }
                 try ShownBranch.show(main, "created", json: options.json)
             }
@@ -83,3 +85,5 @@ struct DatabaseCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension RuntimeKind: ExpressibleByArgument {}

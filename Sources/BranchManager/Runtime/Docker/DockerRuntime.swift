@@ -1,0 +1,235 @@
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Branches as containers of this host's Docker Engine: published on 127.0.0.1, and known to other
+/// containers of the network as `<database>--<branch>.frost.internal`.
+///
+/// Works with images that honour the variables of Docker's `postgres` image. A stopped branch has no
+/// container; its data is `<directory>/<target id>/data`, mounted into whichever container runs it.
+package struct DockerRuntime: BranchRuntime {
+    /// What containers may use.
+    package struct Limits: Hashable, Sendable {
+        /// In bytes; nil for no limit.
+        package var memory: Int?
+        /// In billionths of a processor; nil for no limit.
+        package var nanoCPUs: Int?
+
+        package init(memory: Int? = nil, nanoCPUs: Int? = nil) {
+            self.memory = memory
+            self.nanoCPUs = nanoCPUs
+        }
+    }
+
+    package static let defaultImage = "postgres:16"
+    package static let defaultSocket = "/var/run/docker.sock"
+    package static let defaultNetwork = "frost"
+
+    /// How long a server may take to answer, in tries a quarter of a second apart: two minutes.
+    private static let tries = 480
+    /// How long a server may take to stop, in seconds.
+    private static let patience = 60
+    private static let mount = "/var/lib/postgresql/data"
+
+    private let engine: DockerEngine
+    private let directory: String
+    private let image: String
+    private let network: String
+    private let limits: Limits
+
+    /// - Parameters:
+    ///   - directory: of all branches' data; made when it is not there. Absolute.
+    ///   - socket: of the engine.
+    package init(
+        directory: String,
+        image: String = DockerRuntime.defaultImage,
+        socket: String = DockerRuntime.defaultSocket,
+        network: String = DockerRuntime.defaultNetwork,
+        limits: Limits = Limits()
+    ) throws(BranchError) {
+        engine = DockerEngine(socket: socket)
+        self.directory = directory
+        self.image = image
+        self.network = network
+        self.limits = limits
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o711]
+            )
+        } catch {
+            throw .runtime("\(directory) cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    package static func containerName(_ targetID: String) -> String { "frost-db-\(targetID)" }
+
+    private func name(_ server: ServerSpec) -> String { Self.containerName(server.targetID) }
+    private func helper(_ server: ServerSpec) -> String { "frost-help-\(server.targetID)" }
+    private func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
+    private func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
+    private func copy(_ server: ServerSpec) -> String { "\(place(server))/copy" }
+
+    // MARK: Making
+
+    package func initialize(_ server: ServerSpec) async throws(BranchError) {
+        try await engine.remove(name(server))
+        try makePlace(server)
+        try await removeFiles(server, ["data"])
+        // The image makes role and database when the directory is empty.
+        try await start(server)
+        try await stop(server)
+    }
+
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+        try makePlace(server)
+        try await removeFiles(server, ["copy"])
+        var spec = DockerEngine.ContainerSpec(image: image)
+        spec.User = "root"
+        let prepare = "mkdir -p /place/copy && chown postgres /place/copy && chmod 700 /place/copy"
+        if await isRunning(source) {
+            // In the network of the source: its server takes replication from 127.0.0.1.
+            spec.Entrypoint = [
+                "/bin/sh", "-c",
+                // `su` sets PATH anew, and keeps the rest.
+                prepare
+                    + " && su postgres -s /bin/sh -c \"PATH='$PATH' pg_basebackup -D /place/copy/pgdata -h 127.0.0.1 "
+                    + "-p 5432 --checkpoint=fast --wal-method=stream --no-password\"",
+            ]
+            spec.Env = ["PGPASSWORD=\(source.password)", "PGUSER=\(source.username)", "PATH=\(Self.path)"]
+            spec.HostConfig.NetworkMode = "container:\(name(source))"
+            spec.HostConfig.Binds = ["\(place(server)):/place"]
+        } else {
+            spec.Entrypoint = [
+                "/bin/sh", "-c",
+                prepare + " && cp -a /source/. /place/copy/ && rm -f /place/copy/pgdata/postmaster.pid",
+            ]
+            spec.HostConfig.NetworkMode = "none"
+            spec.HostConfig.Binds = ["\(place(server)):/place", "\(data(source)):/source:ro"]
+        }
+        try await engine.runToEnd(helper(server), spec)
+    }
+
+    package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
+        if exists(copy(server)) {
+            // Repeated after a crash, each step finds what the one before has left.
+            if exists(data(server)) {
+                try await removeFiles(server, ["old"])
+                guard rename(data(server), "\(place(server))/old") == 0 else {
+                    throw failure("put \(data(server)) aside")
+                }
+            }
+            guard rename(copy(server), data(server)) == 0 else {
+                throw failure("put the copy in place of \(data(server))")
+            }
+        }
+        try await removeFiles(server, ["old"])
+    }
+
+    package func discardCopy(_ server: ServerSpec) async throws(BranchError) {
+        try await removeFiles(server, ["copy"])
+    }
+
+    // MARK: Running
+
+    package func start(_ server: ServerSpec) async throws(BranchError) {
+        if await isRunning(server), await answers(server) { return }
+        try await engine.makeNetwork(network)
+        var spec = DockerEngine.ContainerSpec(image: image)
+        spec.Env = [
+            "POSTGRES_USER=\(server.username)", "POSTGRES_PASSWORD=\(server.password)",
+            "POSTGRES_DB=\(server.databaseName)",
+            "PGDATA=\(Self.mount)/pgdata",
+        ]
+        spec.Labels = [
+            "frost.managed": "true", "frost.database.id": server.databaseID, "frost.target.id": server.targetID,
+            "frost.target.name": server.targetName,
+        ]
+        spec.ExposedPorts = ["5432/tcp": [:]]
+        spec.HostConfig.Binds = ["\(data(server)):\(Self.mount)"]
+        spec.HostConfig.PortBindings = ["5432/tcp": [["HostIp": "127.0.0.1", "HostPort": String(server.hostPort)]]]
+        spec.HostConfig.NetworkMode = network
+        spec.HostConfig.Memory = limits.memory
+        spec.HostConfig.NanoCpus = limits.nanoCPUs
+        spec.NetworkingConfig = .init(EndpointsConfig: [network: .init(Aliases: [server.internalName])])
+        try await engine.run(name(server), spec)
+        for _ in 0..<Self.tries {
+            if await answers(server) { return }
+            guard let state = try await engine.state(of: name(server)), state.Running else { break }
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+        let log = try await engine.log(of: name(server))
+        throw .runtime("PostgreSQL did not start: \(log)")
+    }
+
+    package func stop(_ server: ServerSpec) async throws(BranchError) {
+        try await engine.remove(name(server), after: Self.patience)
+    }
+
+    package func isRunning(_ server: ServerSpec) async -> Bool {
+        await (try? engine.state(of: name(server)))??.Running ?? false
+    }
+
+    package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
+        for command in commands {
+            let result = try await engine.execute(
+                [
+                    "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", server.username, "-d",
+                    server.databaseName, "-c",
+                    command,
+                ],
+                in: name(server),
+                environment: ["PGPASSWORD=\(server.password)"]
+            )
+            guard result.code == 0 else { throw .runtime("psql: \(result.output)") }
+        }
+    }
+
+    package func remove(_ server: ServerSpec) async throws(BranchError) {
+        try await removeFiles(server, ["data", "copy", "old"])
+        if rmdir(place(server)) != 0, errno != ENOENT { throw failure("remove \(place(server))") }
+    }
+
+    // MARK: Helpers
+
+    /// Over TCP: while an image makes its database, a server of it answers on the Unix socket alone.
+    private func answers(_ server: ServerSpec) async -> Bool {
+        let result = try? await engine.execute(
+            ["pg_isready", "-q", "-h", "127.0.0.1", "-U", server.username, "-d", server.databaseName],
+            in: name(server)
+        )
+        return result?.code == 0
+    }
+
+    /// Files in a branch's place belong to the image's user; only a container can remove them when this is no root.
+    private func removeFiles(_ server: ServerSpec, _ names: [String]) async throws(BranchError) {
+        let present = names.filter { exists("\(place(server))/\($0)") }
+        guard !present.isEmpty else { return }
+        var spec = DockerEngine.ContainerSpec(image: image)
+        spec.User = "root"
+        spec.Entrypoint = ["/bin/rm", "-rf"] + present.map { "/place/\($0)" }
+        spec.HostConfig.NetworkMode = "none"
+        spec.HostConfig.Binds = ["\(place(server)):/place"]
+        try await engine.runToEnd(helper(server), spec)
+    }
+
+    /// Debian's packages keep their programs out of PATH, which Docker's image puts them in.
+    private static let path =
+        "/usr/lib/postgresql/18/bin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/16/bin:/usr/lib/postgresql/15/bin:"
+        + "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    private func makePlace(_ server: ServerSpec) throws(BranchError) {
+        if mkdir(place(server), 0o711) != 0, errno != EEXIST { throw failure("make \(place(server))") }
+    }
+
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    private func failure(_ what: String) -> BranchError {
+        .runtime("cannot \(what): \(String(cString: strerror(errno)))")
+    }
+}

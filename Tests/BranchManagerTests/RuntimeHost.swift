@@ -1,0 +1,58 @@
+import BranchManager
+import Foundation
+import TestSupport
+import Testing
+
+/// A manager whose branches are real servers, of one runtime.
+struct RuntimeHost: Sendable {
+    let manager: BranchManager
+    let kind: RuntimeKind
+    let runtime: any BranchRuntime
+    let directory: TemporaryDirectory
+
+    private struct NoRoutes: RouteListener {
+        func routesChanged() async {}
+    }
+
+    /// Makes one, does something with it, and sees that nothing is left.
+    static func run(_ kind: RuntimeKind, _ body: (RuntimeHost) async throws -> Void) async throws {
+        let directory = try TemporaryDirectory("runtime")
+        defer { directory.remove() }
+        let place = directory.file("branches")
+        let runtime: any BranchRuntime =
+            switch kind {
+            case .local: try LocalRuntime(directory: place, installation: PostgresInstallation())
+            case .docker: try DockerRuntime(directory: place, image: try await PostgresImage.tag())
+            }
+        let manager = try BranchManager(
+            store: BranchStore.open(in: directory.path),
+            runtimes: [kind: runtime],
+            routes: NoRoutes(),
+            directory: directory.path,
+            hostPorts: HostPorts.next()
+        )
+        let host = RuntimeHost(manager: manager, kind: kind, runtime: runtime, directory: directory)
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(host)) } catch { outcome = .failure(error) }
+        for database in try manager.store.databases() { try await manager.deleteDatabase(database) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
+        try outcome.get()
+    }
+
+    func makeDatabase() async throws -> BranchDetails {
+        try await manager.createDatabase("shop", in: manager.createProject("shop"), runtime: kind)
+    }
+
+    /// Past any gateway, on the direct host port.
+    func query(_ branch: BranchDetails, _ command: String) async throws -> String {
+        try await Command.check(
+            "psql",
+            [
+                "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", command,
+                "host=127.0.0.1 port=\(branch.target.hostPort) user=\(branch.database.username) "
+                    + "dbname=\(branch.database.databaseName) connect_timeout=20",
+            ],
+            environment: ["PGPASSWORD": branch.database.password]
+        ).trimmingCharacters(in: .newlines)
+    }
+}
