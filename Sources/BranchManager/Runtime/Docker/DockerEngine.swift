@@ -10,6 +10,14 @@ struct DockerEngine: Sendable {
     private static let timeout = TimeAmount.minutes(10)
     private static let maximumBody = 16 * 1_024 * 1_024
 
+    /// For the life of the program. An engine that is not there is told at once, not asked again and again.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(10)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     let socket: String
 
     struct Answer: Sendable {
@@ -35,13 +43,15 @@ struct DockerEngine: Sendable {
         do {
             var request = HTTPClientRequest(url: url.absoluteString)
             request.method = method
+            // The path of a socket, which would stand here, is no host.
+            request.headers.add(name: "Host", value: "docker")
             if let body {
                 request.headers.add(name: "Content-Type", value: "application/json")
                 request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
             }
-            let response = try await HTTPClient.shared.execute(request, timeout: Self.timeout)
+            let response = try await Self.client.execute(request, timeout: Self.timeout)
             let bytes = try await response.body.collect(upTo: Self.maximumBody)
-            return Answer(status: Int(response.status.code), body: Data(buffer: bytes))
+            return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
         } catch {
             throw .runtime("the Docker engine at \(socket) does not answer: \(error)")
         }
@@ -174,13 +184,42 @@ struct DockerEngine: Sendable {
         return Self.text(answer.body).replacing("\n", with: "; ")
     }
 
-    func makeNetwork(_ name: String) async throws(BranchError) {
-        struct Network: Encodable {
+    private struct Network: Decodable {
+        var Id: String
+        var Created: String
+    }
+
+    /// Makes a network, if there is none of this name.
+    ///
+    /// The engine lets several of one name be made at the same time. All who do agree on the oldest,
+    /// and remove what they have made beside it.
+    ///
+    /// - Returns: its id.
+    func makeNetwork(_ name: String) async throws(BranchError) -> String {
+        struct Creation: Encodable {
             var Name: String
-            var CheckDuplicate = true
             var Labels = ["frost.managed": "true"]
         }
-        try await check(.POST, "/networks/create", body: Network(Name: name), allowing: [409])
+        struct Created: Decodable { var Id: String }
+        if let id = try await oldestNetwork(name) { return id }
+        let answer = try await check(.POST, "/networks/create", body: Creation(Name: name))
+        let made = try? JSONDecoder().decode(Created.self, from: answer.body).Id
+        guard let made, let oldest = try await oldestNetwork(name) else {
+            throw .runtime("Docker: the network \(name) was made and is not there")
+        }
+        if oldest != made { _ = try await request(.DELETE, "/networks/\(made)") }
+        return oldest
+    }
+
+    private func oldestNetwork(_ name: String) async throws(BranchError) -> String? {
+        let answer = try await check(.GET, "/networks?filters=%7B%22name%22%3A%5B%22%5E\(name)%24%22%5D%7D")
+        do {
+            return try JSONDecoder().decode([Network].self, from: answer.body).min {
+                ($0.Created, $0.Id) < ($1.Created, $1.Id)
+            }?.Id
+        } catch {
+            throw .runtime("Docker: what it says of networks is not understood: \(error)")
+        }
     }
 
     /// The text of a stream of frames: a byte for the stream, three of nothing, four for the length (Engine API, "Stream format").

@@ -89,7 +89,7 @@ package struct DockerRuntime: BranchRuntime {
     package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         try makePlace(server)
         try await removeFiles(server, ["copy"])
-        var spec = DockerEngine.ContainerSpec(image: image)
+        var spec = DockerEngine.ContainerSpec(Image: image)
         spec.User = "root"
         let prepare = "mkdir -p /place/copy && chown postgres /place/copy && chmod 700 /place/copy"
         if await isRunning(source) {
@@ -139,8 +139,8 @@ package struct DockerRuntime: BranchRuntime {
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
         if await isRunning(server), await answers(server) { return }
-        try await engine.makeNetwork(network)
-        var spec = DockerEngine.ContainerSpec(image: image)
+        let networkID = try await engine.makeNetwork(network)
+        var spec = DockerEngine.ContainerSpec(Image: image)
         spec.Env = [
             "POSTGRES_USER=\(server.username)", "POSTGRES_PASSWORD=\(server.password)",
             "POSTGRES_DB=\(server.databaseName)",
@@ -153,11 +153,11 @@ package struct DockerRuntime: BranchRuntime {
         spec.ExposedPorts = ["5432/tcp": [:]]
         spec.HostConfig.Binds = ["\(data(server)):\(Self.mount)"]
         spec.HostConfig.PortBindings = ["5432/tcp": [["HostIp": "127.0.0.1", "HostPort": String(server.hostPort)]]]
-        spec.HostConfig.NetworkMode = network
+        spec.HostConfig.NetworkMode = networkID
         spec.HostConfig.Memory = limits.memory
         spec.HostConfig.NanoCpus = limits.nanoCPUs
-        spec.NetworkingConfig = .init(EndpointsConfig: [network: .init(Aliases: [server.internalName])])
-        try await engine.run(name(server), spec)
+        spec.NetworkingConfig = .init(EndpointsConfig: [networkID: .init(Aliases: [server.internalName])])
+        try await runOnNetwork(name(server), spec)
         for _ in 0..<Self.tries {
             if await answers(server) { return }
             guard let state = try await engine.state(of: name(server)), state.Running else { break }
@@ -197,6 +197,20 @@ package struct DockerRuntime: BranchRuntime {
 
     // MARK: Helpers
 
+    /// In the first moments of a network, several who make it may see more than one of its name, which the
+    /// engine refuses to choose from; it passes.
+    private func runOnNetwork(_ name: String, _ spec: DockerEngine.ContainerSpec) async throws(BranchError) {
+        for _ in 0..<20 {
+            do throws(BranchError) {
+                return try await engine.run(name, spec)
+            } catch {
+                guard error.description.contains("is ambiguous") else { throw error }
+                try? await Task.sleep(for: .milliseconds(250))
+            }
+        }
+        try await engine.run(name, spec)
+    }
+
     /// Over TCP: while an image makes its database, a server of it answers on the Unix socket alone.
     private func answers(_ server: ServerSpec) async -> Bool {
         let result = try? await engine.execute(
@@ -210,7 +224,7 @@ package struct DockerRuntime: BranchRuntime {
     private func removeFiles(_ server: ServerSpec, _ names: [String]) async throws(BranchError) {
         let present = names.filter { exists("\(place(server))/\($0)") }
         guard !present.isEmpty else { return }
-        var spec = DockerEngine.ContainerSpec(image: image)
+        var spec = DockerEngine.ContainerSpec(Image: image)
         spec.User = "root"
         spec.Entrypoint = ["/bin/rm", "-rf"] + present.map { "/place/\($0)" }
         spec.HostConfig.NetworkMode = "none"
