@@ -7,6 +7,8 @@ package struct RouteMapError: Error, Hashable, Sendable, CustomStringConvertible
     package var problem: String
     /// There is no such file, as before the first map is written.
     package var isMissingFile = false
+    /// The file could not be read, for a reason that may pass.
+    package var isReadFailure = false
 
     package init(key: String, problem: String) {
         self.key = key
@@ -44,7 +46,9 @@ package enum RouteMapFile {
             missing.isMissingFile = true
             throw missing
         } catch {
-            throw RouteMapError(key: "", problem: "\(path) cannot be read: \(error.localizedDescription)")
+            var failure = RouteMapError(key: "", problem: "\(path) cannot be read: \(error.localizedDescription)")
+            failure.isReadFailure = true
+            throw failure
         }
         return try parse(data)
     }

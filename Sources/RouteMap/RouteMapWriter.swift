@@ -59,6 +59,8 @@ extension RouteMapFile {
                 guard count > 0 else { throw failure("write", temporary) }
                 written += count
             }
+            // Whatever the umask: the gateway is another user.
+            guard fchmod(descriptor, 0o644) == 0 else { throw failure("chmod", temporary) }
             guard fsync(descriptor) == 0 else { throw failure("fsync", temporary) }
             guard rename(temporary, path) == 0 else { throw failure("rename \(temporary) to", path) }
         } catch {

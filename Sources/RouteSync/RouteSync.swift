@@ -21,6 +21,9 @@ package actor RouteSync: RouteListener {
     /// Between two tries of a write that fails; doubled each time up to the second.
     private static let retries = (first: Duration.milliseconds(250), last: Duration.seconds(5))
 
+    /// Tries for the lock of the file, 20 ms apart: two seconds.
+    private static let lockTries = 100
+
     /// How the route map stands.
     package struct Status: Hashable, Sendable {
         package var writes = 0
@@ -73,7 +76,7 @@ package actor RouteSync: RouteListener {
             try? await Task.sleep(for: Self.gathering)
             let change = requested
             do {
-                let count = try write()
+                let count = try await write()
                 written = change
                 pause = Self.retries.first
                 status.writes += 1
@@ -93,17 +96,24 @@ package actor RouteSync: RouteListener {
 
     /// Reads the store and writes the file, with no other process between the two: the last to write
     /// has read the latest.
-    private func write() throws -> Int {
+    private func write() async throws -> Int {
         let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw RouteSyncError(description: "cannot open \(path).lock: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
-        while flock(descriptor, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                throw RouteSyncError(description: "cannot lock \(path).lock: \(String(cString: strerror(errno)))")
+        // Never blocking: whoever has it may be stopped, and those who wait here wait for a bounded time.
+        var tries = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            tries += 1
+            guard tries < Self.lockTries else {
+                throw RouteSyncError(
+                    description: "another process has \(path).lock; is a frost stopped in the midst of writing?"
+                )
             }
+            try? await Task.sleep(for: .milliseconds(20))
         }
+        defer { flock(descriptor, LOCK_UN) }
         let (routes, stopped) = try Self.routes(of: store.branches())
         try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
         return routes.count + stopped.count

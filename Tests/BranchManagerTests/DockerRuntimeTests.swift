@@ -21,7 +21,7 @@ import Testing
             let inside = try await Command.check(
                 "docker",
                 [
-                    "run", "--rm", "--network", DockerRuntime.defaultNetwork, "-e",
+                    "run", "--rm", "--network", host.network, "-e",
                     "PGPASSWORD=\(main.database.password)",
                     "--entrypoint", "psql", try await PostgresImage.tag(), "-XqAt", "-c", "SELECT branch FROM mark",
                     "host=shop--main.frost.internal port=5432 user=\(main.database.username) dbname=shop",

@@ -9,6 +9,8 @@ struct RuntimeHost: Sendable {
     let kind: RuntimeKind
     let runtime: any BranchRuntime
     let directory: TemporaryDirectory
+    /// Of containers; one for each host, since branches of the same names are on all of them.
+    let network: String
 
     private struct NoRoutes: RouteListener {
         func routesChanged() async {}
@@ -19,10 +21,11 @@ struct RuntimeHost: Sendable {
         let directory = try TemporaryDirectory("runtime")
         defer { directory.remove() }
         let place = directory.file("branches")
+        let network = "frost-test-\(UUID().uuidString.prefix(8).lowercased())"
         let runtime: any BranchRuntime =
             switch kind {
             case .local: try LocalRuntime(directory: place, installation: PostgresInstallation())
-            case .docker: try DockerRuntime(directory: place, image: try await PostgresImage.tag())
+            case .docker: try DockerRuntime(directory: place, image: try await PostgresImage.tag(), network: network)
             }
         let manager = try BranchManager(
             store: BranchStore.open(in: directory.path),
@@ -31,10 +34,11 @@ struct RuntimeHost: Sendable {
             directory: directory.path,
             hostPorts: HostPorts.next()
         )
-        let host = RuntimeHost(manager: manager, kind: kind, runtime: runtime, directory: directory)
+        let host = RuntimeHost(manager: manager, kind: kind, runtime: runtime, directory: directory, network: network)
         let outcome: Result<Void, any Error>
         do { outcome = .success(try await body(host)) } catch { outcome = .failure(error) }
         for database in try manager.store.databases() { try await manager.deleteDatabase(database) }
+        if kind == .docker { try await Command.check("docker", ["network", "rm", network]) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
         try outcome.get()
     }

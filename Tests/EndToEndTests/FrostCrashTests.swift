@@ -90,7 +90,7 @@ import Testing
                 #expect(after?.status == scenario.outcomes[step] ?? nil, "\(place)")
                 if scenario.action == "reset" {
                     // Undone or finished: the old data or the new, and all of it.
-                    let undone = ["registered", "copying"].contains(step)
+                    let undone = ["registered", "copying", "copied"].contains(step)
                     #expect(
                         try await host.direct(dev, "SELECT branch FROM mark") == (undone ? "dev" : "main"),
                         "\(place)"

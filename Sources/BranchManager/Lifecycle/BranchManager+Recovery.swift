@@ -69,7 +69,8 @@ extension BranchManager {
                 try await finishStop(run, details)
             case .deploy:
                 try await finishRestart(run, details, adopting: false)
-            case .reset where [.registered, .copying].contains(step):
+            case .reset where [.registered, .copying, .copied].contains(step):
+                // The branch went on serving: what was written to it since is not to be lost.
                 try await undoReset(run, details, because: "interrupted; undone")
                 return "\(name): \(what); undone"
             case .reset:

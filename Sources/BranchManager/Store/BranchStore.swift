@@ -24,6 +24,8 @@ package struct BranchStore: Sendable {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
             configuration.foreignKeysEnabled = true
+            // WAL alone may lose the last transactions with the power; servers are started and removed by them.
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
             // Passwords are in it. SQLite gives the files beside it the mode of this one.
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             if descriptor >= 0 { close(descriptor) }

@@ -39,7 +39,9 @@ package final class RouteStore: Sendable {
     }
 
     /// Notes a route map that cannot be used; the table in force stays.
-    func keepCurrent(becauseOf fault: RouteMapError, in file: FileFingerprint) {
+    ///
+    /// - Parameter file: nil for one that is to be read again though it has not changed.
+    func keepCurrent(becauseOf fault: RouteMapError, in file: FileFingerprint?) {
         state.withLock { state in
             state.fault = fault
             state.file = file

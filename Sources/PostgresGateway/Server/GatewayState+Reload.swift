@@ -27,7 +27,10 @@ extension GatewayState {
                 ])
             )
         } catch {
-            routes.keepCurrent(becauseOf: error, in: file)
+            // What could not be read is tried again at the next look, and told once.
+            let isNews = isForced || routes.fault != error
+            routes.keepCurrent(becauseOf: error, in: error.isReadFailure ? nil : file)
+            guard isNews else { return }
             routeReloads.count(.failed)
             let inForce = routes.current.count
             logger.error(

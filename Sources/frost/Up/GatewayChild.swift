@@ -21,7 +21,10 @@ struct GatewayChild: Sendable {
     private static let pauseBetweenStarts = Duration.seconds(2)
 
     private var program: String {
-        let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        // Not by the name this was called by, which may lead into the working directory.
+        let executable =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/usr/local/bin/frost"
+        let own = URL(fileURLWithPath: executable).deletingLastPathComponent()
         let path =
             ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"]
             ?? own.appendingPathComponent("postgres-gateway").path

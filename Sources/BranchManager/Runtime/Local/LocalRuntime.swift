@@ -74,6 +74,12 @@ package struct LocalRuntime: BranchRuntime {
     package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         try makePlace(server)
         try await account.remove(copy(server))
+        let tablespaces = (try? FileManager.default.contentsOfDirectory(atPath: "\(data(source))/pg_tblspc")) ?? []
+        guard tablespaces.isEmpty else {
+            throw .runtime(
+                "the branch '\(source.targetName)' has tablespaces, which a copy would share with it; move its tables out of them"
+            )
+        }
         if await isRunning(source) {
             try await run(
                 "pg_basebackup",
@@ -112,20 +118,33 @@ package struct LocalRuntime: BranchRuntime {
     // MARK: Running
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
-        if await isRunning(server) { return }
-        do throws(BranchError) {
-            try await run(
-                "pg_ctl",
-                [
-                    "-D", data(server), "-l", log(server), "-w", "-t", String(Self.patience), "-o",
-                    "-p \(server.hostPort) -c listen_addresses=127.0.0.1 -c unix_socket_directories=", "start",
-                ]
-            )
-        } catch {
-            // What the server itself says is in its log.
-            let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(6)
-            throw .runtime("PostgreSQL did not start: \(tail?.joined(separator: "; ") ?? error.description)")
+        if await !isRunning(server) {
+            // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
+            unlink("\(data(server))/postmaster.pid")
+            do throws(BranchError) {
+                try await run(
+                    "pg_ctl",
+                    [
+                        "-D", data(server), "-l", log(server), "-w", "-t", String(Self.patience), "-o",
+                        "-p \(server.hostPort) -c listen_addresses=127.0.0.1 -c unix_socket_directories=", "start",
+                    ]
+                )
+            } catch {
+                // What the server itself says is in its log.
+                let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(6)
+                throw .runtime("PostgreSQL did not start: \(tail?.joined(separator: "; ") ?? error.description)")
+            }
         }
+        // One that runs may still be replaying its log.
+        for _ in 0..<Self.patience {
+            do throws(BranchError) {
+                try await run("pg_isready", ["-q", "-h", "127.0.0.1", "-p", String(server.hostPort)])
+                return
+            } catch {
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+        throw .runtime("PostgreSQL runs and does not answer within \(Self.patience) s; its log: \(log(server))")
     }
 
     package func stop(_ server: ServerSpec) async throws(BranchError) {
@@ -133,18 +152,20 @@ package struct LocalRuntime: BranchRuntime {
         do throws(BranchError) {
             try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "fast", "stop"])
         } catch {
+            guard await isRunning(server) else { return }
             try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "immediate", "stop"])
         }
     }
 
+    /// Whether the process that `postmaster.pid` names works in this branch's data, as PostgreSQL does.
+    ///
+    /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
     package func isRunning(_ server: ServerSpec) async -> Bool {
-        guard exists("\(data(server))/postmaster.pid") else { return false }
-        do throws(BranchError) {
-            try await run("pg_ctl", ["-D", data(server), "status"])
-            return true
-        } catch {
-            return false
-        }
+        guard let file = try? String(contentsOfFile: "\(data(server))/postmaster.pid", encoding: .utf8),
+            let pid = file.split(separator: "\n").first.flatMap({ Int32($0) }),
+            let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
+        else { return false }
+        return place == URL(fileURLWithPath: data(server)).resolvingSymlinksInPath().path
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {

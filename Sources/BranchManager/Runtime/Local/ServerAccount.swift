@@ -17,6 +17,8 @@ struct ServerAccount: Sendable {
         var gid: gid_t
     }
 
+    private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
     private let other: Other?
 
     /// - Throws: ``BranchError/invalid(_:)`` when this process is root and there is no such user.
@@ -48,12 +50,18 @@ struct ServerAccount: Sendable {
             command =
                 ["setpriv", "--reuid=\(other.uid)", "--regid=\(other.gid)", "--init-groups", "--"] + command
         }
-        let added = environment.map { (Environment.Key(stringLiteral: $0.key), $0.value as String?) }
+        // Servers keep what they are started with, and whoever owns a branch can read it: nothing of
+        // the operator's, and no variable that libpq would heed.
+        var variables = ["PATH": Self.path, "LANG": "C.UTF-8", "TZ": "UTC"]
+        variables.merge(environment) { _, new in new }
+        let environment = Dictionary(
+            uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
+        )
         do {
             let result = try await Subprocess.run(
                 command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
                 arguments: Arguments(Array(command.dropFirst())),
-                environment: .inherit.updating(Dictionary(uniqueKeysWithValues: added)),
+                environment: .custom(environment),
                 // The servers themselves are left running: nothing of ours may be held open by them.
                 workingDirectory: "/",
                 input: .none,
