@@ -55,10 +55,21 @@ package struct BranchStore: Sendable {
 
     // MARK: Settings
 
+    private static func setting(_ key: String, in db: Database) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = ?", arguments: [key])
+    }
+
+    private static func set(_ key: String, to value: String, in db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            arguments: [key, value]
+        )
+    }
+
     /// What hostnames end in, e.g. `example.net`; nil when it is not set.
     package func wildcardBase() throws(BranchError) -> Hostname? {
         let text = try read { db in
-            try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'wildcardBase'")
+            try Self.setting("wildcardBase", in: db)
         }
         guard let text else { return nil }
         do { return try Hostname(text) } catch { throw .store("the wildcard base '\(text)' in the store \(error)") }
@@ -72,11 +83,7 @@ package struct BranchStore: Sendable {
             )
         }
         try write { db in
-            try db.execute(
-                sql:
-                    "INSERT INTO setting (key, value) VALUES ('wildcardBase', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                arguments: [base.name]
-            )
+            try Self.set("wildcardBase", to: base.name, in: db)
             try Self.assignHostnames(db)
         }
     }
@@ -86,7 +93,7 @@ package struct BranchStore: Sendable {
 
     package func gatewayPort() throws(BranchError) -> Int {
         let text = try read { db in
-            try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'gatewayPort'")
+            try Self.setting("gatewayPort", in: db)
         }
         return text.flatMap(Int.init) ?? Self.defaultGatewayPort
     }
@@ -94,17 +101,13 @@ package struct BranchStore: Sendable {
     package func setGatewayPort(_ port: Int) throws(BranchError) {
         guard (1...65_535).contains(port) else { throw .invalid("\(port) is no port; use a number from 1 to 65535") }
         try write { db in
-            try db.execute(
-                sql:
-                    "INSERT INTO setting (key, value) VALUES ('gatewayPort', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                arguments: [String(port)]
-            )
+            try Self.set("gatewayPort", to: String(port), in: db)
         }
     }
 
     /// Gives every branch a hostname; whoever has one that still fits keeps it.
     static func assignHostnames(_ db: Database) throws {
-        guard let text = try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = 'wildcardBase'") else {
+        guard let text = try Self.setting("wildcardBase", in: db) else {
             return
         }
         let base = try Hostname(text)

@@ -12,7 +12,6 @@ import Musl
 /// when that is root, which PostgreSQL refuses.
 struct ServerAccount: Sendable {
     private struct Other: Sendable {
-        var name: String
         var uid: uid_t
         var gid: gid_t
     }
@@ -32,7 +31,7 @@ struct ServerAccount: Sendable {
                 "PostgreSQL does not run as root, and there is no user '\(user)' to run it as: adduser --system --group \(user)"
             )
         }
-        other = Other(name: user, uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
+        other = Other(uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
     }
 
     /// Runs a program as this user, which has to succeed.
