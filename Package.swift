@@ -139,7 +139,7 @@ let package = Package(
         ),
         .testTarget(
             name: "BranchManagerTests",
-            dependencies: ["BranchManager", "RouteMap", "TestSupport"],
+            dependencies: ["BranchManager", "RouteMap", "TestSupport", grdb],
             exclude: ["Image"],
             swiftSettings: settings
         ),

@@ -48,17 +48,18 @@ package enum HostnameBuilder {
         let candidates = try requests.map { request throws(HostnameError) in try Candidates(request, base: base) }
         // Those first that may keep what they have; the rest then takes what is free, the oldest first.
         for candidate in candidates {
-            guard let name = previous[candidate.targetID], candidate.all.contains(name) else { continue }
+            guard let name = previous[candidate.targetID], candidate.allows(name) else { continue }
             if taken.insert(name).inserted { names[candidate.targetID] = name }
         }
         for candidate in candidates where names[candidate.targetID] == nil {
-            // Two ids with the same 40 bits of hash are told apart by a number.
-            var number = 1
+            // A number for those whose suffixed name is taken too: by an id with the same 40 bits of hash, or by
+            // a target that is called so.
+            var number = Candidates.firstNumber
             var name = candidate.clean ?? candidate.suffixed
             if taken.contains(name) { name = candidate.suffixed }
             while taken.contains(name) {
-                number += 1
                 name = try candidate.numbered(number)
+                number += 1
             }
             taken.insert(name)
             names[candidate.targetID] = name
@@ -103,6 +104,9 @@ package enum HostnameBuilder {
     }
 
     private struct Candidates {
+        /// Of the second who would have the suffixed name.
+        static let firstNumber = 2
+
         let targetID: String
         /// nil when the label had to be cut, or nothing was left of it.
         let clean: Hostname?
@@ -120,7 +124,16 @@ package enum HostnameBuilder {
             suffixed = try Hostname("\(label).\(zone)")
         }
 
-        var all: [Hostname] { [clean, suffixed].compactMap { $0 } }
+        /// Whether a name is one that this target may be given: whoever has it keeps it.
+        func allows(_ name: Hostname) -> Bool {
+            if name == clean || name == suffixed { return true }
+            // With a number: made anew from what is read as one, so that no other text passes for it.
+            let label = name.name.prefix { $0 != "." }
+            guard let hyphen = label.lastIndex(of: "-"), let number = Int(label[label.index(after: hyphen)...]),
+                number >= Self.firstNumber
+            else { return false }
+            return (try? numbered(number)) == name
+        }
 
         func numbered(_ number: Int) throws(HostnameError) -> Hostname {
             let suffix = "\(HostnameBuilder.hash(targetID))-\(number)"

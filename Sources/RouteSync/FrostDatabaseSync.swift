@@ -2,10 +2,23 @@ import Foundation
 package import Logging
 import RouteMap
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What stops the route map of a Frost installation from being written, beside its database.
+package struct FrostSyncError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
 /// Keeps a route map as the database of a Frost installation says.
 package struct FrostDatabaseSync: Sendable {
     /// Between two looks at the database.
     package static let interval = Duration.milliseconds(300)
+    /// Tries for the lock of the route file, 20 ms apart: two seconds.
+    private static let lockTries = 100
 
     private let databasePath: String
     private let routeFile: String
@@ -20,49 +33,100 @@ package struct FrostDatabaseSync: Sendable {
     /// Writes the route map once.
     ///
     /// - Returns: how many routes there are, active and stopped.
-    /// - Throws: ``FrostDatabaseError``, ``RouteMapError`` or ``RouteMapWriteError``; the old file is untouched then.
+    /// - Throws: ``FrostDatabaseError``, ``FrostSyncError``, ``RouteMapError`` or ``RouteMapWriteError``; the old
+    ///   file is untouched then. `CancellationError` for a task that is cancelled.
     @discardableResult
-    package func writeOnce() throws -> (active: Int, stopped: Int) {
-        try write(FrostDatabase(path: databasePath))
+    package func writeOnce() async throws -> (active: Int, stopped: Int) {
+        let snapshot = try await write(FrostDatabase(path: databasePath))
+        for problem in snapshot.problems { logger.warning("\(problem)") }
+        return (snapshot.routes.count, snapshot.stopped.count)
     }
 
-    /// Follows the database until the task is cancelled. Faults are logged once and tried again.
+    /// Follows the database until the task is cancelled, also when another is put in its place. A fault is
+    /// tried again, and logged twice: when it comes and when it is over.
     ///
     /// - Parameter written: called after each write.
     package func run(written: @Sendable (_ active: Int, _ stopped: Int) -> Void) async {
         var database: FrostDatabase?
         var seen: Int?
-        var lastFault: String?
+        var fault: String?
+        var problems: [String] = []
         while !Task.isCancelled {
             do {
+                if let opened = database, !opened.isInPlace {
+                    database = nil
+                    seen = nil
+                }
                 let current = try database ?? FrostDatabase(path: databasePath)
                 database = current
                 let version = try current.version()
                 if version != seen {
-                    let counts = try write(current)
+                    let snapshot = try await write(current)
                     seen = version
-                    written(counts.active, counts.stopped)
+                    for problem in Set(snapshot.problems).subtracting(problems).sorted() {
+                        logger.warning("\(problem)")
+                    }
+                    problems = snapshot.problems
+                    written(snapshot.routes.count, snapshot.stopped.count)
                 }
-                lastFault = nil
+                if fault != nil {
+                    logger.notice("the fault is over: the route map is written again")
+                    fault = nil
+                }
+            } catch is CancellationError {
+                return
             } catch {
-                // Frost may be exchanging the file: opened anew.
+                // Opened anew next time, and written whether it has changed or not.
                 database = nil
                 seen = nil
-                if lastFault != "\(error)" {
+                if fault != "\(error)" {
                     logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
-                    lastFault = "\(error)"
+                    fault = "\(error)"
                 }
             }
             try? await Task.sleep(for: Self.interval)
         }
     }
 
-    private func write(_ database: FrostDatabase) throws -> (active: Int, stopped: Int) {
-        let previous = (try? RouteMapFile.load(path: routeFile))?.hostnames ?? [:]
-        let snapshot = try database.snapshot(keeping: previous)
-        for problem in snapshot.problems { logger.warning("\(problem)") }
+    /// Reads the database and writes the file, with no other process between the two: whoever writes it
+    /// takes the same lock (see ``RouteSync``).
+    private func write(_ database: FrostDatabase) async throws -> FrostDatabase.Snapshot {
+        let descriptor = open("\(routeFile).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw FrostSyncError(description: "cannot open \(routeFile).lock: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var tries = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            tries += 1
+            guard tries < Self.lockTries else {
+                throw FrostSyncError(
+                    description: """
+                        another process has \(routeFile).lock; does another frost write the same route file? \
+                        Give each a file of its own, or end one
+                        """
+                )
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        defer { flock(descriptor, LOCK_UN) }
+        let snapshot = try database.snapshot(keeping: previousHostnames())
         let data = try RouteMapFile.encode(routes: snapshot.routes, stopped: snapshot.stopped, generatedAt: .now)
         try RouteMapFile.write(data, to: routeFile)
-        return (snapshot.routes.count, snapshot.stopped.count)
+        return snapshot
+    }
+
+    /// The names in force, by target. Only a file that is not there means that there are none: names that
+    /// cannot be read would be given anew, and people's connection strings would lead elsewhere.
+    private func previousHostnames() throws(FrostSyncError) -> [String: Hostname] {
+        do {
+            return try RouteMapFile.load(path: routeFile).hostnames
+        } catch {
+            if error.isMissingFile { return [:] }
+            let fault = "\(error)".contains(routeFile) ? "\(error)" : "\(routeFile): \(error)"
+            throw FrostSyncError(
+                description: "\(fault); branches keep the hostnames in it: mend it, or remove it to have them made anew"
+            )
+        }
     }
 }

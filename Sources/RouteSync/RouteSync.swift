@@ -38,9 +38,12 @@ package actor RouteSync: RouteListener {
     private var requested = 0
     private var written = 0
     private var isWriting = false
-    private var waiting: [Int: (change: Int, continuation: CheckedContinuation<Void, Never>)] = [:]
+    private var waiting: [Int: (change: Int, continuation: CheckedContinuation<Bool, Never>)] = [:]
     private var lastWaiter = 0
     package private(set) var status = Status()
+
+    /// Between two looks at the store and the file, when they are followed.
+    private static let interval = Duration.milliseconds(300)
 
     /// - Parameter path: of the route map file; its directory is there.
     package init(store: BranchStore, path: String, logger: Logger) {
@@ -49,7 +52,7 @@ package actor RouteSync: RouteListener {
         self.logger = logger
     }
 
-    package func routesChanged() async {
+    package func routesChanged() async throws(BranchError) {
         requested += 1
         let change = requested
         if !isWriting {
@@ -60,14 +63,63 @@ package actor RouteSync: RouteListener {
         let waiter = lastWaiter
         let timeout = Task {
             try await Task.sleep(for: Self.patience)
-            resume(waiter)
+            resume(waiter, isWritten: false)
         }
-        await withCheckedContinuation { waiting[waiter] = (change, $0) }
+        let isWritten = await withCheckedContinuation { waiting[waiter] = (change, $0) }
         timeout.cancel()
+        guard isWritten else {
+            throw .store("the route map is not written: \(status.fault ?? "no answer"); mend that and try again")
+        }
     }
 
-    private func resume(_ waiter: Int) {
-        waiting.removeValue(forKey: waiter)?.continuation.resume()
+    private func resume(_ waiter: Int, isWritten: Bool) {
+        waiting.removeValue(forKey: waiter)?.continuation.resume(returning: isWritten)
+    }
+
+    /// Writes the file if it does not say what the store says: it was lost, or a process was killed before it
+    /// had written.
+    ///
+    /// - Throws: as ``routesChanged()``.
+    package func reconcile() async throws(BranchError) {
+        let branches = try store.branches()
+        let inForce = try? RouteMapFile.load(path: path)
+        if let inForce, let (routes, stopped) = try? Self.routes(of: branches),
+            let wanted = try? RouteTable(routes: routes, stopped: stopped),
+            wanted.changes(since: inForce) == RouteTable.Changes()
+        {
+            return
+        }
+        try await routesChanged()
+    }
+
+    /// Keeps the file as the store says, whichever process changes either, until the task is cancelled.
+    /// Faults are logged, and tried again.
+    package func follow() async {
+        var seen: Seen?
+        var told: BranchError?
+        while !Task.isCancelled {
+            do throws(BranchError) {
+                let now = Seen(version: try store.version(), file: FileIdentity(path))
+                if now != seen {
+                    try await reconcile()
+                    // As it was before: what has changed meanwhile is seen by the next look.
+                    seen = now
+                }
+                told = nil
+            } catch {
+                seen = nil
+                if told != error {
+                    logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
+                }
+                told = error
+            }
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    private struct Seen: Equatable {
+        var version: Int
+        var file: FileIdentity?
     }
 
     private func writeAll() async {
@@ -82,11 +134,14 @@ package actor RouteSync: RouteListener {
                 status.writes += 1
                 status.fault = nil
                 logger.debug("route map written", metadata: ["routes": "\(count)"])
-                for (waiter, entry) in waiting where entry.change <= change { resume(waiter) }
+                for (waiter, entry) in waiting where entry.change <= change { resume(waiter, isWritten: true) }
             } catch {
                 status.failures += 1
+                // Told once, however often it is tried.
+                if status.fault != "\(error)" {
+                    logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
+                }
                 status.fault = "\(error)"
-                logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, Self.retries.last)
             }

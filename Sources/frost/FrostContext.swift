@@ -11,7 +11,8 @@ struct FrostOptions: ParsableArguments {
     var dataDir: String?
 
     @Option(
-        help: "The route map the gateway reads. (default: FROST_ROUTE_FILE, else routes.json in the data directory)"
+        help:
+            "The route map the gateway reads. (default: FROST_ROUTE_FILE, else the one that is set, else routes.json in the data directory)"
     )
     var routeFile: String?
 
@@ -30,6 +31,7 @@ struct FrostOptions: ParsableArguments {
 
     var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
     var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
+    var dockerNetwork: String? { Self.value(nil, "FROST_DOCKER_NETWORK") }
     var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
 
     /// - Throws: ``BranchError/invalid(_:)``.
@@ -42,8 +44,9 @@ struct FrostOptions: ParsableArguments {
         return first...last
     }
 
-    func routeFile(in directory: String) -> String {
-        Self.value(routeFile, "FROST_ROUTE_FILE") ?? "\(directory)/routes.json"
+    /// The route map that is asked for; absolute, nil for the one that is set.
+    var wantedRouteFile: String? {
+        Self.value(routeFile, "FROST_ROUTE_FILE").map { URL(fileURLWithPath: $0).standardizedFileURL.path }
     }
 }
 
@@ -55,16 +58,27 @@ struct FrostContext: Sendable {
     let routes: RouteSync
     let routeFile: String
     let progress: Progress
+    /// What was found half done that could not be made good.
+    let faults: Int
+
+    /// The store alone, for commands that only look.
+    static func store(_ options: FrostOptions) throws -> BranchStore {
+        try BranchStore.open(in: options.dataDirectory, making: false)
+    }
 
     /// Opens the store and deals with what a crash has left.
     ///
-    /// - Parameter checksServers: whether servers that should run are looked for, and started.
+    /// - Parameters:
+    ///   - checksServers: whether servers that should run are looked for, and started.
+    ///   - setsRouteFile: whether the route map may become another than the one that is set.
     static func open(
         _ options: FrostOptions,
         directory: String? = nil,
-        checksServers: Bool = false
+        checksServers: Bool = false,
+        setsRouteFile: Bool = false
     ) async throws -> FrostContext {
-        let directory = directory ?? options.dataDirectory
+        let directory = URL(fileURLWithPath: directory ?? options.dataDirectory).standardizedFileURL.path
+        let hostPorts = try options.hostPortRange()
         do {
             // Servers run as another user, who has to get through it.
             try FileManager.default.createDirectory(
@@ -79,39 +93,67 @@ struct FrostContext: Sendable {
         }
         let progress = Progress()
         let store = try BranchStore.open(in: directory)
-        let routeFile = options.routeFile(in: directory)
+        let routeFile = try routeFile(options, store, directory, mayChange: setsRouteFile)
         let routes = RouteSync(
             store: store,
             path: routeFile,
             logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
         )
-        let installation = try PostgresInstallation(directory: options.postgresPrograms)
+        let image = try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage
         let manager = try BranchManager(
             store: store,
             runtimes: [
-                .local: LocalRuntime(directory: "\(directory)/branches", installation: installation),
+                .local: LocalRuntime(
+                    directory: "\(directory)/branches",
+                    installation: PostgresInstallation(directory: options.postgresPrograms)
+                ),
                 .docker: DockerRuntime(
                     directory: "\(directory)/containers",
-                    image: options.postgresImage ?? DockerRuntime.defaultImage
+                    image: image,
+                    network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
+                    limits: { () throws(BranchError) in try store.containerLimits() }
                 ),
             ],
             routes: routes,
             directory: directory,
-            hostPorts: options.hostPortRange(),
+            hostPorts: hostPorts,
             reached: { action, step in
                 progress.reached(action, step)
                 CrashPoint.reached(action, step)
             }
         )
-        for recovery in try await manager.recover(checkingServers: checksServers) { Complaint.print(recovery.message) }
+        let recovered = try await manager.recover(checkingServers: checksServers)
+        for recovery in recovered { Complaint.print(recovery.message) }
+        // One killed before it had written leaves a map that differs; what is wrong with it has been told.
+        try? await routes.reconcile()
         return FrostContext(
             directory: directory,
             store: store,
             manager: manager,
             routes: routes,
             routeFile: routeFile,
-            progress: progress
+            progress: progress,
+            faults: recovered.count(where: \.isFault)
         )
+    }
+
+    /// The route map that all commands on a store agree on.
+    private static func routeFile(
+        _ options: FrostOptions,
+        _ store: BranchStore,
+        _ directory: String,
+        mayChange: Bool
+    ) throws -> String {
+        let current = try store.routeFile() ?? "\(directory)/routes.json"
+        guard let wanted = options.wantedRouteFile, wanted != current else { return current }
+        // A gateway reads the one that is set, and would not hear of what happens to branches.
+        guard try mayChange || store.branches().isEmpty else {
+            throw BranchError.invalid(
+                "the route map of \(directory) is \(current), not \(wanted); change it with: frost settings --route-file \(wanted)"
+            )
+        }
+        try store.setRouteFile(wanted)
+        return wanted
     }
 
     func branch(_ name: String, database: String, project: String?) throws -> BranchDetails {

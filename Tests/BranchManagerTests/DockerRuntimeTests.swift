@@ -30,7 +30,7 @@ import Testing
             #expect(inside == "main\n")
             // Killed behind our back: it is not said to run, and recovery starts it.
             try await Command.check("docker", ["kill", name])
-            #expect(await !host.runtime.isRunning(ServerSpec(main)))
+            #expect(try await !host.runtime.isRunning(ServerSpec(main)))
             let recovered = try await host.manager.recover(checkingServers: true)
             #expect(recovered.count == 1)
             #expect(try await host.query(main, "SELECT branch FROM mark") == "main")
@@ -57,6 +57,6 @@ import Testing
     }
 
     private struct SilentRoutes: RouteListener {
-        func routesChanged() async {}
+        func routesChanged() async throws(BranchError) {}
     }
 }

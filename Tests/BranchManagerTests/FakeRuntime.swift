@@ -56,8 +56,12 @@ final class FakeRuntime: BranchRuntime {
         await Task.yield()
     }
 
-    func isRunning(_ server: ServerSpec) async -> Bool {
-        state.withLock { $0.running.contains(server.targetID) }
+    func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
+        let (isRunning, fails) = state.withLock { state in
+            (state.running.contains(server.targetID), state.failing.contains("isRunning"))
+        }
+        if fails { throw .runtime("isRunning does not work today") }
+        return isRunning
     }
 
     func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
@@ -77,7 +81,8 @@ struct FakeRoutes: RouteListener {
     let runtime: FakeRuntime
     let store: BranchStore
 
-    func routesChanged() async {
+    func routesChanged() async throws(BranchError) {
+        if runtime.state.withLock({ $0.failing.contains("routes") }) { throw .store("routes does not work today") }
         let branches = (try? store.branches()) ?? []
         let routes = branches.compactMap { branch -> String? in
             switch branch.target.lifecycleStatus.routing {

@@ -1,4 +1,5 @@
 import BranchManager
+import GRDB
 import RouteMap
 import Synchronization
 import TestSupport
@@ -126,7 +127,7 @@ import Testing
     @Test(
         "Start, deploy and reset that fail leave the branch stopped with the reason",
         arguments: [
-            (BranchAction.start, "start"), (.deploy, "start"), (.reset, "start"), (.reset, "adopt"), (.deploy, "stop"),
+            (BranchAction.start, "start"), (.deploy, "start"), (.reset, "start"), (.reset, "adopt"),
         ]
     )
     func changeFails(action: BranchAction, call: String) async throws {
@@ -145,6 +146,7 @@ import Testing
             #expect(after.lifecycleStatus == .stopped)
             #expect(after.reason?.contains(call) == true)
             host.fail()
+            if call != "adopt" { try host.expectTruth() }
             try await host.manager.start(dev)
             #expect(try host.dev().target.lifecycleStatus == .active)
             #expect(try host.dev().target.reason == nil)
@@ -178,6 +180,110 @@ import Testing
             try await host.manager.delete(host.dev())
             #expect(throws: BranchError.self) { try host.dev() }
             try host.expectTruth()
+        }
+    }
+
+    @Test(
+        "A route map that cannot be written: nobody is cut off, no port is freed, and the store says what is so",
+        arguments: [BranchAction.stop, .deploy, .reset, .delete]
+    )
+    func routesFail(action: BranchAction) async throws {
+        try await Self.withHost { host in
+            let dev = try host.dev()
+            host.fail("routes")
+            let error = await #expect(throws: BranchError.self) {
+                switch action {
+                case .stop: try await host.manager.stop(dev)
+                case .deploy: try await host.manager.deploy(dev)
+                case .reset: try await host.manager.reset(dev)
+                default: try await host.manager.delete(dev)
+                }
+            }
+            #expect(error == .store("routes does not work today"))
+            #expect(try host.dev().target.lifecycleStatus == .active)
+            #expect(!host.takeEvents().contains("stop dev"), "its server was left alone")
+            #expect(try host.manager.store.operations(of: dev.target.id).first?.status == .failed)
+            try host.expectTruth()
+            host.fail()
+            try await host.manager.delete(host.dev())
+            try host.expectTruth()
+        }
+    }
+
+    @Test("A route map that cannot be written does not keep a branch from being made, started or renamed")
+    func routesFailHarmlessly() async throws {
+        try await Self.withHost { host in
+            host.fail("routes")
+            let qa = try await host.manager.createBranch("qa", from: host.main)
+            #expect(qa.target.lifecycleStatus == .active)
+            _ = try await host.manager.rename(qa, to: "neu")
+            try host.expectTruth()
+        }
+    }
+
+    @Test("A port that a deleted branch had is given to nobody for a while")
+    func freedPort() async throws {
+        try await Self.withHost { host in
+            let port = try host.dev().target.hostPort
+            try await host.manager.delete(host.dev())
+            let next = try await host.manager.createBranch("dev", from: host.main)
+            #expect(next.target.hostPort != port)
+            try host.manager.store.write { db in try db.execute(sql: "UPDATE freedPort SET freedAt = '2020-01-01'") }
+            let later = try await host.manager.createBranch("later", from: host.main)
+            #expect(later.target.hostPort == port)
+        }
+    }
+
+    @Test("A database whose deletion fails halfway takes no new branch, and recovery goes on with it")
+    func deleteDatabaseFails() async throws {
+        try await Self.withHost(branches: ["dev", "qa"]) { host in
+            // Nothing of it is gone: it stays as it was.
+            host.fail("routes")
+            await #expect(throws: BranchError.self) { try await host.manager.deleteDatabase(host.main.database) }
+            host.fail()
+            try host.expectTruth()
+            #expect(try host.manager.store.databases().allSatisfy { !$0.isDeleting })
+
+            host.fail("remove")
+            await #expect(throws: BranchError.self) { try await host.manager.deleteDatabase(host.main.database) }
+            #expect(try host.manager.store.databases().allSatisfy { $0.isDeleting })
+            host.fail()
+            let main = try host.manager.store.branch("main", in: host.main.database)
+            await #expect(throws: BranchError.self) { try await host.manager.createBranch("new", from: main) }
+            let recovered = try await host.manager.recover(checkingServers: false)
+            #expect(recovered.map(\.isFault) == [false])
+            #expect(try host.manager.store.databases().isEmpty)
+            try host.expectTruth()
+        }
+    }
+
+    @Test("Of a branch that is half gone nothing is copied")
+    func sourceHalfGone() async throws {
+        try await Self.withHost(branches: ["dev", "qa"]) { host in
+            host.fail("remove")
+            await #expect(throws: BranchError.self) { try await host.manager.delete(host.dev()) }
+            host.fail()
+            let (dev, qa) = (try host.dev(), try host.manager.store.branch("qa", in: host.main.database))
+            await #expect(throws: BranchError.self) { try await host.manager.createBranch("new", from: dev) }
+            await #expect(throws: BranchError.self) { try await host.manager.reset(qa, to: dev) }
+            #expect(try host.manager.store.branches().map(\.target.name) == ["main", "dev", "qa"])
+        }
+    }
+
+    @Test("Servers that fell over are started; of those that nobody can tell of, nothing is said")
+    func recovery() async throws {
+        try await Self.withHost(branches: (0..<10).map { "b\($0)" }) { host in
+            host.runtime.state.withLock { $0.running = [] }
+            host.fail("isRunning")
+            let unknown = try await host.manager.recover(checkingServers: true)
+            #expect(unknown.count == 11 && unknown.allSatisfy(\.isFault))
+            #expect(try host.manager.store.branches().allSatisfy { $0.target.lifecycleStatus == .active })
+            host.fail()
+            let recovered = try await host.manager.recover(checkingServers: true)
+            #expect(recovered.count == 11 && recovered.allSatisfy { !$0.isFault })
+            try host.expectTruth()
+            let nothing = try await host.manager.recover(checkingServers: true)
+            #expect(nothing.isEmpty)
         }
     }
 

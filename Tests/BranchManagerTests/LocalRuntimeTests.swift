@@ -32,38 +32,36 @@ import Testing
         }
     }
 
-    @Test("Whatever was left half done is made good: calls may be repeated")
-    func repeatable() async throws {
+    @Test("A server that was killed, and whose lock file is left, is started again")
+    func killed() async throws {
+        try await RuntimeHost.run(.local) { host in
+            let main = try await host.makeDatabase()
+            let server = ServerSpec(main)
+            let file = host.directory.file("branches/\(main.target.id)/data/postmaster.pid")
+            let pid = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")[0]
+            try await Command.check("kill", ["-KILL", String(pid)])
+            while try await host.runtime.isRunning(server) { await Task.yield() }
+            #expect(FileManager.default.fileExists(atPath: file))
+            try await host.runtime.start(server)
+            #expect(try await host.query(main, "SELECT 1") == "1")
+        }
+    }
+
+    @Test("A program that a killed process has left at work on a branch's files is ended before they are touched")
+    func leftOverTool() async throws {
         try await RuntimeHost.run(.local) { host in
             let main = try await host.makeDatabase()
             let dev = try await host.manager.createBranch("dev", from: main)
-            let runtime = try LocalRuntime(
-                directory: host.directory.file("branches"),
-                installation: PostgresInstallation()
-            )
-            let (source, server) = (ServerSpec(main), ServerSpec(dev))
-            _ = try await host.query(main, "CREATE TABLE mark AS SELECT 'new' AS branch")
-            try await runtime.copy(from: source, to: server)
-            try await runtime.copy(from: source, to: server)
-            try await runtime.stop(server)
-            try await runtime.stop(server)
-            // As a crash between the two renames leaves it.
-            let place = host.directory.file("branches/\(dev.target.id)")
-            try await Command.check("mv", ["\(place)/data", "\(place)/old"])
-            try await runtime.adoptCopy(server)
-            try await runtime.adoptCopy(server)
-            try await runtime.start(server)
-            try await runtime.start(server)
-            #expect(try await host.query(dev, "SELECT branch FROM mark") == "new")
-            #expect(!FileManager.default.fileExists(atPath: "\(place)/old"))
-            // A server that was killed, and whose lock file is left.
-            let pid = try String(contentsOfFile: "\(place)/data/postmaster.pid", encoding: .utf8).split(
-                separator: "\n"
-            )[0]
-            try await Command.check("kill", ["-KILL", String(pid)])
-            while await runtime.isRunning(server) { await Task.yield() }
-            try await runtime.start(server)
-            #expect(try await host.query(dev, "SELECT branch FROM mark") == "new")
+            let started = host.directory.file("started")
+            let script = "echo $$ > \(started).part; mv \(started).part \(started); exec sleep 600"
+            async let tool = Command.run("sh", ["-c", script], environment: ["FROST_TOOL_OF": dev.target.id])
+            while !FileManager.default.fileExists(atPath: started) { await Task.yield() }
+            try await host.runtime.discardCopy(ServerSpec(main))
+            let pid = try String(contentsOfFile: started, encoding: .utf8).trimmingCharacters(in: .newlines)
+            #expect(FileManager.default.fileExists(atPath: "/proc/\(pid)"), "that of another branch is left alone")
+            try await host.runtime.discardCopy(ServerSpec(dev))
+            #expect(try await tool.exitCode == nil, "it was killed")
+            #expect(try await host.query(dev, "SELECT 1") == "1", "its server was left alone")
         }
     }
 }

@@ -56,10 +56,10 @@ import Testing
             _ = try await host.query(main, "CREATE TABLE mark AS SELECT 'new' AS branch")
             try await host.runtime.copy(from: source, to: server)
             try await host.runtime.copy(from: source, to: server)
-            #expect(await host.runtime.isRunning(server))
+            #expect(try await host.runtime.isRunning(server))
             try await host.runtime.stop(server)
             try await host.runtime.stop(server)
-            #expect(await !host.runtime.isRunning(server))
+            #expect(try await !host.runtime.isRunning(server))
             // As a crash between the two renames leaves it.
             let place = host.directory.file("branches/\(dev.target.id)")
             try await Command.check("mv", ["\(place)/data", "\(place)/old"])

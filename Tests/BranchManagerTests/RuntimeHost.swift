@@ -13,7 +13,7 @@ struct RuntimeHost: Sendable {
     let network: String
 
     private struct NoRoutes: RouteListener {
-        func routesChanged() async {}
+        func routesChanged() async throws(BranchError) {}
     }
 
     /// Makes one, does something with it, and sees that nothing is left.

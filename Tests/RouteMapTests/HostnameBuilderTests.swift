@@ -99,6 +99,53 @@ import Testing
         )
     }
 
+    @Test("A name with a number is kept like any other, whoever goes whose names were in the way")
+    func numbered() throws {
+        let suffixed = "main-\(HostnameBuilder.hash("dbt_3"))"
+        let zone = "pg.shop.example.net"
+        // Two that are called what the third would be.
+        let requests = [request("dbt_1", "main"), request("dbt_2", suffixed), request("dbt_3", "main")]
+        let before = try HostnameBuilder.names(for: requests, base: Hostname("example.net"))
+        #expect(
+            before.mapValues(\.name) == [
+                "dbt_1": "main.\(zone)", "dbt_2": "\(suffixed).\(zone)", "dbt_3": "\(suffixed)-2.\(zone)",
+            ]
+        )
+        #expect(try names(requests, keeping: before) == before.mapValues(\.name))
+        #expect(try names([requests[2]], keeping: before) == ["dbt_3": "\(suffixed)-2.\(zone)"])
+        // Also from who comes later and is called so.
+        #expect(
+            try names([request("dbt_0", "\(suffixed)-2"), requests[1], requests[2]], keeping: before)["dbt_3"]
+                == "\(suffixed)-2.\(zone)"
+        )
+        // Until it is called something else itself.
+        #expect(try names([request("dbt_3", "dev")], keeping: before) == ["dbt_3": "dev.\(zone)"])
+        // A label that is cut, and one of which nothing is left.
+        let tail = "\(HostnameBuilder.hash("dbt_3"))-10"
+        let long = String(repeating: "x", count: 70)
+        for (target, label) in [(long, "\(long.prefix(51))-\(tail)"), ("日本", tail)] {
+            let previous = ["dbt_3": try Hostname("\(label).\(zone)")]
+            #expect(try names([request("dbt_3", target)], keeping: previous) == previous.mapValues(\.name))
+        }
+    }
+
+    @Test(
+        "What only looks like a name with a number is not kept",
+        arguments: [
+            "main-HASH-0", "main-HASH-1", "main-HASH-02", "main-HASH-2-2", "main-HASH-a", "main-2", "main-aaaaaaaa-2",
+            "main-HASH-99999999999999999999", "dev-HASH-2", "main-HASH2", "HASH-2",
+        ]
+    )
+    func notNumbered(label: String) throws {
+        let label = label.replacing("HASH", with: HostnameBuilder.hash("dbt_1"))
+        for zone in ["pg.shop.example.net", "pg.other.example.net", "pg.shop.example.org"] {
+            let previous = ["dbt_1": try Hostname("\(label).\(zone)")]
+            #expect(try names([request("dbt_1", "main")], keeping: previous) == ["dbt_1": "main.pg.shop.example.net"])
+        }
+        let elsewhere = ["dbt_1": try Hostname("main-\(HostnameBuilder.hash("dbt_1"))-2.pg.other.example.net")]
+        #expect(try names([request("dbt_1", "main")], keeping: elsewhere) == ["dbt_1": "main.pg.shop.example.net"])
+    }
+
     /// A generator that gives the same numbers every time (SplitMix64).
     private struct Numbers: RandomNumberGenerator {
         var state: UInt64
@@ -158,5 +205,51 @@ import Testing
             )
             names = new
         }
+    }
+
+    @Test(
+        "Asked again with its own answer, it gives the same, also where people call things what others would be called",
+        arguments: 0..<20
+    )
+    func again(seed: Int) throws {
+        var random = Numbers(state: UInt64(seed))
+        let ids = (0..<12).map { "dbt_\($0)" }
+        let (older, younger) = (ids.prefix(6), ids.suffix(6))
+        // The older are called what the younger would be, who are all called main.
+        let suffixed = younger.map { "main-\(HostnameBuilder.hash($0))" }
+        let words = ["main", ""] + suffixed.flatMap { [$0, "\($0)-2", "\($0)-3"] }
+        var requests: [Request] = []
+        var names: [String: Hostname] = [:]
+        var numbered: Set<Hostname> = []
+        for _ in 0..<300 {
+            let touched = ids[Int.random(in: ids.indices, using: &random)]
+            if let index = requests.firstIndex(where: { $0.targetID == touched }) {
+                requests.remove(at: index)
+            } else {
+                let target = older.contains(touched) ? words.randomElement(using: &random) ?? "" : "main"
+                requests.insert(request(touched, target), at: Int.random(in: 0...requests.count, using: &random))
+            }
+            let new = try HostnameBuilder.names(for: requests, base: Hostname("example.net"), keeping: names)
+            #expect(Set(new.values).count == requests.count)
+            for (id, name) in new where id != touched { #expect(names[id] == name) }
+            #expect(
+                try HostnameBuilder.names(
+                    for: requests.shuffled(using: &random),
+                    base: Hostname("example.net"),
+                    keeping: new
+                ) == new
+            )
+            // And from nothing.
+            let fresh = try HostnameBuilder.names(for: requests, base: Hostname("example.net"))
+            #expect(
+                try HostnameBuilder.names(for: requests, base: Hostname("example.net"), keeping: fresh) == fresh
+            )
+            for id in younger {
+                guard let name = new[id], name.name.contains("-\(HostnameBuilder.hash(id))-") else { continue }
+                numbered.insert(name)
+            }
+            names = new
+        }
+        #expect(!numbered.isEmpty, "no name has a number")
     }
 }

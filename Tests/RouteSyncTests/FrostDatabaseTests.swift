@@ -3,8 +3,15 @@ import GRDB
 import Logging
 import RouteMap
 import RouteSync
+import Synchronization
 import TestSupport
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// A Frost that is installed already: its tables, as `drivers.md` A2 has them.
 @Suite struct FrostDatabaseTests {
@@ -20,14 +27,65 @@ import Testing
             UNIQUE (database_id, name), UNIQUE (database_id, hostname));
         """
 
-    private func withFrost(_ body: (DatabaseQueue, FrostDatabaseSync, TemporaryDirectory) async throws -> Void)
-        async throws
-    {
+    /// The same tables without a type or a rule.
+    private static let looseSchema = """
+        CREATE TABLE settings (key, value);
+        CREATE TABLE projects (id, name, hostname);
+        CREATE TABLE databases (id, project_id, name, engine);
+        CREATE TABLE database_targets (id, database_id, name, hostname, kind, lifecycle_status, provider_ref_json, created_at);
+        """
+
+    /// What is logged: the level and the whole of it.
+    private final class Log: Sendable {
+        private let lines = Mutex<[(level: Logger.Level, text: String)]>([])
+
+        func add(_ level: Logger.Level, _ text: String) { lines.withLock { $0.append((level, text)) } }
+
+        func texts(_ level: Logger.Level) -> [String] {
+            lines.withLock { lines in lines.filter { $0.level == level }.map(\.text) }
+        }
+    }
+
+    private struct RecordingLogHandler: LogHandler {
+        let log: Log
+        var logLevel = Logger.Level.trace
+        var metadata: Logger.Metadata = [:]
+
+        init(_ log: Log) { self.log = log }
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            log.add(event.level, "\(event.message) \(event.metadata ?? [:])")
+        }
+    }
+
+    private func withFrost(
+        schema: String = FrostDatabaseTests.schema,
+        log: Log = Log(),
+        _ body: (DatabaseQueue, FrostDatabaseSync, TemporaryDirectory) async throws -> Void
+    ) async throws {
         let directory = try TemporaryDirectory("installed")
         defer { directory.remove() }
-        let queue = try DatabaseQueue(path: directory.file("frost.db"))
+        let queue = try await makeDatabase(directory.file("frost.db"), schema: schema)
+        let sync = FrostDatabaseSync(
+            databasePath: directory.file("frost.db"),
+            routeFile: directory.file("routes.json"),
+            logger: Logger(label: "test") { _ in RecordingLogHandler(log) }
+        )
+        try await body(queue, sync, directory)
+    }
+
+    private func makeDatabase(
+        _ path: String,
+        schema: String = FrostDatabaseTests.schema
+    ) async throws -> DatabaseQueue {
+        let queue = try DatabaseQueue(path: path)
         try await queue.write { db in
-            try db.execute(sql: Self.schema)
+            try db.execute(sql: schema)
             try db.execute(
                 sql: """
                     INSERT INTO settings VALUES ('wildcard_domain', 'example.net');
@@ -37,12 +95,7 @@ import Testing
                     """
             )
         }
-        let sync = FrostDatabaseSync(
-            databasePath: directory.file("frost.db"),
-            routeFile: directory.file("routes.json"),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-        try await body(queue, sync, directory)
+        return queue
     }
 
     private func add(
@@ -93,7 +146,7 @@ import Testing
             try await add(queue, "dbt_5", database: "db_1", name: "gone", status: "expired", ref: "{}", at: 5)
             try await add(queue, "dbt_6", database: "db_1", name: "odd", ref: "nonsense", at: 6)
             try await add(queue, "dbt_7", database: "db_4", ref: #"{"hostPort": 3306}"#, at: 7)
-            let counts = try sync.writeOnce()
+            let counts = try await sync.writeOnce()
             #expect(counts.active == 3)
             #expect(counts.stopped == 3)
             let table = try table(directory)
@@ -121,7 +174,7 @@ import Testing
             }
             // The oldest goes: the other keeps its name.
             try await queue.write { db in try db.execute(sql: "DELETE FROM database_targets WHERE id = 'dbt_1'") }
-            try sync.writeOnce()
+            try await sync.writeOnce()
             #expect(
                 try self.table(directory).lookUp(
                     serverName: "main-\(HostnameBuilder.hash("dbt_2")).pg.shop.example.net"
@@ -150,14 +203,244 @@ import Testing
             following.cancel()
             await following.value
             try await queue.write { db in try db.execute(sql: "DELETE FROM settings") }
-            #expect(throws: FrostDatabaseError.self) { try sync.writeOnce() }
+            await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
             try await queue.write { db in try db.execute(sql: "DROP TABLE database_targets") }
-            let error = #expect(throws: FrostDatabaseError.self) { try sync.writeOnce() }
+            let error = await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
             #expect(error?.description.contains(directory.file("frost.db")) == true)
             try await Command.check("rm", [directory.file("frost.db")])
-            #expect(throws: FrostDatabaseError.self) { try sync.writeOnce() }
+            await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
             let count = try table(directory).count
             #expect(count == 1)
+        }
+    }
+
+    @Test(
+        "Another database in its place is opened, and followed from then on",
+        arguments: [["mv"], ["rm", "mv"], ["rm", "cp"]]
+    )
+    func replaced(how: [String]) async throws {
+        try await withFrost { queue, sync, directory in
+            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            let other = try await makeDatabase(directory.file("backup.db"))
+            try await add(other, "dbt_9", database: "db_1", name: "restored", ref: #"{"hostPort": 10009}"#, at: 1)
+            try other.close()
+            let following = Task { await sync.run { _, _ in } }
+            defer { following.cancel() }
+            try await eventually("the route is there") { try table(directory).hostnames.keys.sorted() == ["dbt_1"] }
+            for step in how {
+                let files = [directory.file("backup.db"), directory.file("frost.db")]
+                try await Command.check(step, step == "rm" ? [files[1]] : files)
+            }
+            try await eventually("the other's route is there") {
+                try table(directory).hostnames.keys.sorted() == ["dbt_9"]
+            }
+            let opened = try DatabaseQueue(path: directory.file("frost.db"))
+            try await add(opened, "dbt_8", database: "db_2", name: "later", ref: #"{"hostPort": 10008}"#, at: 2)
+            try await eventually("the other is followed") {
+                try table(directory).hostnames.keys.sorted() == ["dbt_8", "dbt_9"]
+            }
+            following.cancel()
+            await following.value
+        }
+    }
+
+    @Test("Whatever is in its columns: what can be made a route is one, the rest is told, and nothing ends it")
+    func anyColumns() async throws {
+        let log = Log()
+        try await withFrost(schema: Self.looseSchema, log: log) { queue, sync, directory in
+            let long = String(repeating: "n", count: 100_000)
+            try await queue.write { db in
+                try db.execute(
+                    sql: """
+                        INSERT INTO projects VALUES ('proj_4', NULL, NULL), (x'ff', 'Odd', 'odd');
+                        INSERT INTO databases VALUES ('db_5', 'proj_4', NULL, 'postgres'), ('db_6', x'ff', 'odd', 'postgres');
+                        INSERT INTO database_targets VALUES
+                            (NULL, 'db_1', 'no-id', 'no-id', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            ('', 'db_1', 'empty-id', 'empty-id', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            (x'ff00', 'db_1', 'blob-id', 'blob-id', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            ('dbt_n', 'db_1', NULL, 'no-name', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            ('dbt_e', 'db_1', '', 'empty-name', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            ('dbt_r', 'db_1', 1.5, 'real-name', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            ('dbt_s', 'db_1', 'no-status', 'no-status', 'branch', NULL, '{"hostPort": 10001}', 1),
+                            ('dbt_o', 'db_6', 'odd-project', 'odd-project', 'branch', 'active', '{"hostPort": 10001}', 1),
+                            (5, 'db_1', 7, 8, 9, 10, 11, 12),
+                            ('dbt_b', 'db_1', x'626c6f62', NULL, NULL, x'616374697665', x'7b22686f7374506f7274223a31303030327d', x'00'),
+                            ('dbt_0', 'db_1', 'nothing', x'', NULL, 'active', NULL, NULL),
+                            ('dbt_p', 'db_5', 'orphan', 'orphan', NULL, 'active', '{"hostPort": 10003}', 'yesterday'),
+                            ('dbt_x', 'db_1', 'twice', 'twice', 'branch', 'active', '{"hostPort": 10004}', 20),
+                            ('dbt_y', 'db_1', 'twice', 'twice', 'branch', 'active', '{"hostPort": 10005}', 21),
+                            ('dbt_x', 'db_1', 'same-id', 'same-id', 'branch', 'active', '{"hostPort": 10006}', 22),
+                            ('dbt_q', 'db_1', 'bad-port', 'bad-port', 'branch', 'active', '{"hostPort": 65536}', 23);
+                        """
+                )
+                try db.execute(
+                    sql: "INSERT INTO database_targets VALUES ('dbt_l', 'db_1', ?, ?, '', 'active', ?, 24)",
+                    arguments: [long, long, #"{"hostPort": 10007}"#]
+                )
+            }
+            let counts = try await sync.writeOnce()
+            #expect(counts.active == 5)
+            #expect(counts.stopped == 3)
+            let table = try table(directory)
+            let cut = String(repeating: "n", count: 54) + "-" + HostnameBuilder.hash("dbt_l")
+            #expect(
+                table.hostnames.mapValues(\.name) == [
+                    "5": "8.pg.shop.example.net",
+                    "dbt_b": "blob.pg.shop.example.net",
+                    "dbt_0": "nothing.pg.shop.example.net",
+                    "dbt_p": "orphan.pg.\(HostnameBuilder.hash("proj_4")).example.net",
+                    "dbt_x": "twice.pg.shop.example.net",
+                    "dbt_y": "twice-\(HostnameBuilder.hash("dbt_y")).pg.shop.example.net",
+                    "dbt_q": "bad-port.pg.shop.example.net",
+                    "dbt_l": "\(cut).pg.shop.example.net",
+                ]
+            )
+            guard case .active(let route) = table.lookUp(serverName: "blob.pg.shop.example.net") else {
+                Issue.record("a reference that is a blob is not read")
+                return
+            }
+            #expect(route.hostPort == 10_002)
+            #expect(
+                Set(log.texts(.warning).map { $0.replacing(" [:]", with: "") }) == [
+                    "orders/no-id has no id; it is left out",
+                    "orders/empty-id has no id; it is left out",
+                    "orders/blob-id has no id; it is left out",
+                    "orders/dbt_n has no name; it is left out",
+                    "orders/dbt_e has no name; it is left out",
+                    "orders/dbt_r has no name; it is left out",
+                    "orders/no-status has no lifecycle_status; it is left out",
+                    "odd/odd-project has no project_id; it is left out",
+                    "orders/same-id has the id of another branch; it is left out",
+                    "orders/nothing is active and has no host port",
+                    "orders/bad-port is active and has no host port",
+                ]
+            )
+            for value in ["NULL", "x''", "x'ff'", "7", "1.5", "''"] {
+                try await queue.write { db in try db.execute(sql: "UPDATE settings SET value = \(value)") }
+                await #expect(throws: FrostDatabaseError.self, "\(value)") { try await sync.writeOnce() }
+            }
+        }
+    }
+
+    @Test("A problem that stays is told once, however often the database changes")
+    func problemsOnce() async throws {
+        let log = Log()
+        try await withFrost(log: log) { queue, sync, directory in
+            try await add(queue, "dbt_1", database: "db_1", name: "odd", ref: "nonsense", at: 1)
+            let following = Task { await sync.run { _, _ in } }
+            defer { following.cancel() }
+            try await eventually("it is written") { try table(directory).count == 1 }
+            try await add(queue, "dbt_2", database: "db_1", name: "later", ref: "nonsense", at: 2)
+            try await eventually("it is written again") { try table(directory).count == 2 }
+            following.cancel()
+            await following.value
+            #expect(log.texts(.warning).count == 2)
+        }
+    }
+
+    @Test("A route file that cannot be used changes no name: it stays, is told, and is tried again until it is mended")
+    func routeFileFault() async throws {
+        let log = Log()
+        try await withFrost(log: log) { queue, sync, directory in
+            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            try await add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
+            try await sync.writeOnce()
+            let name = "main-\(HostnameBuilder.hash("dbt_2")).pg.shop.example.net"
+            #expect(try table(directory).hostnames["dbt_2"]?.name == name)
+            let good = try String(contentsOfFile: directory.file("routes.json"), encoding: .utf8)
+            // From here on the clean name is free.
+            try await queue.write { db in try db.execute(sql: "DELETE FROM database_targets WHERE id = 'dbt_1'") }
+            for text in ["", "{", #"{"version": 2, "routes": []}"#] {
+                try directory.write(text, to: "routes.json")
+                let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
+                #expect(error?.description.contains(directory.file("routes.json")) == true)
+                #expect(error?.description.contains("mend it, or remove it") == true)
+                #expect(try String(contentsOfFile: directory.file("routes.json"), encoding: .utf8) == text)
+            }
+            // What cannot be read at all, whoever asks.
+            try await Command.check("rm", [directory.file("routes.json")])
+            _ = try directory.directory("routes.json")
+            let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
+            #expect(error?.description.contains(directory.file("routes.json")) == true)
+
+            let following = Task { await sync.run { _, _ in } }
+            defer { following.cancel() }
+            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
+            try await Command.check("rmdir", [directory.file("routes.json")])
+            try directory.write(good, to: "routes.json")
+            try await eventually("it is written") { try table(directory).count == 1 }
+            #expect(try table(directory).hostnames.mapValues(\.name) == ["dbt_2": name])
+            following.cancel()
+            await following.value
+        }
+    }
+
+    @Test("A fault is logged once, and once when it is over")
+    func faultIsOver() async throws {
+        let log = Log()
+        try await withFrost(log: log) { queue, sync, directory in
+            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            let following = Task { await sync.run { _, _ in } }
+            defer { following.cancel() }
+            try await eventually("the route is there") { try table(directory).count == 1 }
+            #expect(log.texts(.error).isEmpty)
+            #expect(log.texts(.notice).isEmpty)
+            try await Command.check("mv", [directory.file("frost.db"), directory.file("away.db")])
+            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
+            // Some looks more, which are silent.
+            try await Task.sleep(for: FrostDatabaseSync.interval * 4)
+            #expect(log.texts(.notice).isEmpty)
+            try await Command.check("mv", [directory.file("away.db"), directory.file("frost.db")])
+            try await eventually("its end is told") { !log.texts(.notice).isEmpty }
+            try await Task.sleep(for: FrostDatabaseSync.interval * 2)
+            following.cancel()
+            await following.value
+            #expect(log.texts(.error).count == 1)
+            #expect(log.texts(.error).first?.contains("does not exist") == true)
+            #expect(log.texts(.notice).count == 1)
+            #expect(log.texts(.notice).first?.contains("over") == true)
+        }
+    }
+
+    @Test("A database in WAL mode is read while Frost runs and while it does not; what is missing to read it is told")
+    func writeAheadLog() async throws {
+        try await withFrost { queue, sync, directory in
+            let path = directory.file("frost.db")
+            try await queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA journal_mode = WAL") }
+            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            #expect(FileManager.default.fileExists(atPath: "\(path)-wal"))
+            #expect(try await sync.writeOnce().active == 1)
+            try queue.close()
+            for file in ["\(path)-wal", "\(path)-shm"] { try? FileManager.default.removeItem(atPath: file) }
+            #expect(try await sync.writeOnce().active == 1)
+            // It may not make them: here because of what is in the way, since root may write in any directory.
+            for file in ["\(path)-wal", "\(path)-shm"] { try? FileManager.default.removeItem(atPath: file) }
+            _ = try directory.directory("frost.db-wal")
+            let error = await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
+            #expect(error?.description.contains(path) == true)
+            #expect(error?.description.contains("Start Frost") == true)
+            let count = try table(directory).count
+            #expect(count == 1)
+        }
+    }
+
+    @Test("Nothing is read and written while another process writes the same route file")
+    func lock() async throws {
+        try await withFrost { queue, sync, directory in
+            let file = directory.file("routes.json")
+            let descriptor = open("\(file).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            try #require(descriptor >= 0)
+            defer { close(descriptor) }
+            try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+            let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
+            #expect(error?.description.contains("\(file).lock") == true)
+            #expect(!FileManager.default.fileExists(atPath: file))
+            // It waits for whoever has it; what is written is of after that.
+            let writing = Task { try await sync.writeOnce() }
+            try await Task.sleep(for: .milliseconds(200))
+            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            flock(descriptor, LOCK_UN)
+            #expect(try await writing.value.active == 1)
         }
     }
 

@@ -19,7 +19,7 @@ extension BranchManager {
             try await undoCreate(run, details, because: error.description)
             throw error
         }
-        await routes.routesChanged()
+        await tellRoutes()
         return try store.branch(id: details.target.id)
     }
 
@@ -46,9 +46,16 @@ extension BranchManager {
             return current
         }
         let (run, details) = try begin(.start, branch.target.id, status: .starting)
-        await routes.routesChanged()
+        await tellRoutes()
         try await finishStart(run, details)
         return try store.branch(id: branch.target.id)
+    }
+
+    /// Starts a branch that is said to be active and whose server is gone, unless somebody was faster.
+    func startAgain(_ branch: BranchDetails) async throws(BranchError) {
+        let (run, details) = try begin(.start, branch.target.id, status: .starting, expecting: .active)
+        await tellRoutes()
+        try await finishStart(run, details)
     }
 
     /// Stops a branch: out of the routes first, then its server.
@@ -84,6 +91,7 @@ extension BranchManager {
         guard sourceID != id else { throw .invalid("a branch cannot be reset to itself") }
         let sourceLock = try lock(sourceID, .shared)
         let source = try store.branch(id: sourceID)
+        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
         guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
             throw .invalid("a branch can be reset to a branch of its own database only")
         }
@@ -129,22 +137,22 @@ extension BranchManager {
         } catch {
             try await leaveStopped(run, details, because: error)
         }
-        await routes.routesChanged()
+        await tellRoutes()
     }
 
     func finishStop(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
-        await routes.routesChanged()
         do throws(BranchError) {
+            try await routes.routesChanged()
             try run.reach(.unrouted)
             try await runtime.stop(ServerSpec(details))
             try run.reach(.stopped)
             try run.finish(.succeeded, branch: .stopped)
         } catch {
-            // What cannot be stopped runs, and is said to.
-            let isRunning = await runtime.isRunning(ServerSpec(details))
+            // What cannot be stopped, or is still routed, runs, and is said to.
+            let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? (run.previous == .active)
             try run.finish(.failed, branch: isRunning ? .active : .stopped, message: error.description)
-            await routes.routesChanged()
+            await tellRoutes()
             throw error
         }
     }
@@ -154,7 +162,17 @@ extension BranchManager {
         let server = ServerSpec(details)
         do throws(BranchError) {
             try run.reach(.unrouted, status: adopting ? .resetting : .deploying)
-            await routes.routesChanged()
+            try await routes.routesChanged()
+        } catch {
+            // Its clients still come, and it goes on serving them. Recovery finds it down, perhaps, and goes on.
+            if let previous = run.previous {
+                if adopting { try? await runtime.discardCopy(server) }
+                try run.finish(.failed, branch: previous, message: error.description)
+                await tellRoutes()
+                throw error
+            }
+        }
+        do throws(BranchError) {
             try await runtime.stop(server)
             try run.reach(.stopped)
             if adopting {
@@ -167,7 +185,7 @@ extension BranchManager {
         } catch {
             try await leaveStopped(run, details, because: error)
         }
-        await routes.routesChanged()
+        await tellRoutes()
     }
 
     func undoReset(_ run: OperationRun, _ details: BranchDetails, because message: String) async throws(BranchError) {
@@ -177,8 +195,11 @@ extension BranchManager {
 
     func finishDelete(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
-        await routes.routesChanged()
+        var isUnrouted = false
         do throws(BranchError) {
+            // Not before nobody is led there: another branch may get its port.
+            try await routes.routesChanged()
+            isUnrouted = true
             try run.reach(.unrouted)
             try await runtime.stop(ServerSpec(details))
             try run.reach(.stopped)
@@ -188,7 +209,9 @@ extension BranchManager {
             forgetLock(details.target.id)
         } catch {
             // Half gone is of no use to anybody; it stays out of the routes and can be deleted again.
-            try run.finish(.failed, branch: .deleting, message: error.description)
+            let status = isUnrouted ? .deleting : run.previous ?? .deleting
+            try run.finish(.failed, branch: status, message: error.description)
+            if !isUnrouted { await tellRoutes() }
             throw error
         }
     }
@@ -201,8 +224,10 @@ extension BranchManager {
     ) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
         try? await runtime.stop(ServerSpec(details))
-        try run.finish(.failed, branch: .stopped, message: error.description)
-        await routes.routesChanged()
+        // One that answers, and could not be taken down, is not said to be.
+        let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? false
+        try run.finish(.failed, branch: isRunning ? .active : .stopped, message: error.description)
+        await tellRoutes()
         throw error
     }
 }

@@ -4,9 +4,11 @@ import RouteMap
 
 /// Hears when the store says something else of routes.
 package protocol RouteListener: Sendable {
-    /// Returns when the route map says it too, or after a bounded time: a route map that cannot be
-    /// written never holds up a branch for ever.
-    func routesChanged() async
+    /// Returns when the route map says it too. It goes on being tried when this gives up.
+    ///
+    /// - Throws: ``BranchError/store(_:)`` when it does not after a bounded time: a route map that
+    ///   cannot be written holds up no branch for ever.
+    func routesChanged() async throws(BranchError)
 }
 
 /// Makes branches and takes them through their life.
@@ -19,11 +21,14 @@ package final class BranchManager: Sendable {
     let runtimes: [RuntimeKind: any BranchRuntime]
     let routes: any RouteListener
     private let locks: String
-    private let hostPorts: ClosedRange<Int>
-    private let reached: @Sendable (BranchAction, OperationStep) -> Void
+    let hostPorts: ClosedRange<Int>
+    let reached: @Sendable (BranchAction, OperationStep) -> Void
 
     /// Ports of branches, where nothing else is said: the first free one is taken.
     package static let defaultHostPorts = 10_000...20_000
+    /// How long a port that a deleted branch had is given to nobody, in seconds: longer than a gateway
+    /// takes to follow the route map.
+    static let freedPortRest = 60.0
     /// The role that owns a new database.
     package static let username = "frost"
 
@@ -69,6 +74,12 @@ package final class BranchManager: Sendable {
 
     func forgetLock(_ targetID: String) { OperationLock.forget(targetID, in: locks) }
 
+    /// Where a route map that stays behind for a while leads nobody astray: the listener has reported it,
+    /// and goes on trying.
+    func tellRoutes() async {
+        do throws(BranchError) { try await routes.routesChanged() } catch {}
+    }
+
     // MARK: Projects and databases
 
     package func createProject(_ name: String) throws(BranchError) -> Project {
@@ -93,7 +104,7 @@ package final class BranchManager: Sendable {
             try db.execute(sql: "UPDATE project SET name = ? WHERE id = ?", arguments: [name, project.id])
             try BranchStore.assignHostnames(db)
         }
-        await routes.routesChanged()
+        await tellRoutes()
     }
 
     package func deleteProject(_ project: Project) throws(BranchError) {
@@ -131,9 +142,35 @@ package final class BranchManager: Sendable {
 
     /// Deletes a database with all its branches.
     package func deleteDatabase(_ database: BranchDatabase) async throws(BranchError) {
-        // Copies before what they were copied from; `main` last.
-        for branch in try store.branches(of: database.id).reversed() { try await remove(branch) }
-        try store.write { db in _ = try database.delete(db) }
+        let lock = try lock(database.id, .exclusive)
+        try store.write { db in
+            try db.execute(sql: "UPDATE database SET isDeleting = 1 WHERE id = ?", arguments: [database.id])
+            guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
+        }
+        try await finishDeleteDatabase(database, with: lock)
+    }
+
+    func finishDeleteDatabase(_ database: BranchDatabase, with lock: OperationLock) async throws(BranchError) {
+        let branches = try store.branches(of: database.id)
+        do throws(BranchError) {
+            // Copies before what they were copied from; `main` last.
+            for branch in branches.reversed() { try await remove(branch) }
+            try store.write { db in
+                _ = try BranchDatabase.deleteOne(db, key: database.id)
+            }
+        } catch {
+            // As long as it has all its branches, it can as well stay.
+            try store.write { db in
+                try db.execute(
+                    sql: "UPDATE database SET isDeleting = 0 WHERE id = ? AND ? = "
+                        + "(SELECT count(*) FROM target WHERE databaseId = database.id AND lifecycleStatus <> 'deleting')",
+                    arguments: [database.id, branches.count]
+                )
+            }
+            throw error
+        }
+        forgetLock(database.id)
+        withExtendedLifetime(lock) {}
     }
 
     // MARK: Branches
@@ -147,6 +184,7 @@ package final class BranchManager: Sendable {
         let runtime = try runtime(source.target.runtime)
         let sourceLock = try lock(source.target.id, .shared)
         let source = try store.branch(id: source.target.id)
+        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
         let (run, details) = try register(
             name,
             of: source.database,
@@ -192,157 +230,7 @@ package final class BranchManager: Sendable {
             ).insert(db)
         }
         withExtendedLifetime(lock) {}
-        await routes.routesChanged()
+        await tellRoutes()
         return try store.branch(id: id)
-    }
-
-    // MARK: Registering
-
-    /// Enters a new branch and the operation that makes it.
-    private func register(
-        _ name: String,
-        of database: BranchDatabase,
-        isNew: Bool,
-        source: String?,
-        kind: RuntimeKind
-    ) throws(BranchError) -> (OperationRun, BranchDetails) {
-        let id = Identifier.target.make()
-        let lock = try lock(id, .exclusive)
-        let operation = Operation(
-            id: Identifier.operation.make(),
-            targetId: id,
-            action: .create,
-            status: .running,
-            step: OperationStep.registered.rawValue,
-            message: nil,
-            startedAt: .now,
-            finishedAt: nil
-        )
-        let details = try store.write { db in
-            if isNew {
-                let others = BranchDatabase.filter(
-                    Column("projectId") == database.projectId && Column("name") == database.name
-                )
-                guard try others.isEmpty(db) else {
-                    throw BranchError.exists("the project has a database '\(database.name)' already")
-                }
-                try database.insert(db)
-            }
-            guard try BranchTarget.filter(Column("databaseId") == database.id && Column("name") == name).isEmpty(db)
-            else {
-                throw BranchError.exists("the database '\(database.name)' has a branch '\(name)' already")
-            }
-            let target = BranchTarget(
-                id: id,
-                databaseId: database.id,
-                name: name,
-                sourceTargetId: source,
-                runtime: kind,
-                hostPort: try Self.freePort(db, of: hostPorts),
-                lifecycleStatus: .creating,
-                reason: nil,
-                hostname: nil,
-                createdAt: .now
-            )
-            try target.insert(db)
-            try operation.insert(db)
-            try BranchStore.assignHostnames(db)
-            return try BranchStore.details(db, Self.current(db, id))
-        }
-        let run = OperationRun(
-            id: operation.id,
-            targetID: id,
-            action: .create,
-            store: store,
-            lock: lock,
-            reached: reached
-        )
-        reached(.create, .registered)
-        return (run, details)
-    }
-
-    /// Begins an operation on a branch that is there.
-    func begin(_ action: BranchAction, _ id: String, status: LifecycleStatus?) throws(BranchError) -> (
-        OperationRun, BranchDetails
-    ) {
-        let lock = try lock(id, .exclusive)
-        let operation = Operation(
-            id: Identifier.operation.make(),
-            targetId: id,
-            action: action,
-            status: .running,
-            step: OperationStep.registered.rawValue,
-            message: nil,
-            startedAt: .now,
-            finishedAt: nil
-        )
-        let details = try store.write { db in
-            var target = try Self.current(db, id)
-            guard target.lifecycleStatus.allows(action) else { throw Self.unfinished(target) }
-            // Of an operation that a crash cut off, and that this one makes an end of.
-            try db.execute(
-                sql:
-                    "UPDATE operation SET status = 'failed', message = 'interrupted', finishedAt = ? WHERE targetId = ? AND status = 'running'",
-                arguments: [Date.now, id]
-            )
-            if let status {
-                target.lifecycleStatus = status
-                target.reason = nil
-                try target.update(db)
-            }
-            try operation.insert(db)
-            return try BranchStore.details(db, target)
-        }
-        let run = OperationRun(
-            id: operation.id,
-            targetID: id,
-            action: action,
-            store: store,
-            lock: lock,
-            reached: reached
-        )
-        reached(action, .registered)
-        return (run, details)
-    }
-
-    /// An operation that a crash cut off, taken up again.
-    func resume(_ operation: Operation, with lock: OperationLock) -> OperationRun {
-        OperationRun(
-            id: operation.id,
-            targetID: operation.targetId,
-            action: operation.action,
-            store: store,
-            lock: lock,
-            reached: reached
-        )
-    }
-
-    private static func current(_ db: Database, _ id: String) throws -> BranchTarget {
-        guard let target = try BranchTarget.fetchOne(db, key: id) else {
-            throw BranchError.notFound("there is no branch \(id)")
-        }
-        return target
-    }
-
-    private static func unfinished(_ target: BranchTarget) -> BranchError {
-        .busy(
-            "the branch '\(target.name)' is \(target.lifecycleStatus.rawValue); try again when that is done, or run: frost recover"
-        )
-    }
-
-    /// The first port that no branch has and that nothing listens on.
-    private static func freePort(_ db: Database, of hostPorts: ClosedRange<Int>) throws -> Int {
-        let taken = Set(try Int.fetchAll(db, sql: "SELECT hostPort FROM target"))
-        for port in hostPorts where !taken.contains(port) && LocalPort.isFree(port) { return port }
-        throw BranchError.notAllowed(
-            "all ports from \(hostPorts.lowerBound) to \(hostPorts.upperBound) are taken; delete branches"
-        )
-    }
-
-    /// 24 random bytes, in base64url: nothing in it has to be escaped in a connection string.
-    private static func makePassword() -> String {
-        var generator = SystemRandomNumberGenerator()
-        let bytes = (0..<24).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        return Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
     }
 }

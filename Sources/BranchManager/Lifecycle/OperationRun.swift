@@ -24,6 +24,8 @@ struct OperationRun: Sendable {
     let id: String
     let targetID: String
     let action: BranchAction
+    /// What the branch was before; nil for an operation that recovery has taken up, and for a new branch.
+    let previous: LifecycleStatus?
     let store: BranchStore
     let lock: OperationLock
     let reached: @Sendable (BranchAction, OperationStep) -> Void
@@ -66,6 +68,13 @@ struct OperationRun: Sendable {
                 sql: "SELECT databaseId FROM target WHERE id = ?",
                 arguments: [targetID]
             )
+            if action == .delete {
+                // A gateway may lead its clients there for a moment yet.
+                try db.execute(
+                    sql: "INSERT OR REPLACE INTO freedPort SELECT hostPort, ? FROM target WHERE id = ?",
+                    arguments: [Date.now, targetID]
+                )
+            }
             try db.execute(sql: "DELETE FROM target WHERE id = ?", arguments: [targetID])
             if withDatabase {
                 try db.execute(

@@ -25,6 +25,9 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
         }
     }
 
+    /// Whether no operation is under way or was left half done.
+    package var isSettled: Bool { self == .active || self == .stopped }
+
     /// Whether an action may begin in this status, when no other is under way.
     ///
     /// What is asked for and already so (start of an active branch) is allowed and does nothing.

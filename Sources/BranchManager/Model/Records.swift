@@ -25,6 +25,8 @@ package struct BranchDatabase: Codable, Hashable, Sendable, FetchableRecord, Per
     /// The name of the PostgreSQL database.
     package var databaseName: String
     package var createdAt: Date
+    /// Its branches are being deleted, one after the other; recovery goes on with it.
+    package var isDeleting = false
 }
 
 /// A branch: a whole PostgreSQL server.

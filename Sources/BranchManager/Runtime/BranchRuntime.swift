@@ -44,7 +44,10 @@ package protocol BranchRuntime: Sendable {
     /// Stops the server, sessions and all. Nothing happens when it does not run.
     func stop(_ server: ServerSpec) async throws(BranchError)
 
-    func isRunning(_ server: ServerSpec) async -> Bool
+    /// Whether the server runs; it may not answer yet.
+    ///
+    /// - Throws: when that cannot be told, as while an engine is being updated.
+    func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool
 
     /// Runs SQL commands on a server that runs, in its database.
     func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError)

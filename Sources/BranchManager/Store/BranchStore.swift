@@ -1,6 +1,6 @@
 import Foundation
 package import GRDB
-package import RouteMap
+import RouteMap
 
 #if canImport(Glibc)
 import Glibc
@@ -17,9 +17,16 @@ package struct BranchStore: Sendable {
 
     /// Opens the store in a data directory, makes or migrates it.
     ///
+    /// - Parameter making: whether one that is not there is made.
     /// - Throws: ``BranchError`` that names the file.
-    package static func open(in directory: String) throws(BranchError) -> BranchStore {
+    package static func open(in directory: String, making: Bool = true) throws(BranchError) -> BranchStore {
         let path = "\(directory)/frost.db"
+        if !making, access(path, F_OK) != 0 {
+            throw .store(
+                "there is no store \(path); give the directory of one with --data-dir (FROST_DATA_DIR), or make one: "
+                    + "frost up, or frost project create"
+            )
+        }
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
@@ -53,63 +60,18 @@ package struct BranchStore: Sendable {
         error as? BranchError ?? .store("the store cannot be used: \(error)")
     }
 
-    // MARK: Settings
-
-    private static func setting(_ key: String, in db: Database) throws -> String? {
-        try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = ?", arguments: [key])
+    /// Changes whenever another process, or another connection, has changed the store (PRAGMA data_version).
+    package func version() throws(BranchError) -> Int {
+        do {
+            return try pool.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
+        } catch { throw Self.error(error) }
     }
 
-    private static func set(_ key: String, to value: String, in db: Database) throws {
-        try db.execute(
-            sql: "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            arguments: [key, value]
-        )
-    }
-
-    /// What hostnames end in, e.g. `example.net`; nil when it is not set.
-    package func wildcardBase() throws(BranchError) -> Hostname? {
-        let text = try read { db in
-            try Self.setting("wildcardBase", in: db)
-        }
-        guard let text else { return nil }
-        do { return try Hostname(text) } catch { throw .store("the wildcard base '\(text)' in the store \(error)") }
-    }
-
-    /// Sets what hostnames end in, and gives every branch its name.
-    package func setWildcardBase(_ base: Hostname) throws(BranchError) {
-        guard base.name.utf8.count <= HostnameBuilder.maximumBaseLength else {
-            throw .invalid(
-                "'\(base)' is too long for a wildcard base; at most \(HostnameBuilder.maximumBaseLength) characters"
-            )
-        }
-        try write { db in
-            try Self.set("wildcardBase", to: base.name, in: db)
-            try Self.assignHostnames(db)
-        }
-    }
-
-    /// The gateway's port in connection strings.
-    package static let defaultGatewayPort = 5_432
-
-    package func gatewayPort() throws(BranchError) -> Int {
-        let text = try read { db in
-            try Self.setting("gatewayPort", in: db)
-        }
-        return text.flatMap(Int.init) ?? Self.defaultGatewayPort
-    }
-
-    package func setGatewayPort(_ port: Int) throws(BranchError) {
-        guard (1...65_535).contains(port) else { throw .invalid("\(port) is no port; use a number from 1 to 65535") }
-        try write { db in
-            try Self.set("gatewayPort", to: String(port), in: db)
-        }
-    }
+    // MARK: Hostnames
 
     /// Gives every branch a hostname; whoever has one that still fits keeps it.
     static func assignHostnames(_ db: Database) throws {
-        guard let text = try Self.setting("wildcardBase", in: db) else {
-            return
-        }
+        guard let text = try Self.setting(.wildcardBase, in: db) else { return }
         let base = try Hostname(text)
         let rows = try Row.fetchAll(
             db,

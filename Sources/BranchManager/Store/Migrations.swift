@@ -53,6 +53,15 @@ enum Migrations {
                 sql: "CREATE UNIQUE INDEX operation_running ON operation (targetId) WHERE status = 'running'"
             )
         }
+        migrator.registerMigration("2: databases that are being deleted, ports that were freed") { db in
+            try db.alter(table: "database") { table in
+                table.add(column: "isDeleting", .boolean).notNull().defaults(to: false)
+            }
+            try db.create(table: "freedPort") { table in
+                table.primaryKey("hostPort", .integer)
+                table.column("freedAt", .datetime).notNull()
+            }
+        }
         return migrator
     }
 }

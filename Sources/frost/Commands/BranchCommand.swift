@@ -19,8 +19,8 @@ struct BranchCommand: AsyncParsableCommand {
         @Option(help: "Its database, by name or id.") var database: String
         @Option(help: "Its project, where several have a database of this name.") var project: String?
 
-        func find(in context: FrostContext) throws -> BranchDetails {
-            try context.branch(name, database: database, project: project)
+        func find(in store: BranchStore) throws -> BranchDetails {
+            try store.branch(name, in: store.database(database, project: project))
         }
     }
 
@@ -52,7 +52,7 @@ struct BranchCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Complaint.exiting {
-                let store = try await FrostContext.open(options).store
+                let store = try FrostContext.store(options)
                 let databaseID = try database.map { try store.database($0, project: project).id }
                 try ShownBranch.show(store.branches(of: databaseID), json: options.json)
             }
@@ -98,14 +98,9 @@ struct BranchCommand: AsyncParsableCommand {
         @Option(help: "The branch to copy. (default: the one it was made from)") var from: String?
 
         func run() async throws {
-            try await Complaint.exiting {
-                let context = try await FrostContext.open(options)
-                let branch = try selection.find(in: context)
-                let source = try from.map { try context.store.branch($0, in: branch.database) }
-                let after = try await context.progress.during("resetting \(branch.displayName)") {
-                    try await context.manager.reset(branch, to: source)
-                }
-                try ShownBranch.show(after, "reset", json: options.json)
+            try await BranchCommand.change(options, selection, "resetting", "reset") { manager, branch in
+                let source = try from.map { try manager.store.branch($0, in: branch.database) }
+                return try await manager.reset(branch, to: source)
             }
         }
     }
@@ -131,13 +126,9 @@ struct BranchCommand: AsyncParsableCommand {
         @OptionGroup var selection: Selection
 
         func run() async throws {
-            try await Complaint.exiting {
-                let context = try await FrostContext.open(options)
-                let branch = try selection.find(in: context)
-                try await context.progress.during("deleting \(branch.displayName)") {
-                    try await context.manager.delete(branch)
-                }
-                if !options.json { print("\(branch.displayName) deleted") }
+            try await BranchCommand.change(options, selection, "deleting", "deleted") { manager, branch in
+                try await manager.delete(branch)
+                return nil
             }
         }
     }
@@ -155,9 +146,9 @@ struct BranchCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Complaint.exiting {
-                let context = try await FrostContext.open(options)
-                let branch = try selection.find(in: context)
-                guard let url = ConnectionString.url(branch, port: try context.store.gatewayPort()) else {
+                let store = try FrostContext.store(options)
+                let branch = try selection.find(in: store)
+                guard let url = ConnectionString.url(branch, port: try store.gatewayPort()) else {
                     throw BranchError.notAllowed(
                         "hostnames have no wildcard base yet; set one: frost settings --wildcard-base example.net"
                     )
@@ -177,8 +168,8 @@ struct BranchCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Complaint.exiting {
-                let context = try await FrostContext.open(options)
-                let operations = try context.store.operations(of: selection.find(in: context).target.id)
+                let store = try FrostContext.store(options)
+                let operations = try store.operations(of: selection.find(in: store).target.id)
                 if options.json {
                     try Output.json(operations)
                 } else {
@@ -201,15 +192,19 @@ struct BranchCommand: AsyncParsableCommand {
         _ selection: Selection,
         _ doing: String,
         _ did: String,
-        _ body: @escaping (BranchManager, BranchDetails) async throws -> BranchDetails
+        _ body: @escaping (BranchManager, BranchDetails) async throws -> BranchDetails?
     ) async throws {
         try await Complaint.exiting {
             let context = try await FrostContext.open(options)
-            let branch = try selection.find(in: context)
+            let branch = try selection.find(in: context.store)
             let after = try await context.progress.during("\(doing) \(branch.displayName)") {
                 try await body(context.manager, branch)
             }
-            try ShownBranch.show(after, did, json: options.json)
+            if let after {
+                try ShownBranch.show(after, did, json: options.json)
+            } else if !options.json {
+                print("\(branch.displayName) \(did)")
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Complaint.exiting {
-                let store = try await FrostContext.open(options).store
+                let store = try FrostContext.store(options)
                 let projects = try store.projects()
                 let databases = try store.databases(of: project.map { try store.project($0).id })
                 let shown = try databases.map { database in

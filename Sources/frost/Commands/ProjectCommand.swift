@@ -28,7 +28,7 @@ struct ProjectCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Complaint.exiting {
-                let projects = try await FrostContext.open(options).store.projects()
+                let projects = try FrostContext.store(options).projects()
                 if options.json {
                     try Output.json(projects)
                 } else {

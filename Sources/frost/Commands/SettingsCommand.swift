@@ -7,46 +7,90 @@ import RouteSync
 struct SettingsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "settings",
-        abstract: "Show settings, or change them."
+        abstract: "Show settings, or change them.",
+        discussion: "With --route-file the route map moves there; the gateway has to be told as well."
     )
 
     @OptionGroup var options: FrostOptions
-    @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>.") var wildcardBase: String?
+    @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
+        String?
+    @Option(help: "Whether people are shown how to get in through the gateway: true or false.") var gatewayEnabled:
+        Bool?
     @Option(help: "The gateway's port in connection strings.") var gatewayPort: Int?
+    @Option(help: "The image of branches in containers.") var postgresImage: String?
+    @Option(help: "Memory of a branch's container from its next start on, e.g. 512MiB; none for no limit.")
+    var containerMemory: String?
+    @Option(help: "Processors of a branch's container from its next start on, e.g. 1.5; none for no limit.")
+    var containerCpus: String?
 
     private struct Shown: Encodable {
         var wildcardBase: String?
+        var gatewayEnabled: Bool
         var gatewayPort: Int
+        var routeFile: String
+        var postgresImage: String
+        var containerMemory: Int?
+        var containerNanoCPUs: Int?
     }
 
     func run() async throws {
         try await Complaint.exiting {
-            let context = try await FrostContext.open(options)
-            if let wildcardBase {
-                try context.store.setWildcardBase(Hostname(wildcardBase))
-                await context.routes.routesChanged()
-            }
-            if let gatewayPort { try context.store.setGatewayPort(gatewayPort) }
-            let shown = Shown(
-                wildcardBase: try context.store.wildcardBase()?.name,
-                gatewayPort: try context.store.gatewayPort()
-            )
-            if options.json {
-                try Output.json(shown)
-            } else {
-                Output.table(
-                    ["SETTING", "VALUE"],
-                    [["wildcard base", shown.wildcardBase ?? "-"], ["gateway port", String(shown.gatewayPort)]]
-                )
-            }
+            let moves = options.routeFile != nil
+            // A `frost up` that runs would go on with the old one.
+            let lock = moves ? try UpLock(options.dataDirectory) : nil
+            let context = try await FrostContext.open(options, setsRouteFile: moves)
+            try await change(context)
+            withExtendedLifetime(lock) {}
+            try show(context)
         }
+    }
+
+    private func change(_ context: FrostContext) async throws {
+        let store = context.store
+        if let wildcardBase {
+            try store.setWildcardBase(wildcardBase == "none" ? nil : Hostname(wildcardBase))
+            try await context.routes.routesChanged()
+        }
+        if let gatewayEnabled { try store.setGatewayEnabled(gatewayEnabled) }
+        if let gatewayPort { try store.setGatewayPort(gatewayPort) }
+        if let postgresImage { try store.setPostgresImage(postgresImage) }
+        var limits = try store.containerLimits()
+        if let containerMemory { limits.memory = try DockerRuntime.Limits.memory(containerMemory) }
+        if let containerCpus { limits.nanoCPUs = try DockerRuntime.Limits.nanoCPUs(containerCpus) }
+        if containerMemory != nil || containerCpus != nil { try store.setContainerLimits(limits) }
+    }
+
+    private func show(_ context: FrostContext) throws {
+        let store = context.store
+        let limits = try store.containerLimits()
+        let shown = Shown(
+            wildcardBase: try store.wildcardBase()?.name,
+            gatewayEnabled: try store.isGatewayEnabled(),
+            gatewayPort: try store.gatewayPort(),
+            routeFile: context.routeFile,
+            postgresImage: try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage,
+            containerMemory: limits.memory,
+            containerNanoCPUs: limits.nanoCPUs
+        )
+        if options.json { return try Output.json(shown) }
+        Output.table(
+            ["SETTING", "VALUE"],
+            [
+                ["wildcard base", shown.wildcardBase ?? "-"], ["gateway enabled", String(shown.gatewayEnabled)],
+                ["gateway port", String(shown.gatewayPort)], ["route file", shown.routeFile],
+                ["postgres image", shown.postgresImage],
+                ["container memory", shown.containerMemory.map { "\($0) bytes" } ?? "-"],
+                ["container processors", shown.containerNanoCPUs.map { String(Double($0) / 1e9) } ?? "-"],
+            ]
+        )
     }
 }
 
 /// `frost recover`
 struct Recover: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Finish or undo what a crash left half done, and start servers that should run."
+        abstract: "Finish or undo what a crash left half done, and start servers that should run.",
+        discussion: "Ends with 1 when something could not be made good; what, is said."
     )
 
     @OptionGroup var options: FrostOptions
@@ -55,6 +99,7 @@ struct Recover: AsyncParsableCommand {
         try await Complaint.exiting {
             let context = try await FrostContext.open(options, checksServers: true)
             try ShownBranch.show(context.store.branches(), json: options.json)
+            if context.faults > 0 { throw ExitCode.failure }
         }
     }
 }

@@ -8,7 +8,11 @@ import UnixSignals
 struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the route map of a Frost that is installed already, and follow its changes.",
-        discussion: "Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C."
+        discussion: """
+            Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C. While Frost is stopped, a \
+            database in WAL mode can be read only by a user who may write in its directory: SQLite makes its -wal \
+            and -shm files there.
+            """
     )
 
     @Option(help: "Frost's database, e.g. /opt/frost/data/frost.db.") var frostDb: String
@@ -19,11 +23,16 @@ struct Sync: AsyncParsableCommand {
         let sync = FrostDatabaseSync(
             databasePath: frostDb,
             routeFile: routeFile,
-            logger: Logger(label: "sync") { _ in ComplaintLogHandler() }
+            logger: Logger(label: "sync") { _ in
+                // With the notice that a fault is over.
+                var handler = ComplaintLogHandler()
+                handler.logLevel = .notice
+                return handler
+            }
         )
         if once {
             do {
-                let counts = try sync.writeOnce()
+                let counts = try await sync.writeOnce()
                 print("\(counts.active) active and \(counts.stopped) stopped branches written to \(routeFile)")
             } catch {
                 Complaint.print("\(error)")

@@ -2,25 +2,49 @@ import BranchManager
 import Foundation
 
 /// What a first start has to show: a project `shop`, and a branch of its database with other data.
+///
+/// Every step looks first whether it was done: one that was cut off is gone on with.
 enum ExampleProject {
+    private static let name = "shop"
+    private static let branch = "dev"
+
     static func make(_ context: FrostContext) async throws {
-        let project = try context.manager.createProject("shop")
-        let main = try await context.progress.during("creating shop/main") {
-            try await context.manager.createDatabase("shop", in: project)
+        let (store, manager) = (context.store, context.manager)
+        if try store.isExampleMade() { return }
+        let projects = try store.projects()
+        // Somebody's own.
+        guard projects.isEmpty || projects.map(\.name) == [name] else { return try store.setExampleMade() }
+        let project = try projects.first ?? manager.createProject(name)
+        let main: BranchDetails
+        if let database = try store.databases(of: project.id).first(where: { $0.name == name }) {
+            main = try store.branch(BranchName.main, in: database)
+        } else {
+            main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
+                try await manager.createDatabase(name, in: project)
+            }
         }
-        try await context.manager.execute(
+        try await manager.execute(
             [
-                "CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, branch text NOT NULL)",
-                "INSERT INTO item VALUES (1, 'coffee', 'main'), (2, 'tea', 'main')",
+                "CREATE TABLE IF NOT EXISTS item (id int PRIMARY KEY, name text NOT NULL, branch text NOT NULL)",
+                "INSERT INTO item VALUES (1, 'coffee', 'main'), (2, 'tea', 'main') ON CONFLICT DO NOTHING",
             ],
             on: main
         )
-        let dev = try await context.progress.during("creating shop/dev") {
-            try await context.manager.createBranch("dev", from: main)
+        let dev: BranchDetails
+        if let present = try store.branches(of: main.database.id).first(where: { $0.target.name == branch }) {
+            dev = present
+        } else {
+            dev = try await context.progress.during("creating \(name)/\(branch)") {
+                try await manager.createBranch(branch, from: main)
+            }
         }
-        try await context.manager.execute(
-            ["UPDATE item SET branch = 'dev'", "INSERT INTO item VALUES (3, 'an idea', 'dev')"],
+        try await manager.execute(
+            [
+                "UPDATE item SET branch = 'dev'",
+                "INSERT INTO item VALUES (3, 'an idea', 'dev') ON CONFLICT DO NOTHING",
+            ],
             on: dev
         )
+        try store.setExampleMade()
     }
 }

@@ -2,17 +2,38 @@ import ArgumentParser
 import BranchManager
 import Foundation
 import Subprocess
+import Synchronization
 import SystemPackage
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The gateway as a child process: started, started again when it falls over, and stopped.
-struct GatewayChild: Sendable {
-    var routeFile: String
-    var port: Int
-    var listenAddress: String?
-    var certFile: String?
-    var keyFile: String?
-    var certDir: String?
-    var drainTimeout: String?
+///
+/// One whose `frost up` was killed goes on serving, as a unit of its own would; the next `frost up` ends it.
+final class GatewayChild: Sendable {
+    struct Settings: Sendable {
+        var routeFile: String
+        var port: Int
+        var listenAddress: String?
+        var certFile: String?
+        var keyFile: String?
+        var certDir: String?
+        var drainTimeout: String?
+    }
+
+    private let given: Settings
+    private let record: ProcessRecord
+    private let pid = Mutex<Int32?>(nil)
+
+    /// - Parameter directory: where it is kept which process it is.
+    init(_ settings: Settings, directory: String) {
+        given = settings
+        record = ProcessRecord(path: "\(directory)/gateway.pid", program: "postgres-gateway")
+    }
 
     /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
     private static let adminAddress = "127.0.0.1:9433"
@@ -31,10 +52,11 @@ struct GatewayChild: Sendable {
         return FileManager.default.isExecutableFile(atPath: path) ? path : "/usr/local/bin/postgres-gateway"
     }
 
-    private var settings: [Environment.Key: String?] {
+    private var environment: [Environment.Key: String?] {
         let values: [String: String?] = [
-            "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": routeFile, "LISTEN_ADDRESS": listenAddress,
-            "CERT_FILE": certFile, "KEY_FILE": keyFile, "CERT_DIR": certDir, "DRAIN_TIMEOUT": drainTimeout,
+            "ENABLED": "true", "PORT": String(given.port), "ROUTE_FILE": given.routeFile,
+            "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
+            "CERT_DIR": given.certDir, "DRAIN_TIMEOUT": given.drainTimeout,
             "ADMIN_ADDRESS": ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"]
                 ?? Self.adminAddress,
         ]
@@ -50,6 +72,7 @@ struct GatewayChild: Sendable {
     /// - Parameter ready: called each time it has come up.
     /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has said why.
     func run(_ ready: @escaping @Sendable () throws -> Void) async throws {
+        try await endLeftOver()
         while !Task.isCancelled {
             let status = try await runOnce(ready)
             if Task.isCancelled { return }
@@ -59,7 +82,25 @@ struct GatewayChild: Sendable {
         }
     }
 
+    /// Tells a gateway that drains its sessions to end at once, which a second signal means to it.
+    func endAtOnce() {
+        if let pid = pid.withLock({ $0 }) { kill(pid, SIGTERM) }
+    }
+
+    /// Ends the gateway of a `frost up` that was killed; its sessions are drained as it was told.
+    private func endLeftOver() async throws {
+        guard let leftOver = record.running() else { return }
+        Complaint.print("ending the gateway (process \(leftOver)) that an earlier frost up left behind")
+        kill(leftOver, SIGTERM)
+        while !Task.isCancelled, record.running() == leftOver { try? await Task.sleep(for: .milliseconds(100)) }
+    }
+
     private func runOnce(_ ready: @escaping @Sendable () throws -> Void) async throws -> TerminationStatus {
+        let answers = try ReadySocket()
+        var variables = environment
+        variables["NOTIFY_SOCKET"] = answers.name
+        // Of a unit that frost itself is.
+        for name in ["WATCHDOG_USEC", "WATCHDOG_PID"] { variables[Environment.Key(stringLiteral: name)] = .some(nil) }
         var platform = PlatformOptions()
         // Ctrl-C is for us; the gateway is told to stop by a signal of its own, and may drain.
         platform.processGroupID = 0
@@ -67,43 +108,24 @@ struct GatewayChild: Sendable {
         let result = try await Subprocess.run(
             .path(FilePath(program)),
             arguments: ["run"],
-            environment: .inherit.updating(settings),
+            environment: .inherit.updating(variables),
             platformOptions: platform,
             input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
-            if try await waitUntilAlive(execution.processIdentifier.value) { try ready() }
+            let child = execution.processIdentifier.value
+            pid.withLock { $0 = child }
+            record.write(child)
             // When this task is cancelled, the process is told to end by the teardown sequence, once: a
             // second signal would cut the sessions off that it drains.
-            while !Task.isCancelled, !hasEnded(execution.processIdentifier.value) {
-                try? await Task.sleep(for: .milliseconds(200))
+            while !Task.isCancelled, !ProcessRecord.hasEnded(child) {
+                if answers.takeReady() { try ready() }
+                try? await Task.sleep(for: .milliseconds(50))
             }
         }
+        pid.withLock { $0 = nil }
+        record.remove()
         return result.terminationStatus
-    }
-
-    private func waitUntilAlive(_ pid: Int32) async throws -> Bool {
-        while !Task.isCancelled, !hasEnded(pid) {
-            let health = try await Subprocess.run(
-                .path(FilePath(program)),
-                arguments: ["health", "--live"],
-                environment: .inherit.updating(settings),
-                input: .none,
-                output: .discarded,
-                error: .discarded
-            )
-            if health.terminationStatus.isSuccess { return !hasEnded(pid) }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        return false
-    }
-
-    /// Whether a child of ours is a zombie or gone.
-    private func hasEnded(_ pid: Int32) -> Bool {
-        guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-            let end = stat.lastIndex(of: ")")
-        else { return true }
-        return stat[end...].dropFirst(2).first == "Z"
     }
 }

@@ -12,19 +12,6 @@ import Musl
 /// Works with images that honour the variables of Docker's `postgres` image. A stopped branch has no
 /// container; its data is `<directory>/<target id>/data`, mounted into whichever container runs it.
 package struct DockerRuntime: BranchRuntime {
-    /// What containers may use.
-    package struct Limits: Hashable, Sendable {
-        /// In bytes; nil for no limit.
-        package var memory: Int?
-        /// In billionths of a processor; nil for no limit.
-        package var nanoCPUs: Int?
-
-        package init(memory: Int? = nil, nanoCPUs: Int? = nil) {
-            self.memory = memory
-            self.nanoCPUs = nanoCPUs
-        }
-    }
-
     package static let defaultImage = "postgres:16"
     package static let defaultSocket = "/var/run/docker.sock"
     package static let defaultNetwork = "frost"
@@ -39,17 +26,18 @@ package struct DockerRuntime: BranchRuntime {
     private let directory: String
     private let image: String
     private let network: String
-    private let limits: Limits
+    private let limits: @Sendable () throws(BranchError) -> Limits
 
     /// - Parameters:
     ///   - directory: of all branches' data; made when it is not there. Absolute.
     ///   - socket: of the engine.
+    ///   - limits: asked at each start.
     package init(
         directory: String,
         image: String = DockerRuntime.defaultImage,
         socket: String = DockerRuntime.defaultSocket,
         network: String = DockerRuntime.defaultNetwork,
-        limits: Limits = Limits()
+        limits: @escaping @Sendable () throws(BranchError) -> Limits = { Limits() }
     ) throws(BranchError) {
         engine = DockerEngine(socket: socket)
         self.directory = directory
@@ -92,7 +80,7 @@ package struct DockerRuntime: BranchRuntime {
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.User = "root"
         let prepare = "mkdir -p /place/copy && chown postgres /place/copy && chmod 700 /place/copy"
-        if await isRunning(source) {
+        if try await isRunning(source) {
             // In the network of the source: its server takes replication from 127.0.0.1.
             spec.Entrypoint = [
                 "/bin/sh", "-c",
@@ -107,7 +95,7 @@ package struct DockerRuntime: BranchRuntime {
         } else {
             spec.Entrypoint = [
                 "/bin/sh", "-c",
-                prepare + " && cp -a /source/. /place/copy/ && rm -f /place/copy/pgdata/postmaster.pid",
+                prepare + " && cp -a /source/. /place/copy/ && rm -f /place/copy/pgdata/postmaster.pid && sync",
             ]
             spec.HostConfig.NetworkMode = "none"
             spec.HostConfig.Binds = ["\(place(server)):/place", "\(data(source)):/source:ro"]
@@ -125,8 +113,11 @@ package struct DockerRuntime: BranchRuntime {
                 }
             }
             guard rename(copy(server), data(server)) == 0 else {
-                throw failure("put the copy in place of \(data(server))")
+                let failure = failure("put the copy in place of \(data(server))")
+                rename("\(place(server))/old", data(server))
+                throw failure
             }
+            try DirectorySync.sync(place(server))
         }
         try await removeFiles(server, ["old"])
     }
@@ -138,7 +129,7 @@ package struct DockerRuntime: BranchRuntime {
     // MARK: Running
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
-        if await isRunning(server), await answers(server) { return }
+        if try await isRunning(server), await answers(server) { return }
         let networkID = try await engine.makeNetwork(network)
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.Env = [
@@ -154,6 +145,7 @@ package struct DockerRuntime: BranchRuntime {
         spec.HostConfig.Binds = ["\(data(server)):\(Self.mount)"]
         spec.HostConfig.PortBindings = ["5432/tcp": [["HostIp": "127.0.0.1", "HostPort": String(server.hostPort)]]]
         spec.HostConfig.NetworkMode = networkID
+        let limits = try limits()
         spec.HostConfig.Memory = limits.memory
         spec.HostConfig.NanoCpus = limits.nanoCPUs
         spec.NetworkingConfig = .init(EndpointsConfig: [networkID: .init(Aliases: [server.internalName])])
@@ -171,8 +163,8 @@ package struct DockerRuntime: BranchRuntime {
         try await engine.remove(name(server), after: Self.patience)
     }
 
-    package func isRunning(_ server: ServerSpec) async -> Bool {
-        await (try? engine.state(of: name(server)))??.Running ?? false
+    package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
+        try await engine.state(of: name(server))?.Running ?? false
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {

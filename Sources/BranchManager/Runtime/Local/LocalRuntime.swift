@@ -46,6 +46,7 @@ package struct LocalRuntime: BranchRuntime {
 
     package func initialize(_ server: ServerSpec) async throws(BranchError) {
         try makePlace(server)
+        try await account.endTools(of: server.targetID)
         try await stop(server)
         try await account.remove(data(server))
         let passwordFile = "\(place(server))/password"
@@ -57,7 +58,8 @@ package struct LocalRuntime: BranchRuntime {
                 "-D", data(server), "-U", server.username, "--pwfile", passwordFile, "-A", "scram-sha-256", "-E",
                 "UTF8",
                 "--no-locale",
-            ]
+            ],
+            toolOf: server.targetID
         )
         try await start(server)
         // The database may be there: this is done again after a crash.
@@ -73,26 +75,33 @@ package struct LocalRuntime: BranchRuntime {
 
     package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         try makePlace(server)
-        try await account.remove(copy(server))
+        try await discardCopy(server)
         let tablespaces = (try? FileManager.default.contentsOfDirectory(atPath: "\(data(source))/pg_tblspc")) ?? []
         guard tablespaces.isEmpty else {
             throw .runtime(
                 "the branch '\(source.targetName)' has tablespaces, which a copy would share with it; move its tables out of them"
             )
         }
-        if await isRunning(source) {
+        if try await isRunning(source) {
             try await run(
                 "pg_basebackup",
                 [
                     "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
                     "--checkpoint=fast", "--wal-method=stream", "--no-password",
                 ],
-                environment: ["PGPASSWORD": source.password]
+                environment: ["PGPASSWORD": source.password],
+                toolOf: server.targetID
             )
         } else {
             // Shut down: its files are consistent. A clone where the file system has them.
-            try await account.check("/bin/cp", ["-a", "--reflink=auto", "--", data(source), copy(server)])
+            try await account.check(
+                "/bin/cp",
+                ["-a", "--reflink=auto", "--", data(source), copy(server)],
+                toolOf: server.targetID
+            )
             for name in ["postmaster.pid", "postmaster.opts"] { unlink("\(copy(server))/\(name)") }
+            // As pg_basebackup does: the branch's old data goes when the copy is in its place.
+            try await run("initdb", ["--sync-only", "-D", copy(server)], toolOf: server.targetID)
         }
     }
 
@@ -105,20 +114,24 @@ package struct LocalRuntime: BranchRuntime {
                 guard rename(data(server), old) == 0 else { throw failure("put \(data(server)) aside") }
             }
             guard rename(copy(server), data(server)) == 0 else {
-                throw failure("put the copy in place of \(data(server))")
+                let failure = failure("put the copy in place of \(data(server))")
+                rename(old, data(server))
+                throw failure
             }
+            try DirectorySync.sync(place(server))
         }
         try await account.remove(old)
     }
 
     package func discardCopy(_ server: ServerSpec) async throws(BranchError) {
+        try await account.endTools(of: server.targetID)
         try await account.remove(copy(server))
     }
 
     // MARK: Running
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
-        if await !isRunning(server) {
+        if try await !isRunning(server) {
             // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
             unlink("\(data(server))/postmaster.pid")
             do throws(BranchError) {
@@ -148,11 +161,11 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     package func stop(_ server: ServerSpec) async throws(BranchError) {
-        guard await isRunning(server) else { return }
+        guard try await isRunning(server) else { return }
         do throws(BranchError) {
             try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "fast", "stop"])
         } catch {
-            guard await isRunning(server) else { return }
+            guard try await isRunning(server) else { return }
             try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "immediate", "stop"])
         }
     }
@@ -160,7 +173,7 @@ package struct LocalRuntime: BranchRuntime {
     /// Whether the process that `postmaster.pid` names works in this branch's data, as PostgreSQL does.
     ///
     /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
-    package func isRunning(_ server: ServerSpec) async -> Bool {
+    package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
         guard let file = try? String(contentsOfFile: "\(data(server))/postmaster.pid", encoding: .utf8),
             let pid = file.split(separator: "\n").first.flatMap({ Int32($0) }),
             let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
@@ -173,6 +186,7 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     package func remove(_ server: ServerSpec) async throws(BranchError) {
+        try await account.endTools(of: server.targetID)
         try await account.remove(place(server))
     }
 
@@ -188,9 +202,15 @@ package struct LocalRuntime: BranchRuntime {
     private func run(
         _ program: String,
         _ arguments: [String],
-        environment: [String: String] = [:]
+        environment: [String: String] = [:],
+        toolOf target: String? = nil
     ) async throws(BranchError) -> String {
-        try await account.check("\(installation.programs)/\(program)", arguments, environment: environment)
+        try await account.check(
+            "\(installation.programs)/\(program)",
+            arguments,
+            environment: environment,
+            toolOf: target
+        )
     }
 
     @discardableResult

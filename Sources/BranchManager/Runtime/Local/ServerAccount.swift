@@ -36,13 +36,16 @@ struct ServerAccount: Sendable {
 
     /// Runs a program as this user, which has to succeed.
     ///
+    /// - Parameter target: of the branch whose files it makes, when it is of no use to anybody once this
+    ///   process is gone; ``endTools(of:)`` then finds it.
     /// - Returns: its standard output.
     /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed.
     @discardableResult
     func check(
         _ program: String,
         _ arguments: [String],
-        environment: [String: String] = [:]
+        environment: [String: String] = [:],
+        toolOf target: String? = nil
     ) async throws(BranchError) -> String {
         var command = [program] + arguments
         if let other {
@@ -53,9 +56,13 @@ struct ServerAccount: Sendable {
         // the operator's, and no variable that libpq would heed.
         var variables = ["PATH": Self.path, "LANG": "C.UTF-8", "TZ": "UTC"]
         variables.merge(environment) { _, new in new }
+        if let target { variables[Self.toolVariable] = target }
         let environment = Dictionary(
             uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
         )
+        var platform = PlatformOptions()
+        // Ctrl-C is for us, who bring what is under way to an end.
+        platform.processGroupID = 0
         do {
             let result = try await Subprocess.run(
                 command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
@@ -63,6 +70,7 @@ struct ServerAccount: Sendable {
                 environment: .custom(environment),
                 // The servers themselves are left running: nothing of ours may be held open by them.
                 workingDirectory: "/",
+                platformOptions: platform,
                 input: .none,
                 output: .string(limit: 1_024 * 1_024),
                 error: .string(limit: 1_024 * 1_024)
@@ -80,6 +88,29 @@ struct ServerAccount: Sendable {
         } catch {
             throw .runtime("\(program) cannot be run: \(error)")
         }
+    }
+
+    /// By which the programs are known that make the files of a branch.
+    private static let toolVariable = "FROST_TOOL_OF"
+    /// How long a killed program may take to be gone, in tries 50 ms apart: ten seconds.
+    private static let tries = 200
+
+    /// Ends programs that an earlier process has left at work on a branch's files, when it was killed.
+    func endTools(of target: String) async throws(BranchError) {
+        let mark = Data("\(Self.toolVariable)=\(target)\0".utf8)
+        for _ in 0..<Self.tries {
+            let numbers = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap {
+                Int32($0)
+            }
+            let tools = numbers.filter { number in
+                number != getpid()
+                    && (try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(number)/environ")))?.range(of: mark) != nil
+            }
+            if tools.isEmpty { return }
+            for tool in tools { kill(tool, SIGKILL) }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        throw .runtime("a program that an earlier frost has left at work on \(target) does not end")
     }
 
     func makeDirectory(_ path: String) throws(BranchError) {

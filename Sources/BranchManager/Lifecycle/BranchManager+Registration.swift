@@ -1,0 +1,170 @@
+import Foundation
+import GRDB
+
+extension BranchManager {
+    /// Enters a new branch and the operation that makes it.
+    func register(
+        _ name: String,
+        of database: BranchDatabase,
+        isNew: Bool,
+        source: String?,
+        kind: RuntimeKind
+    ) throws(BranchError) -> (OperationRun, BranchDetails) {
+        let id = Identifier.target.make()
+        let lock = try lock(id, .exclusive)
+        let operation = Operation(
+            id: Identifier.operation.make(),
+            targetId: id,
+            action: .create,
+            status: .running,
+            step: OperationStep.registered.rawValue,
+            message: nil,
+            startedAt: .now,
+            finishedAt: nil
+        )
+        let details = try store.write { db in
+            if !isNew {
+                guard let current = try BranchDatabase.fetchOne(db, key: database.id), !current.isDeleting else {
+                    throw BranchError.notFound("the database '\(database.name)' is being deleted")
+                }
+            } else {
+                let others = BranchDatabase.filter(
+                    Column("projectId") == database.projectId && Column("name") == database.name
+                )
+                guard try others.isEmpty(db) else {
+                    throw BranchError.exists("the project has a database '\(database.name)' already")
+                }
+                try database.insert(db)
+            }
+            guard try BranchTarget.filter(Column("databaseId") == database.id && Column("name") == name).isEmpty(db)
+            else {
+                throw BranchError.exists("the database '\(database.name)' has a branch '\(name)' already")
+            }
+            let target = BranchTarget(
+                id: id,
+                databaseId: database.id,
+                name: name,
+                sourceTargetId: source,
+                runtime: kind,
+                hostPort: try Self.freePort(db, of: hostPorts),
+                lifecycleStatus: .creating,
+                reason: nil,
+                hostname: nil,
+                createdAt: .now
+            )
+            try target.insert(db)
+            try operation.insert(db)
+            try BranchStore.assignHostnames(db)
+            return try BranchStore.details(db, Self.current(db, id))
+        }
+        let run = OperationRun(
+            id: operation.id,
+            targetID: id,
+            action: .create,
+            previous: nil,
+            store: store,
+            lock: lock,
+            reached: reached
+        )
+        reached(.create, .registered)
+        return (run, details)
+    }
+
+    /// Begins an operation on a branch that is there.
+    ///
+    /// - Parameter expected: refuses a branch that is no longer so.
+    func begin(
+        _ action: BranchAction,
+        _ id: String,
+        status: LifecycleStatus?,
+        expecting expected: LifecycleStatus? = nil
+    ) throws(BranchError) -> (OperationRun, BranchDetails) {
+        let lock = try lock(id, .exclusive)
+        let operation = Operation(
+            id: Identifier.operation.make(),
+            targetId: id,
+            action: action,
+            status: .running,
+            step: OperationStep.registered.rawValue,
+            message: nil,
+            startedAt: .now,
+            finishedAt: nil
+        )
+        let (details, previous) = try store.write { db in
+            var target = try Self.current(db, id)
+            let previous = target.lifecycleStatus
+            guard previous.allows(action), previous == expected ?? previous else { throw Self.unfinished(target) }
+            // Of an operation that a crash cut off, and that this one makes an end of.
+            try db.execute(
+                sql:
+                    "UPDATE operation SET status = 'failed', message = 'interrupted', finishedAt = ? WHERE targetId = ? AND status = 'running'",
+                arguments: [Date.now, id]
+            )
+            if let status {
+                target.lifecycleStatus = status
+                target.reason = nil
+                try target.update(db)
+            }
+            try operation.insert(db)
+            return (try BranchStore.details(db, target), previous)
+        }
+        let run = OperationRun(
+            id: operation.id,
+            targetID: id,
+            action: action,
+            previous: previous,
+            store: store,
+            lock: lock,
+            reached: reached
+        )
+        reached(action, .registered)
+        return (run, details)
+    }
+
+    /// An operation that a crash cut off, taken up again.
+    func resume(_ operation: Operation, with lock: OperationLock) -> OperationRun {
+        OperationRun(
+            id: operation.id,
+            targetID: operation.targetId,
+            action: operation.action,
+            previous: nil,
+            store: store,
+            lock: lock,
+            reached: reached
+        )
+    }
+
+    static func current(_ db: Database, _ id: String) throws -> BranchTarget {
+        guard let target = try BranchTarget.fetchOne(db, key: id) else {
+            throw BranchError.notFound("there is no branch \(id)")
+        }
+        return target
+    }
+
+    static func unfinished(_ target: BranchTarget) -> BranchError {
+        .busy(
+            "the branch '\(target.name)' is \(target.lifecycleStatus.rawValue); try again when that is done, or run: frost recover"
+        )
+    }
+
+    /// The first port that no branch has, that nobody had a moment ago, and that nothing listens on.
+    private static func freePort(_ db: Database, of hostPorts: ClosedRange<Int>) throws -> Int {
+        try db.execute(
+            sql: "DELETE FROM freedPort WHERE freedAt < ?",
+            arguments: [Date.now.addingTimeInterval(-BranchManager.freedPortRest)]
+        )
+        let taken = Set(try Int.fetchAll(db, sql: "SELECT hostPort FROM target UNION SELECT hostPort FROM freedPort"))
+        for port in hostPorts where !taken.contains(port) && LocalPort.isFree(port) { return port }
+        throw BranchError.notAllowed(
+            "all ports from \(hostPorts.lowerBound) to \(hostPorts.upperBound) are taken, or were less than "
+                + "\(Int(BranchManager.freedPortRest)) s ago; delete branches, or give more with --host-ports"
+        )
+    }
+
+    /// 24 random bytes, in base64url: nothing in it has to be escaped in a connection string.
+    static func makePassword() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<24).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        return Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+    }
+}

@@ -1,0 +1,57 @@
+import BranchManager
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Where a child says that it is ready, by the protocol of sd_notify(3): what another process says on the
+/// same admin address is not taken for it.
+final class ReadySocket: Sendable {
+    /// For `NOTIFY_SOCKET`; `@` stands for the NUL byte of a name without a file.
+    let name = "@frost-\(UUID().uuidString)"
+    private let descriptor: Int32
+
+    /// - Throws: ``BranchError/runtime(_:)``.
+    init() throws(BranchError) {
+        descriptor = socket(
+            AF_UNIX,
+            Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue),
+            0
+        )
+        guard descriptor >= 0 else { throw Self.failure }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = [0] + Array(name.utf8.dropFirst())
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes.prefix($0.count)) }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+        }
+        guard bound == 0 else {
+            let failure = Self.failure
+            close(descriptor)
+            throw failure
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Whether the child has said so since the last call.
+    func takeReady() -> Bool {
+        var isReady = false
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return isReady }
+            let lines = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n")
+            if lines.contains("READY=1") { isReady = true }
+        }
+    }
+
+    private static var failure: BranchError {
+        .runtime("no socket for the gateway's answer: \(String(cString: strerror(errno)))")
+    }
+}

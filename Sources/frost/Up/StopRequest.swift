@@ -1,0 +1,63 @@
+import Synchronization
+import UnixSignals
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Ctrl-C and its like. What is under way is brought to an end; the first asks to stop, each further one is
+/// passed on to whoever still takes its time.
+final class StopRequest: Sendable {
+    private struct State {
+        var count = 0
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var again: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    /// Begins to listen, for the rest of the process.
+    static func listen() async -> StopRequest {
+        let request = StopRequest()
+        // Of a terminal that is closed, unless nohup(1) has it ignored.
+        var hangUp = sigaction()
+        sigaction(SIGHUP, nil, &hangUp)
+        let isIgnored = unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == 1
+        let signals =
+            isIgnored
+            ? await UnixSignalsSequence(trapping: .sigint, .sigterm)
+            : await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
+        Task {
+            for await _ in signals { request.receive() }
+        }
+        return request
+    }
+
+    var isMade: Bool { state.withLock { $0.count > 0 } }
+
+    /// Returns when it has been made.
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isMade = state.withLock { state in
+                if state.count == 0 { state.waiting.append(continuation) }
+                return state.count > 0
+            }
+            if isMade { continuation.resume() }
+        }
+    }
+
+    /// What a further signal does.
+    func onFurther(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.again = action } }
+
+    private func receive() {
+        let (waiting, again) = state.withLock { state in
+            state.count += 1
+            defer { state.waiting = [] }
+            return (state.waiting, state.count > 1 ? state.again : nil)
+        }
+        for continuation in waiting { continuation.resume() }
+        again?()
+    }
+}

@@ -1,0 +1,27 @@
+import BranchManager
+
+/// Looks after branches while `frost up` runs: servers that fell over are started again, and what a killed
+/// command has left half done is finished or undone.
+struct Supervisor: Sendable {
+    let manager: BranchManager
+
+    private static let interval = Duration.seconds(5)
+
+    /// Runs until the task is cancelled. The same fault is told once.
+    func run() async {
+        var told: Set<String> = []
+        while (try? await Task.sleep(for: Self.interval)) != nil {
+            // What is begun is brought to an end, also when this task is cancelled.
+            let look = Task { try await manager.recover(checkingServers: true) }
+            do {
+                let found = try await look.value
+                for recovery in found where !(recovery.isFault && told.contains(recovery.message)) {
+                    Complaint.print(recovery.message)
+                }
+                told = Set(found.filter(\.isFault).map(\.message))
+            } catch {
+                if told.insert("\(error)").inserted { Complaint.print("\(error)") }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import BranchManager
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// That one `frost up` at a time runs on a data directory; the kernel gives it back when its process is gone.
+final class UpLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: ``BranchError/busy(_:)`` when another has it.
+    init(_ directory: String) throws(BranchError) {
+        let path = "\(directory)/up.lock"
+        try? FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o711]
+        )
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .store("cannot open \(path): \(String(cString: strerror(errno))); give another with --data-dir")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let other = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+            close(descriptor)
+            throw .busy("a frost up (process \(other)) runs on \(directory) already; stop it first")
+        }
+        ftruncate(descriptor, 0)
+        let number = Array(String(getpid()).utf8)
+        _ = write(descriptor, number, number.count)
+    }
+
+    deinit {
+        // A process that is being started may have the descriptor too, until it runs its program.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+}
