@@ -15,39 +15,71 @@ package struct Hostname: Hashable, Sendable {
     ///
     /// - Throws: ``HostnameError`` that says which rule the name breaks.
     package init(_ text: some StringProtocol) throws(HostnameError) {
-        var bytes = Array(text.utf8)
-        if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
-        guard !bytes.isEmpty else { throw .empty }
-        guard bytes.count <= Self.maximumLength else { throw .tooLong(bytes.count) }
-        for index in bytes.indices where (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(bytes[index]) {
-            bytes[index] |= 0x20
+        let text = String(text)
+        let dot = UInt8(ascii: ".")
+        let bytes = text.utf8.span
+        let isAbsolute = text.utf8.last == dot
+        let length = bytes.count - (isAbsolute ? 1 : 0)
+        guard length > 0 else { throw .empty }
+        guard length <= Self.maximumLength else { throw .tooLong(length) }
+        var label = Label()
+        var hasUppercase = false
+        for index in 0..<length {
+            let byte = bytes[index]
+            if byte == dot {
+                try label.check()
+                label = Label()
+            } else {
+                hasUppercase = hasUppercase || Self.isUppercase(byte)
+                label.append(Self.lowercased(byte))
+            }
         }
-        let labels = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        for label in labels {
-            try Self.check(label)
-        }
-        guard let last = labels.last, !last.allSatisfy(Self.isDigit) else { throw .numeric }
-        self.name = String(decoding: bytes, as: UTF8.self)
+        try label.check()
+        guard !label.isNumeric else { throw .numeric }
+        self.name =
+            isAbsolute || hasUppercase
+            ? String(decoding: text.utf8.prefix(length).map(Self.lowercased), as: UTF8.self) : text
     }
 
-    private static func check(_ label: ArraySlice<UInt8>) throws(HostnameError) {
+    private static func isUppercase(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        isUppercase(byte) ? byte | 0x20 : byte
+    }
+}
+
+/// What the rules ask of a label, gathered byte by byte: nothing is allocated, since a route map has
+/// a hundred thousand names and a client may send any.
+private struct Label {
+    private var length = 0
+    private var first: UInt8 = 0
+    private var last: UInt8 = 0
+    /// The first four bytes, the first of them the highest.
+    private var head: UInt32 = 0
+    private var hasValidBytes = true
+    private(set) var isNumeric = true
+
+    mutating func append(_ byte: UInt8) {
+        if length == 0 { first = byte }
+        if length < 4 { head = head << 8 | UInt32(byte) }
+        last = byte
+        length += 1
+        let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        let isLetter = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        isNumeric = isNumeric && isDigit
+        hasValidBytes = hasValidBytes && (isDigit || isLetter || byte == UInt8(ascii: "-"))
+    }
+
+    func check() throws(HostnameError) {
         let hyphen = UInt8(ascii: "-")
-        guard let first = label.first, let last = label.last else { throw .emptyLabel }
-        guard label.count <= maximumLabelLength else { throw .labelTooLong(label.count) }
-        guard label.allSatisfy({ isDigit($0) || isLetter($0) || $0 == hyphen }) else { throw .invalidCharacter }
+        guard length > 0 else { throw .emptyLabel }
+        guard length <= Hostname.maximumLabelLength else { throw .labelTooLong(length) }
+        guard hasValidBytes else { throw .invalidCharacter }
         guard first != hyphen, last != hyphen else { throw .hyphenAtEnd }
-        let head = Array(label.prefix(4))
-        guard head.count < 4 || head[2] != hyphen || head[3] != hyphen || head[0...1] == [0x78, 0x6e] else {
-            throw .reservedLabel
-        }
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
-
-    private static func isLetter(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        // "--" behind other letters than "xn".
+        guard length < 4 || head & 0xffff != 0x2d2d || head >> 16 == 0x786e else { throw .reservedLabel }
     }
 }
 

@@ -57,6 +57,22 @@ package enum RouteMapFile {
     ///
     /// - Throws: ``RouteMapError`` that names the key at fault, or the place where the JSON breaks.
     package static func parse(_ data: Data) throws(RouteMapError) -> RouteTable {
+        if let table = scan(data) { return table }
+        return try decode(data)
+    }
+
+    /// Reads a good route map the fast way; nil for one that has to be decoded, good or not.
+    static func scan(_ data: Data) -> RouteTable? {
+        data.withUnsafeBytes { bytes in
+            var scanner = RouteMapScanner(bytes.bindMemory(to: UInt8.self))
+            return try? scanner.table()
+        }
+    }
+
+    /// Reads any route map, and finds the fault of what is none.
+    ///
+    /// - Throws: ``RouteMapError`` that names the key at fault, or the place where the JSON breaks.
+    static func decode(_ data: Data) throws(RouteMapError) -> RouteTable {
         let document: Document
         do {
             document = try JSONDecoder().decode(Document.self, from: data)
@@ -75,21 +91,19 @@ package enum RouteMapFile {
         }
         var stopped: [StoppedRoute] = []
         for (index, entry) in (document.stopped ?? []).enumerated() {
-            stopped.append(
-                StoppedRoute(
-                    hostname: try hostname(entry.hostname, key: "stopped[\(index)].hostname"),
-                    target: entry.target
-                )
-            )
+            stopped.append(try entry.route(at: "stopped[\(index)]"))
         }
         return try RouteTable(routes: routes, stopped: stopped)
     }
 
-    fileprivate static func hostname(_ text: String, key: String) throws(RouteMapError) -> Hostname {
+    fileprivate static func hostname(
+        _ text: String,
+        key: @autoclosure () -> String
+    ) throws(RouteMapError) -> Hostname {
         do {
             return try Hostname(text)
         } catch {
-            throw RouteMapError(key: key, problem: "'\(text.prefix(Hostname.maximumLength))' \(error)")
+            throw RouteMapError(key: key(), problem: "'\(text.prefix(Hostname.maximumLength))' \(error)")
         }
     }
 }
@@ -118,12 +132,19 @@ private struct Document: Decodable {
     }
 }
 
-private struct StoppedEntry: Decodable {
+/// An element of `stopped` as JSON has it, before the rules are checked.
+struct StoppedEntry: Decodable {
     var hostname: String
     var target: Target
+
+    /// Checks the rules; the key is put together only for a fault.
+    func route(at key: @autoclosure () -> String) throws(RouteMapError) -> StoppedRoute {
+        StoppedRoute(hostname: try RouteMapFile.hostname(hostname, key: "\(key()).hostname"), target: target)
+    }
 }
 
-private struct RouteEntry: Decodable {
+/// An element of `routes` as JSON has it, before the rules are checked.
+struct RouteEntry: Decodable {
     var hostname: String
     var host: String?
     var hostPort: Int
@@ -131,28 +152,29 @@ private struct RouteEntry: Decodable {
     var maxConnections: Int?
     var target: Target
 
-    func route(at key: String) throws(RouteMapError) -> Route {
+    /// Checks the rules; the key is put together only for a fault.
+    func route(at key: @autoclosure () -> String) throws(RouteMapError) -> Route {
         guard let port = UInt16(exactly: hostPort), port > 0 else {
-            throw RouteMapError(key: "\(key).hostPort", problem: "\(hostPort) is not a port (1 to 65535)")
+            throw RouteMapError(key: "\(key()).hostPort", problem: "\(hostPort) is not a port (1 to 65535)")
         }
         let host = host ?? Route.defaultHost
-        guard LoopbackAddress.contains(host) else {
+        guard host == Route.defaultHost || LoopbackAddress.contains(host) else {
             throw RouteMapError(
-                key: "\(key).host",
+                key: "\(key()).host",
                 problem: "'\(host.prefix(Hostname.maximumLength))' is not a loopback IP address (127.0.0.0/8 or ::1)"
             )
         }
         guard tls == nil || tls == "terminate" else {
             throw RouteMapError(
-                key: "\(key).tls",
+                key: "\(key()).tls",
                 problem: "'\(tls?.prefix(40) ?? "")' is not offered by this version; use 'terminate'"
             )
         }
         if let maxConnections, maxConnections < 1 {
-            throw RouteMapError(key: "\(key).maxConnections", problem: "\(maxConnections) is not a number from 1 up")
+            throw RouteMapError(key: "\(key()).maxConnections", problem: "\(maxConnections) is not a number from 1 up")
         }
         return Route(
-            hostname: try RouteMapFile.hostname(hostname, key: "\(key).hostname"),
+            hostname: try RouteMapFile.hostname(hostname, key: "\(key()).hostname"),
             host: host,
             hostPort: port,
             maxConnections: maxConnections,

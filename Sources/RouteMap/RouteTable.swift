@@ -3,7 +3,11 @@
 /// There is no default route and no prefix match: branches of one database share credentials, so
 /// a wrong route would log in silently to the wrong data.
 package struct RouteTable: Sendable {
-    private let entries: [String: Entry]
+    /// As they were given, since to copy all their texts into a dictionary takes longer than to build one of places.
+    let routes: [Route]
+    let stopped: [StoppedRoute]
+    /// Where the entry of each hostname is: in `routes`, or behind them in `stopped`.
+    private let places: [String: Int]
     /// Which servers are behind the active routes, whatever their hostnames.
     private let backends: Set<Backend>
 
@@ -28,7 +32,9 @@ package struct RouteTable: Sendable {
     package static let empty = RouteTable()
 
     private init() {
-        entries = [:]
+        routes = []
+        stopped = []
+        places = [:]
         backends = []
     }
 
@@ -36,18 +42,34 @@ package struct RouteTable: Sendable {
     ///
     /// - Throws: ``RouteMapError`` when a hostname stands in the lists more than once.
     package init(routes: [Route], stopped: [StoppedRoute]) throws(RouteMapError) {
-        var entries: [String: Entry] = [:]
-        entries.reserveCapacity(routes.count + stopped.count)
-        for (index, route) in routes.enumerated()
-        where entries.updateValue(.active(route), forKey: route.hostname.name) != nil {
-            throw RouteMapError(key: "routes[\(index)].hostname", problem: "'\(route.hostname)' is there twice")
+        var places: [String: Int] = [:]
+        places.reserveCapacity(routes.count + stopped.count)
+        var backends: Set<Backend> = []
+        backends.reserveCapacity(routes.count)
+        for index in routes.indices {
+            guard places.updateValue(index, forKey: routes[index].hostname.name) == nil else {
+                throw Self.duplicate(routes[index].hostname, in: "routes[\(index)]")
+            }
+            backends.insert(Backend(routes[index]))
         }
-        for (index, route) in stopped.enumerated()
-        where entries.updateValue(.stopped(route), forKey: route.hostname.name) != nil {
-            throw RouteMapError(key: "stopped[\(index)].hostname", problem: "'\(route.hostname)' is there twice")
+        for index in stopped.indices {
+            guard places.updateValue(routes.count + index, forKey: stopped[index].hostname.name) == nil else {
+                throw Self.duplicate(stopped[index].hostname, in: "stopped[\(index)]")
+            }
         }
-        self.entries = entries
-        backends = Set(routes.map(Backend.init))
+        self.routes = routes
+        self.stopped = stopped
+        self.places = places
+        self.backends = backends
+    }
+
+    private static func duplicate(_ hostname: Hostname, in key: String) -> RouteMapError {
+        RouteMapError(key: "\(key).hostname", problem: "'\(hostname)' is there twice")
+    }
+
+    private func entry(_ name: String) -> Entry? {
+        guard let place = places[name] else { return nil }
+        return place < routes.count ? .active(routes[place]) : .stopped(stopped[place - routes.count])
     }
 
     /// Whether a session that was begun by `route` may go on: its target is active at the same place,
@@ -70,35 +92,31 @@ package struct RouteTable: Sendable {
     /// What came, went and became different since another table.
     package func changes(since old: RouteTable) -> Changes {
         var changes = Changes()
-        for (name, entry) in entries {
-            switch old.entries[name] {
+        for name in places.keys {
+            switch old.entry(name) {
             case nil: changes.added += 1
-            case entry: break
+            case entry(name): break
             default: changes.changed += 1
             }
         }
-        changes.removed = old.entries.count + changes.added - entries.count
+        changes.removed = old.count + changes.added - count
         return changes
     }
 
     /// What the table says of a server name as a client sent it; nil when no branch has it.
     package func lookUp(serverName: String) -> Entry? {
         guard let hostname = try? Hostname(serverName) else { return nil }
-        return entries[hostname.name]
+        return entry(hostname.name)
     }
 
     /// The hostname of each target, by its id.
     package var hostnames: [String: Hostname] {
         var hostnames: [String: Hostname] = [:]
-        for entry in entries.values {
-            switch entry {
-            case .active(let route): hostnames[route.target.id] = route.hostname
-            case .stopped(let route): hostnames[route.target.id] = route.hostname
-            }
-        }
+        for route in routes { hostnames[route.target.id] = route.hostname }
+        for route in stopped { hostnames[route.target.id] = route.hostname }
         return hostnames
     }
 
     /// How many hostnames the table has, those of stopped branches included.
-    package var count: Int { entries.count }
+    package var count: Int { places.count }
 }

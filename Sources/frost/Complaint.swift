@@ -79,6 +79,6 @@ final class Progress: Sendable {
 
     func reached(_ action: BranchAction, _ step: OperationStep) {
         let what = state.withLock { $0.isShown ? $0.what : nil }
-        if let what, step != .registered { Complaint.print("\(what): \(step.rawValue)") }
+        if let what, step != .registered, step != .finished { Complaint.print("\(what): \(step.rawValue)") }
     }
 }

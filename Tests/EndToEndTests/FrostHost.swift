@@ -6,16 +6,29 @@ struct FrostHost: Sendable {
     let directory: TemporaryDirectory
     let certificate: SelfSignedCertificate
     let port: Int
+    /// Where its servers run.
+    let runtime: Runtime
+    /// Of containers; one for each host, since branches of the same names are on all of them.
+    let network: String
+    private let image: String
     private let hostPorts: String
 
+    enum Runtime: String, CaseIterable, Sendable {
+        case local
+        case docker
+    }
+
     /// Makes a host, does something with it, and removes every branch.
-    static func run(_ body: @Sendable (FrostHost) async throws -> Void) async throws {
+    static func run(_ runtime: Runtime = .local, _ body: @Sendable (FrostHost) async throws -> Void) async throws {
         let directory = try TemporaryDirectory("frost")
         defer { directory.remove() }
         let host = FrostHost(
             directory: directory,
             certificate: try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.localhost"]),
             port: try await PostgresServer.freePort(),
+            runtime: runtime,
+            network: "frost-test-\(UUID().uuidString.prefix(8).lowercased())",
+            image: runtime == .docker ? try await PostgresImage.tag() : "none",
             hostPorts: HostPorts.nextText()
         )
         let outcome: Result<Void, any Error>
@@ -24,6 +37,7 @@ struct FrostHost: Sendable {
         for database in (try? await host.list("database", as: [NamedThing].self)) ?? [] {
             _ = try? await host.frost(["database", "delete", database.id])
         }
+        if runtime == .docker { _ = try? await Command.run("docker", ["network", "rm", host.network]) }
         try outcome.get()
     }
 
@@ -42,9 +56,15 @@ struct FrostHost: Sendable {
         var hostPort: Int
     }
 
-    private var environment: [String: String] {
-        ["FROST_DATA_DIR": directory.file("data"), "FROST_HOST_PORTS": hostPorts]
+    var environment: [String: String] {
+        [
+            "FROST_DATA_DIR": directory.file("data"), "FROST_HOST_PORTS": hostPorts, "FROST_POSTGRES_IMAGE": image,
+            "FROST_DOCKER_NETWORK": network,
+        ]
     }
+
+    /// Of all branches' data.
+    var place: String { directory.file(runtime == .local ? "data/branches" : "data/containers") }
 
     // MARK: frost
 
@@ -84,7 +104,11 @@ struct FrostHost: Sendable {
     func makeShop() async throws {
         try await check("project", "create", "shop")
         try await check("settings", "--wildcard-base", "localhost", "--gateway-port", String(port))
-        try await check("database", "create", "shop", "--project", "shop")
+        try await makeDatabase()
+    }
+
+    func makeDatabase() async throws {
+        try await check("database", "create", "shop", "--project", "shop", "--runtime", runtime.rawValue)
         try await direct(branch("main"), "CREATE TABLE mark AS SELECT 'main' AS branch")
     }
 

@@ -79,11 +79,18 @@ import Musl
         try await body(queue, sync, directory)
     }
 
+    /// As Frost has it: it waits for whoever reads.
+    private func openDatabase(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
     private func makeDatabase(
         _ path: String,
         schema: String = FrostDatabaseTests.schema
     ) async throws -> DatabaseQueue {
-        let queue = try DatabaseQueue(path: path)
+        let queue = try openDatabase(path)
         try await queue.write { db in
             try db.execute(sql: schema)
             try db.execute(
@@ -234,7 +241,7 @@ import Musl
             try await eventually("the other's route is there") {
                 try table(directory).hostnames.keys.sorted() == ["dbt_9"]
             }
-            let opened = try DatabaseQueue(path: directory.file("frost.db"))
+            let opened = try openDatabase(directory.file("frost.db"))
             try await add(opened, "dbt_8", database: "db_2", name: "later", ref: #"{"hostPort": 10008}"#, at: 2)
             try await eventually("the other is followed") {
                 try table(directory).hostnames.keys.sorted() == ["dbt_8", "dbt_9"]

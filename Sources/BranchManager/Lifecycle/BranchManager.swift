@@ -229,6 +229,7 @@ package final class BranchManager: Sendable {
                 finishedAt: .now
             ).insert(db)
         }
+        reached(.rename, .finished)
         withExtendedLifetime(lock) {}
         await tellRoutes()
         return try store.branch(id: id)

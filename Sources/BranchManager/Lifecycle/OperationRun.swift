@@ -17,6 +17,8 @@ package enum OperationStep: String, Codable, CaseIterable, Sendable {
     case started
     /// The server and its data are gone.
     case removed
+    /// The store says what came of it; the route map does not yet.
+    case finished
 }
 
 /// One operation under way: its row in the store, and the lock it holds.
@@ -55,6 +57,7 @@ struct OperationRun: Sendable {
                 )
             }
         }
+        reached(action, .finished)
     }
 
     /// Ends the operation and forgets the branch; the database too, when this was its only branch and was being made.
@@ -84,6 +87,7 @@ struct OperationRun: Sendable {
                 )
             }
         }
+        reached(action, .finished)
     }
 
     private static func end(_ db: Database, id: String, _ status: Operation.Status, message: String?) throws {
