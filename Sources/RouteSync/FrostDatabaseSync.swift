@@ -2,12 +2,6 @@ import Foundation
 package import Logging
 import RouteMap
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// What stops the route map of a Frost installation from being written, beside its database.
 package struct FrostSyncError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
@@ -17,8 +11,6 @@ package struct FrostSyncError: Error, Hashable, Sendable, CustomStringConvertibl
 package struct FrostDatabaseSync: Sendable {
     /// Between two looks at the database.
     package static let interval = Duration.milliseconds(300)
-    /// Tries for the lock of the route file, 20 ms apart: two seconds.
-    private static let lockTries = 100
 
     private let databasePath: String
     private let routeFile: String
@@ -33,8 +25,8 @@ package struct FrostDatabaseSync: Sendable {
     /// Writes the route map once.
     ///
     /// - Returns: how many routes there are, active and stopped.
-    /// - Throws: ``FrostDatabaseError``, ``FrostSyncError``, ``RouteMapError`` or ``RouteMapWriteError``; the old
-    ///   file is untouched then. `CancellationError` for a task that is cancelled.
+    /// - Throws: ``FrostDatabaseError``, ``FrostSyncError``, ``RouteFileLockError``, ``RouteMapError`` or
+    ///   ``RouteMapWriteError``; the old file is untouched then. `CancellationError` for a task that is cancelled.
     @discardableResult
     package func writeOnce() async throws -> (active: Int, stopped: Int) {
         let snapshot = try await write(FrostDatabase(path: databasePath))
@@ -91,29 +83,12 @@ package struct FrostDatabaseSync: Sendable {
     /// Reads the database and writes the file, with no other process between the two: whoever writes it
     /// takes the same lock (see ``RouteSync``).
     private func write(_ database: FrostDatabase) async throws -> FrostDatabase.Snapshot {
-        let descriptor = open("\(routeFile).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw FrostSyncError(description: "cannot open \(routeFile).lock: \(String(cString: strerror(errno)))")
+        try await RouteFileLock.with(routeFile) {
+            let snapshot = try database.snapshot(keeping: previousHostnames())
+            let data = try RouteMapFile.encode(routes: snapshot.routes, stopped: snapshot.stopped, generatedAt: .now)
+            try RouteMapFile.write(data, to: routeFile)
+            return snapshot
         }
-        defer { close(descriptor) }
-        var tries = 0
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            tries += 1
-            guard tries < Self.lockTries else {
-                throw FrostSyncError(
-                    description: """
-                        another process has \(routeFile).lock; does another frost write the same route file? \
-                        Give each a file of its own, or end one
-                        """
-                )
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        defer { flock(descriptor, LOCK_UN) }
-        let snapshot = try database.snapshot(keeping: previousHostnames())
-        let data = try RouteMapFile.encode(routes: snapshot.routes, stopped: snapshot.stopped, generatedAt: .now)
-        try RouteMapFile.write(data, to: routeFile)
-        return snapshot
     }
 
     /// The names in force, by target. Only a file that is not there means that there are none: names that

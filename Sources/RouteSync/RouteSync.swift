@@ -3,12 +3,6 @@ import Foundation
 package import Logging
 import RouteMap
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// Keeps the route map file as the store says.
 ///
 /// A burst of changes is folded into one write. A write that fails is tried again until it succeeds
@@ -20,9 +14,6 @@ package actor RouteSync: RouteListener {
     private static let gathering = Duration.milliseconds(5)
     /// Between two tries of a write that fails; doubled each time up to the second.
     private static let retries = (first: Duration.milliseconds(250), last: Duration.seconds(5))
-
-    /// Tries for the lock of the file, 20 ms apart: two seconds.
-    private static let lockTries = 100
 
     /// How the route map stands.
     package struct Status: Hashable, Sendable {
@@ -149,29 +140,12 @@ package actor RouteSync: RouteListener {
         isWriting = false
     }
 
-    /// Reads the store and writes the file, with no other process between the two: the last to write
-    /// has read the latest.
     private func write() async throws -> Int {
-        let descriptor = open("\(path).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw RouteSyncError(description: "cannot open \(path).lock: \(String(cString: strerror(errno)))")
+        try await RouteFileLock.with(path) { [store, path] in
+            let (routes, stopped) = try Self.routes(of: store.branches())
+            try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
+            return routes.count + stopped.count
         }
-        defer { close(descriptor) }
-        // Never blocking: whoever has it may be stopped, and those who wait here wait for a bounded time.
-        var tries = 0
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            tries += 1
-            guard tries < Self.lockTries else {
-                throw RouteSyncError(
-                    description: "another process has \(path).lock; is a frost stopped in the midst of writing?"
-                )
-            }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        defer { flock(descriptor, LOCK_UN) }
-        let (routes, stopped) = try Self.routes(of: store.branches())
-        try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
-        return routes.count + stopped.count
     }
 
     /// The two lists of a route map; a branch without a hostname is in neither.
@@ -197,9 +171,4 @@ package actor RouteSync: RouteListener {
         }
         return (active, stopped)
     }
-}
-
-/// What stops the route map from being written, beside the file itself.
-struct RouteSyncError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import TestSupport
 
 /// A host on which `frost` keeps branches, with a gateway in front of them.
@@ -143,10 +144,23 @@ struct FrostHost: Sendable {
         ).trimmingCharacters(in: .newlines)
     }
 
+    /// The SQLSTATE with which the gateway refuses a hostname: psql keeps none. nil when it does not.
+    func refusal(of hostname: String) throws -> String? {
+        let raw = try RawConnection(port: port)
+        try raw.send(ByteBuffer.sslRequest.bytes)
+        _ = try raw.receive(atMost: 1)
+        let tls = try TLSConnection(raw, serverName: hostname)
+        try tls.handshake()
+        try tls.write(ByteBuffer.startup().bytes)
+        let answer = try tls.read()
+        guard answer.first == UInt8(ascii: "E") else { return nil }
+        return String(decoding: answer, as: UTF8.self).firstMatch(of: /\0C([0-9A-Z]{5})\0/).map { String($0.1) }
+    }
+
     // MARK: Gateway
 
     /// A gateway that reads frost's route map, as a unit of its own.
-    func withGateway<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+    func withGateway<Value: Sendable>(_ body: @Sendable (Int32) async throws -> Value) async throws -> Value {
         try await Program.whileRunning(
             Checkout.program("postgres-gateway"),
             ["run"],
@@ -161,8 +175,9 @@ struct FrostHost: Sendable {
                 "FROST_POSTGRES_GATEWAY_DRAIN_TIMEOUT": "1s",
             ],
             port: port,
-            log: directory.file("gateway.log")
-        ) { _ in try await body() }
+            log: directory.file("gateway.log"),
+            body
+        )
     }
 
     /// Waits until something is so; the gateway follows within a second.

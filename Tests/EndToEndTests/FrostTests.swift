@@ -4,11 +4,14 @@ import Testing
 
 /// `frost` and the gateway together, as people use them: through the commands and through psql.
 @Suite struct FrostTests {
-    @Test("Two branches on one port: made, isolated both ways, stopped, started, renamed, reset, deleted")
-    func branches() async throws {
-        try await FrostHost.run { host in
+    @Test(
+        "Two branches on one port: made, isolated both ways, stopped, started, renamed, reset, deleted",
+        arguments: FrostHost.Runtime.allCases
+    )
+    func branches(runtime: FrostHost.Runtime) async throws {
+        try await FrostHost.run(runtime) { host in
             try await host.makeShop()
-            try await host.withGateway {
+            try await host.withGateway { _ in
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
                 try await host.check("branch", "create", "dev", "--database", "shop")
                 try await host.eventually("dev is routed") {
@@ -20,13 +23,21 @@ import Testing
                 let dev = try await host.branch("dev")
                 let devURL = try await host.url("dev")
                 try await host.check("branch", "stop", "dev", "--database", "shop")
+                let stop = ContinuousClock.now
+                let hostname = try #require(dev.hostname)
                 try await host.eventually("it is told that it is stopped") {
                     try await host.psql(url: devURL, "SELECT 1").errors.contains("is stopped")
                 }
+                let refused = ContinuousClock.now - stop
+                #expect(try host.refusal(of: hostname) == "57P03")
                 try await host.check("branch", "start", "dev", "--database", "shop")
+                let start = ContinuousClock.now
                 try await host.eventually("it is back") {
                     try await host.psql("dev", "SELECT branch FROM mark").output == "dev\n"
                 }
+                print(
+                    "measured, \(runtime): refused \(refused) after stop, back \(ContinuousClock.now - start) after start"
+                )
 
                 // An open session goes on over a rename; new ones find the new name, and not the old one.
                 let fifo = host.directory.file("commands")
@@ -69,10 +80,44 @@ import Testing
                 try await host.eventually("nobody has its name") {
                     try await host.psql(url: neuURL, "SELECT 1").errors.contains("no branch has the hostname")
                 }
+                #expect(try host.refusal(of: try #require(neu.hostname)) == "3D000")
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
             }
             // The direct host port works with the gateway on, and gone.
             #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
+        }
+    }
+
+    @Test("The internal name and the direct host port work the same with the gateway on, off and killed")
+    func internalNames() async throws {
+        try await FrostHost.run(.docker) { host in
+            try await host.makeShop()
+            let main = try await host.branch("main")
+            let password = String(try await host.url("main").split(separator: "@")[0].split(separator: ":")[2])
+            let image = try await PostgresImage.tag()
+            @Sendable func expectBoth(_ place: String) async throws {
+                #expect(try await host.direct(main, "SELECT branch FROM mark") == "main", "\(place)")
+                let inside = try await Command.run(
+                    "docker",
+                    [
+                        "run", "--rm", "--network", host.network, "-e", "PGPASSWORD=\(password)", "--entrypoint",
+                        "psql",
+                        image, "-XqAt", "-c", "SELECT branch FROM mark",
+                        "host=shop--main.frost.internal port=5432 user=frost dbname=shop",
+                    ]
+                )
+                #expect(inside.output == "main\n", "\(place): \(inside.errors)")
+            }
+            try await expectBoth("off")
+            try await host.withGateway { pid in
+                try await host.eventually("the gateway is on") {
+                    try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
+                }
+                try await expectBoth("on")
+                try await Command.check("kill", ["-KILL", String(pid)])
+                try await host.eventually("it is gone") { try await host.psql("main", "SELECT 1").exitCode == 2 }
+                try await expectBoth("killed")
+            }
         }
     }
 
@@ -93,8 +138,16 @@ import Testing
                 (["branch", "reset", "main", "--database", "shop"], 77, "cannot be reset"),
                 (["settings", "--wildcard-base", "-"], 64, "wildcard base"),
                 (["settings", "--gateway-port", "0"], 64, "no port"),
-                (["branch", "list", "--host-ports", "9-1"], 64, "10000-20000"),
-                (["branch", "list", "--data-dir", "/proc/none"], 74, "/proc/none"),
+                (["recover", "--host-ports", "9-1"], 64, "10000-20000"),
+                (["settings", "--container-memory", "much"], 64, "512MiB"),
+                (["settings", "--container-memory", "1"], 64, "at least"),
+                (["settings", "--container-cpus", "0"], 64, "1.5"),
+                (
+                    ["branch", "stop", "main", "--database", "shop", "--route-file", "/x.json"], 64,
+                    "settings --route-file"
+                ),
+                (["branch", "list", "--data-dir", "/tmp/no such directory"], 74, "there is no store"),
+                (["recover", "--data-dir", "/proc/none"], 74, "/proc/none"),
             ]
             for (arguments, code, text) in cases {
                 let result = try await host.frost(arguments)
@@ -109,14 +162,22 @@ import Testing
         }
     }
 
+    /// How often the gateway has taken a route map up.
+    private func loads(_ host: FrostHost) -> Int {
+        let log = (try? String(contentsOfFile: host.directory.file("gateway.log"), encoding: .utf8)) ?? ""
+        return log.components(separatedBy: "route map loaded").count - 1
+    }
+
     @Test("500 changes of routes under busy sessions: none is lost that should not be, none is led to another's data")
     func routeUpdates() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await host.check("branch", "create", "dev", "--database", "shop")
-            try await host.direct(host.branch("dev"), "UPDATE mark SET branch = 'dev'")
+            for name in ["dev", "qa"] {
+                try await host.check("branch", "create", name, "--database", "shop")
+                try await host.direct(host.branch(name), "UPDATE mark SET branch = '\(name)'")
+            }
             let urls = ["main": try await host.url("main"), "dev": try await host.url("dev")]
-            try await host.withGateway {
+            try await host.withGateway { _ in
                 try await host.eventually("both are routed") {
                     for url in urls.values where try await host.psql(url: url, "SELECT 1").exitCode != 0 {
                         return false
@@ -147,8 +208,19 @@ import Testing
                         }
                     }
                     group.addTask {
+                        // A third branch goes through its life meanwhile.
+                        while !done.get() {
+                            try await host.check("branch", "rename", "qa", "qb", "--database", "shop")
+                            try await host.check("branch", "stop", "qb", "--database", "shop")
+                            try await host.check("branch", "rename", "qb", "qa", "--database", "shop")
+                            try await host.check("branch", "start", "qa", "--database", "shop")
+                        }
+                    }
+                    group.addTask {
                         // Others come and go; these two stay.
                         for round in 0..<500 {
+                            // No faster than the gateway takes them up.
+                            while loads(host) < round / 4 { await Task.yield() }
                             let extra =
                                 #"{ "hostname": "b\#(round).pg.shop.localhost", "hostPort": 1, "target": { "id": "dbt_x", "name": "x", "database": "x", "project": "x" } },"#
                             let text = String(decoding: original, as: UTF8.self).replacing(
@@ -163,7 +235,9 @@ import Testing
                     try await group.waitForAll()
                 }
                 let log = try String(contentsOfFile: host.directory.file("gateway.log"), encoding: .utf8)
-                #expect(log.components(separatedBy: "route map loaded").count > 10)
+                #expect(loads(host) >= 125, "as many were taken up as the pace says")
+                #expect(log.contains(#""added":1"#), "others came")
+                #expect(log.contains(#""removed":1"#), "and went")
                 #expect(!log.contains("route map not loaded"))
             }
         }

@@ -370,11 +370,14 @@ import Musl
             let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
             #expect(error?.description.contains(directory.file("routes.json")) == true)
 
+            // From a fault to the good one in one step, without a moment in which there is no file.
+            try await Command.check("rmdir", [directory.file("routes.json")])
+            try directory.write("{", to: "routes.json")
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
             try await eventually("the fault is told") { !log.texts(.error).isEmpty }
-            try await Command.check("rmdir", [directory.file("routes.json")])
-            try directory.write(good, to: "routes.json")
+            try directory.write(good, to: "good.json")
+            try await Command.check("mv", [directory.file("good.json"), directory.file("routes.json")])
             try await eventually("it is written") { try table(directory).count == 1 }
             #expect(try table(directory).hostnames.mapValues(\.name) == ["dbt_2": name])
             following.cancel()
@@ -439,7 +442,7 @@ import Musl
             try #require(descriptor >= 0)
             defer { close(descriptor) }
             try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
-            let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
+            let error = await #expect(throws: RouteFileLockError.self) { try await sync.writeOnce() }
             #expect(error?.description.contains("\(file).lock") == true)
             #expect(!FileManager.default.fileExists(atPath: file))
             // It waits for whoever has it; what is written is of after that.

@@ -1,0 +1,41 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What stops a process from writing a route map: another does.
+package struct RouteFileLockError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
+/// That one process at a time reads what routes there are and writes the route map: the last to write has
+/// read the latest.
+enum RouteFileLock {
+    /// Tries, 20 ms apart: two seconds.
+    private static let tries = 100
+
+    /// - Throws: ``RouteFileLockError`` that names the lock, what `body` throws, `CancellationError` while it waits.
+    static func with<Value: Sendable>(_ routeFile: String, _ body: @Sendable () throws -> Value) async throws -> Value {
+        let path = "\(routeFile).lock"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw RouteFileLockError(description: "cannot open \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        // Never blocking: whoever has it may be stopped, and those who wait here wait for a bounded time.
+        var tries = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            tries += 1
+            guard tries < Self.tries else {
+                throw RouteFileLockError(
+                    description: "another process has \(path); does another frost write the same route file? "
+                        + "Give each a file of its own, or end one"
+                )
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        defer { flock(descriptor, LOCK_UN) }
+        return try body()
+    }
+}

@@ -1,0 +1,208 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `frost up`: alone on its data directory, ended as people end things, and up again after what may happen to it.
+@Suite struct FrostUpTests {
+    /// `frost up` with a gateway and the database `shop`, while something is done with it.
+    private func withUp<Value: Sendable>(
+        _ host: FrostHost,
+        log: String = "up.log",
+        _ body: @Sendable (Int32) async throws -> Value
+    ) async throws -> Value {
+        try await Program.whileRunning(
+            Checkout.program("frost"),
+            Self.arguments(host),
+            environment: Self.environment(host),
+            port: host.port,
+            log: host.directory.file(log),
+            body
+        )
+    }
+
+    private static func arguments(_ host: FrostHost) -> [String] {
+        [
+            "up", "--no-example", "--port", String(host.port), "--listen-address", "127.0.0.1",
+            "--cert-file", host.certificate.certFile, "--key-file", host.certificate.keyFile,
+        ]
+    }
+
+    private static func environment(_ host: FrostHost) -> [String: String] {
+        host.environment.merging(["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0"]) { $1 }
+    }
+
+    private func answers(_ host: FrostHost) async throws {
+        try await host.eventually("main answers through the gateway") {
+            try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
+        }
+    }
+
+    private func log(_ host: FrostHost, _ name: String = "up.log") -> String {
+        (try? String(contentsOfFile: host.directory.file(name), encoding: .utf8)) ?? ""
+    }
+
+    private func gateway(_ host: FrostHost) throws -> String {
+        let record = try String(contentsOfFile: host.directory.file("data/gateway.pid"), encoding: .utf8)
+        return String(record.split(separator: " ")[0])
+    }
+
+    private func isRunning(_ process: String) -> Bool {
+        guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
+        return !stat.contains(") Z ")
+    }
+
+    @Test("A second one on the same data directory is refused, and changes nothing")
+    func second() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { pid in
+                try await answers(host)
+                let before = try await host.check("settings", "--json")
+                let other = try await host.frost(
+                    ["up", "--no-gateway", "--port", "1", "--wildcard-base", "other.example"]
+                )
+                #expect(other.exitCode == 75)
+                #expect(other.errors.contains("process \(pid)"), "\(other.errors)")
+                let moved = try await host.frost(["settings", "--route-file", host.directory.file("other.json")])
+                #expect(moved.exitCode == 75, "\(moved.errors)")
+                #expect(try await host.check("settings", "--json") == before)
+                try await answers(host)
+            }
+            #expect(!log(host).contains(try await password(host)), "no password is printed where nobody looks")
+        }
+    }
+
+    private func password(_ host: FrostHost) async throws -> String {
+        String(try await host.url("main").split(separator: "@")[0].split(separator: ":")[2])
+    }
+
+    @Test("What dies is there again: a server, the gateway, the route map")
+    func lookedAfter() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { _ in
+                try await answers(host)
+                let main = try await host.branch("main")
+                let pid = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
+                    .split(separator: "\n")[0]
+                try await Command.check("kill", ["-KILL", String(pid)])
+                try await host.eventually("its end is noticed") { log(host).contains("was not running; started") }
+                try await answers(host)
+
+                try await Command.check("kill", ["-KILL", gateway(host)])
+                try await host.eventually("its end is noticed") { log(host).contains("starting it again") }
+                try await answers(host)
+
+                try await Command.check("rm", [host.directory.file("data/routes.json")])
+                try await host.eventually("the route map is there again") {
+                    FileManager.default.fileExists(atPath: host.directory.file("data/routes.json"))
+                }
+                // What another process does while the route map cannot be written is made good later.
+                try await Command.check("mv", [host.directory.file("data/routes.json"), host.directory.file("kept")])
+                _ = try host.directory.directory("data/routes.json")
+                try host.directory.write("x", to: "data/routes.json/x")
+                let refused = try await host.frost(["branch", "stop", "main", "--database", "shop"])
+                #expect(refused.exitCode == 74, "\(refused.errors)")
+                #expect(refused.errors.contains("routes.json"), "\(refused.errors)")
+                #expect(try await host.branch("main").status == "active")
+                try await Command.check("rm", ["-r", host.directory.file("data/routes.json")])
+                try await host.eventually("the route map is there again") {
+                    FileManager.default.fileExists(atPath: host.directory.file("data/routes.json"))
+                }
+                try await answers(host)
+            }
+        }
+    }
+
+    @Test("Killed: its gateway goes on, and the next one ends that and takes its place")
+    func killed() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let left = try await withUp(host) { pid in
+                try await answers(host)
+                let left = try gateway(host)
+                try await Command.check("kill", ["-KILL", String(pid)])
+                try await host.eventually("it is gone") { !isRunning(String(pid)) }
+                #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
+                return left
+            }
+            #expect(isRunning(left))
+            try await withUp(host, log: "next.log") { _ in
+                try await host.eventually("another gateway has come up") {
+                    let now = try? gateway(host)
+                    return now != nil && now != left && !isRunning(left)
+                }
+                #expect(log(host, "next.log").contains("process \(left)"))
+                try await answers(host)
+            }
+        }
+    }
+
+    @Test(
+        "A signal drains the gateway's sessions, a second one cuts them off; branches go on",
+        arguments: ["INT", "HUP"]
+    )
+    func signals(signal: String) async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let url = try await host.url("main")
+            try await withUp(host) { pid in
+                try await answers(host)
+                async let session = host.psql(url: url, "SELECT pg_sleep(600)")
+                let main = try await host.branch("main")
+                try await host.eventually("it sleeps") {
+                    try await host.direct(main, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+                        == "1"
+                }
+                try await Command.check("kill", ["-\(signal)", String(pid)])
+                try await host.eventually("it drains") { log(host).contains("SIGTERM received") }
+                #expect(
+                    try await host.direct(main, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+                        == "1"
+                )
+                try await Command.check("kill", ["-\(signal)", String(pid)])
+                #expect(try await session.exitCode != 0)
+                try await host.eventually("it ends") { !isRunning(String(pid)) }
+            }
+            #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
+        }
+    }
+
+    @Test("Ctrl-C during the first start: what was begun is brought to an end, and nothing is left of a temporary one")
+    func interruptedStart() async throws {
+        let place = try TemporaryDirectory("interrupted")
+        defer { place.remove() }
+        let certificate = try await SelfSignedCertificate.make(in: place, for: ["*.pg.shop.localhost"])
+        try await Program.whileRunning(
+            Checkout.program("frost"),
+            [
+                "up", "--temporary", "--port", String(try await PostgresServer.freePort()), "--listen-address",
+                "127.0.0.1", "--cert-file", certificate.certFile, "--key-file", certificate.keyFile,
+            ],
+            environment: [
+                "TMPDIR": place.path, "FROST_HOST_PORTS": HostPorts.nextText(),
+                "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0",
+            ],
+            port: nil,
+            log: place.file("log")
+        ) { pid in
+            let servers = {
+                try await Command.run("pgrep", ["-f", "^/.*/initdb .*\(place.path)|-D \(place.path)"]).output
+            }
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try await servers().isEmpty {
+                try #require(ContinuousClock.now < deadline, "no initdb within a minute")
+            }
+            try await Command.check("kill", ["-INT", String(pid)])
+            while isRunning(String(pid)) {
+                try #require(ContinuousClock.now < deadline, "it does not end")
+                await Task.yield()
+            }
+            #expect(try await servers().isEmpty, "no server is left")
+        }
+        let printed = try String(contentsOfFile: place.file("log"), encoding: .utf8)
+        #expect(printed.contains("nothing is left behind"), "\(printed)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: place.path).filter { $0.hasPrefix("frost-up") }
+        #expect(left.isEmpty)
+    }
+}
