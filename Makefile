@@ -19,7 +19,7 @@ test-phase0: ## what shows phase 0: the protocol, two branches behind one port, 
 test-phase1: ## what shows phase 1: the gateway as a library, a program and a service
 	@scripts/test.sh phase1
 
-test-phase2: ## what there is of phase 2: branches, and a route map that follows them
+test-phase2: ## phase 2: branches, and a route map that follows them
 	@scripts/test.sh phase2
 
 unit: ## the suites alone (ARGS='--filter RelayTests')

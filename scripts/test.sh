@@ -4,7 +4,7 @@
 #   scripts/test.sh           all of it
 #   scripts/test.sh phase0    what shows phase 0: the protocol, two branches behind one port, the gate
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
-#   scripts/test.sh phase2    what there is of phase 2: branches, and a route map that follows them
+#   scripts/test.sh phase2    phase 2: branches, and a route map that follows them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

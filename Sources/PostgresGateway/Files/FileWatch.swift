@@ -16,9 +16,11 @@ package struct FileWatch: Sendable {
     package static let pollInterval = Duration.milliseconds(500)
 
     private let path: String
+    private let pollInterval: Duration
 
-    package init(path: String) {
+    package init(path: String, pollInterval: Duration = FileWatch.pollInterval) {
         self.path = path
+        self.pollInterval = pollInterval
     }
 
     /// Calls `look` whenever the file may have changed, one call at a time, until the task is cancelled.
@@ -32,7 +34,7 @@ package struct FileWatch: Sendable {
             inotify = try? await InotifyChannel.open(directoryOf: path, on: eventLoop) { change.yield() }
         }
         let poll = Task {
-            while (try? await Task.sleep(for: Self.pollInterval)) != nil { change.yield() }
+            while (try? await Task.sleep(for: pollInterval)) != nil { change.yield() }
         }
         await withTaskCancellationHandler {
             for await _ in changes { await look() }
