@@ -52,7 +52,8 @@ package struct FrostDatabaseSync: Sendable {
                 let current = try database ?? FrostDatabase(path: databasePath)
                 database = current
                 let version = try current.version()
-                if version != seen {
+                // A gateway that is started meanwhile would have no routes.
+                if version != seen || FileIdentity(routeFile) == nil {
                     let snapshot = try await write(current)
                     seen = version
                     for problem in Set(snapshot.problems).subtracting(problems).sorted() {

@@ -12,8 +12,8 @@ package actor RouteSync: RouteListener {
     package static let patience = Duration.seconds(5)
     /// Changes within this time make one write.
     private static let gathering = Duration.milliseconds(5)
-    /// Between two tries of a write that fails; doubled each time up to the second.
-    private static let retries = (first: Duration.milliseconds(250), last: Duration.seconds(5))
+    /// Between two tries of a write that fails; doubled up to the second.
+    private static let retries = (first: Duration.milliseconds(250), last: Duration.milliseconds(500))
 
     /// How the route map stands.
     package struct Status: Hashable, Sendable {
@@ -111,6 +111,17 @@ package actor RouteSync: RouteListener {
     private struct Seen: Equatable {
         var version: Int
         var file: FileIdentity?
+    }
+
+    /// Leaves a route map behind that leads nowhere, where a gateway may still read the old place.
+    package static func retire(_ path: String) async throws(BranchError) {
+        do {
+            try await RouteFileLock.with(path) {
+                try RouteMapFile.write(RouteMapFile.encode(routes: [], stopped: [], generatedAt: .now), to: path)
+            }
+        } catch {
+            throw .store("the old route map \(path) is not emptied: \(error)")
+        }
     }
 
     private func writeAll() async {

@@ -70,12 +70,12 @@ struct FrostContext: Sendable {
     ///
     /// - Parameters:
     ///   - checksServers: whether servers that should run are looked for, and started.
-    ///   - setsRouteFile: whether the route map may become another than the one that is set.
+    ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; the one that is set is used until then.
     static func open(
         _ options: FrostOptions,
         directory: String? = nil,
         checksServers: Bool = false,
-        setsRouteFile: Bool = false
+        movesRouteFile: Bool = false
     ) async throws -> FrostContext {
         let directory = URL(fileURLWithPath: directory ?? options.dataDirectory).standardizedFileURL.path
         let hostPorts = try options.hostPortRange()
@@ -93,27 +93,35 @@ struct FrostContext: Sendable {
         }
         let progress = Progress()
         let store = try BranchStore.open(in: directory)
-        let routeFile = try routeFile(options, store, directory, mayChange: setsRouteFile)
+        let routeFile = try routeFile(options, store, directory, isMoved: movesRouteFile)
         let routes = RouteSync(
             store: store,
             path: routeFile,
             logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
         )
         let image = try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage
+        var runtimes: [RuntimeKind: any BranchRuntime] = [
+            .docker: try DockerRuntime(
+                directory: "\(directory)/containers",
+                image: image,
+                network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
+                limits: { () throws(BranchError) in try store.containerLimits() }
+            )
+        ]
+        var unavailable: [RuntimeKind: BranchError] = [:]
+        do throws(BranchError) {
+            runtimes[.local] = try LocalRuntime(
+                directory: "\(directory)/branches",
+                installation: PostgresInstallation(directory: options.postgresPrograms)
+            )
+        } catch {
+            // A host of containers needs no PostgreSQL of its own.
+            unavailable[.local] = error
+        }
         let manager = try BranchManager(
             store: store,
-            runtimes: [
-                .local: LocalRuntime(
-                    directory: "\(directory)/branches",
-                    installation: PostgresInstallation(directory: options.postgresPrograms)
-                ),
-                .docker: DockerRuntime(
-                    directory: "\(directory)/containers",
-                    image: image,
-                    network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
-                    limits: { () throws(BranchError) in try store.containerLimits() }
-                ),
-            ],
+            runtimes: runtimes,
+            unavailable: unavailable,
             routes: routes,
             directory: directory,
             hostPorts: hostPorts,
@@ -142,18 +150,32 @@ struct FrostContext: Sendable {
         _ options: FrostOptions,
         _ store: BranchStore,
         _ directory: String,
-        mayChange: Bool
+        isMoved: Bool
     ) throws -> String {
         let current = try store.routeFile() ?? "\(directory)/routes.json"
-        guard let wanted = options.wantedRouteFile, wanted != current else { return current }
+        guard let wanted = options.wantedRouteFile, !isMoved, wanted != current else { return current }
         // A gateway reads the one that is set, and would not hear of what happens to branches.
-        guard try mayChange || store.branches().isEmpty else {
+        guard try store.routeFile() == nil, try store.branches().isEmpty else {
             throw BranchError.invalid(
                 "the route map of \(directory) is \(current), not \(wanted); change it with: frost settings --route-file \(wanted)"
             )
         }
         try store.setRouteFile(wanted)
         return wanted
+    }
+
+    /// Moves the route map: the new one is there before it is set, and the old one leads nowhere after that.
+    func moveRouteFile(to path: String) async throws {
+        let record = ProcessRecord.gateway(in: directory)
+        if let gateway = record.running() {
+            throw BranchError.busy(
+                "the gateway of a frost up that was killed (process \(gateway)) still reads \(routeFile); end it first: kill \(gateway)"
+            )
+        }
+        let moved = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ComplaintLogHandler() })
+        try await moved.routesChanged()
+        try store.setRouteFile(path)
+        try await RouteSync.retire(routeFile)
     }
 
     func branch(_ name: String, database: String, project: String?) throws -> BranchDetails {

@@ -24,6 +24,22 @@ import Testing
 
         func fail(_ calls: String...) { runtime.state.withLock { $0.failing = Set(calls) } }
 
+        /// As a crash leaves an operation that has just begun.
+        func interrupt(_ action: BranchAction, _ name: String, status: LifecycleStatus) throws {
+            let id = try manager.store.branch(name, in: main.database).target.id
+            try manager.store.write { db in
+                try db.execute(
+                    sql:
+                        "INSERT INTO operation (id, targetId, action, status, step, startedAt) VALUES ('op_x', ?, ?, 'running', 'registered', '2026-01-01')",
+                    arguments: [id, action.rawValue]
+                )
+                try db.execute(
+                    sql: "UPDATE target SET lifecycleStatus = ? WHERE id = ?",
+                    arguments: [status.rawValue, id]
+                )
+            }
+        }
+
         /// That the store says active of exactly the servers that run.
         func expectTruth(_ location: SourceLocation = #_sourceLocation) throws {
             let running = runtime.state.withLock { $0.running }
@@ -66,7 +82,9 @@ import Testing
     func order() async throws {
         try await Self.withHost { host in
             _ = try await host.manager.createBranch("qa", from: host.main)
-            #expect(host.takeEvents() == ["copy qa", "adopt qa", "start qa", "routes +main +dev +qa"])
+            #expect(
+                host.takeEvents() == ["copy qa", "adopt qa", "routes +main +dev", "start qa", "routes +main +dev +qa"]
+            )
             let dev = try host.dev()
             try await host.manager.stop(dev)
             #expect(host.takeEvents() == ["routes +main -dev +qa", "stop dev"])
@@ -210,14 +228,59 @@ import Testing
         }
     }
 
-    @Test("A route map that cannot be written does not keep a branch from being made, started or renamed")
-    func routesFailHarmlessly() async throws {
+    @Test("A route map that cannot be written: no hostname goes to another branch; a start goes on")
+    func routesFailNames() async throws {
         try await Self.withHost { host in
+            try await host.manager.stop(host.dev())
             host.fail("routes")
-            let qa = try await host.manager.createBranch("qa", from: host.main)
-            #expect(qa.target.lifecycleStatus == .active)
-            _ = try await host.manager.rename(qa, to: "neu")
+            let names = try host.manager.store.branches().map(\.target.hostname)
+            await #expect(throws: BranchError.self) { try await host.manager.createBranch("qa", from: host.main) }
+            await #expect(throws: BranchError.self) { try await host.manager.rename(host.dev(), to: "neu") }
+            await #expect(throws: BranchError.self) {
+                try await host.manager.renameProject(host.main.project, to: "other")
+            }
+            #expect(try host.manager.store.branches().map(\.target.hostname) == names)
+            #expect(try host.manager.store.projects().map(\.name) == ["shop"])
+            try await host.manager.start(host.dev())
             try host.expectTruth()
+        }
+    }
+
+    @Test("What recovery cannot finish, it tries again: a delete, and a database that is being deleted")
+    func recoveryFails() async throws {
+        try await Self.withHost(branches: ["dev", "qa"]) { host in
+            try host.interrupt(.delete, "dev", status: .deleting)
+            host.fail("routes")
+            for _ in 0..<2 {
+                let found = try await host.manager.recover(checkingServers: true)
+                #expect(found.map(\.isFault) == [true])
+            }
+            host.fail()
+            let found = try await host.manager.recover(checkingServers: true)
+            #expect(found.map(\.isFault) == [false])
+            #expect(throws: BranchError.self) { try host.dev() }
+
+            host.fail("remove")
+            await #expect(throws: BranchError.self) { try await host.manager.deleteDatabase(host.main.database) }
+            for _ in 0..<2 { #expect(try await host.manager.recover(checkingServers: true).contains(where: \.isFault)) }
+            #expect(try host.manager.store.databases().allSatisfy(\.isDeleting))
+            host.fail()
+            _ = try await host.manager.recover(checkingServers: true)
+            #expect(try host.manager.store.databases().isEmpty)
+            try host.expectTruth()
+        }
+    }
+
+    @Test("A reset that is cut off while its copy is removed never takes what is left of it for data")
+    func resetCopyHalfRemoved() async throws {
+        try await Self.withHost { host in
+            let dev = try host.dev()
+            host.fail("routes", "discard")
+            await #expect(throws: BranchError.self) { try await host.manager.reset(dev) }
+            let operation = try #require(try host.manager.store.operations(of: dev.target.id).first)
+            #expect(operation.step == "copied", "recovery undoes it from here")
+            host.fail()
+            #expect(try host.dev().target.lifecycleStatus == .active)
         }
     }
 

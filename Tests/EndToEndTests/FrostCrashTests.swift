@@ -206,6 +206,10 @@ import Testing
                 }
             #expect(!isRunning, "\(place)")
         }
+        if host.runtime == .docker {
+            let helpers = try await Command.check("docker", ["ps", "-a", "--format", "{{.Names}}"])
+            #expect(!branches.contains { helpers.contains("frost-help-\($0.id)") }, "\(place): a helper is left")
+        }
         let places = try FileManager.default.contentsOfDirectory(atPath: host.place)
         #expect(Set(places) == Set(branches.map(\.id)), "\(place): data")
         for id in places {

@@ -12,6 +12,8 @@ extension BranchManager {
         do throws(BranchError) {
             try await data()
             try run.reach(.adopted)
+            // Not with a hostname that the gateway may still lead to whoever had it before.
+            try await routes.routesChanged()
             try await runtime(details.target.runtime).start(server)
             try run.reach(.started)
             try run.finish(.succeeded, branch: .active)
@@ -45,15 +47,22 @@ extension BranchManager {
         {
             return current
         }
-        let (run, details) = try begin(.start, branch.target.id, status: .starting)
-        await tellRoutes()
-        try await finishStart(run, details)
+        let (run, details) = try await begin(.start, branch.target.id, status: .starting)
+        try await startUnlessRunning(run, details)
         return try store.branch(id: branch.target.id)
     }
 
     /// Starts a branch that is said to be active and whose server is gone, unless somebody was faster.
     func startAgain(_ branch: BranchDetails) async throws(BranchError) {
-        let (run, details) = try begin(.start, branch.target.id, status: .starting, expecting: .active)
+        let (run, details) = try await begin(.start, branch.target.id, status: .starting, expecting: .active)
+        try await startUnlessRunning(run, details)
+    }
+
+    private func startUnlessRunning(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
+        // Somebody may have started it between the look and the lock: its sessions are left alone.
+        if run.previous == .active, try await runtime(details.target.runtime).isRunning(ServerSpec(details)) {
+            return try run.finish(.succeeded, branch: .active)
+        }
         await tellRoutes()
         try await finishStart(run, details)
     }
@@ -61,7 +70,7 @@ extension BranchManager {
     /// Stops a branch: out of the routes first, then its server.
     @discardableResult
     package func stop(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
-        let (run, details) = try begin(.stop, branch.target.id, status: .stopping)
+        let (run, details) = try await begin(.stop, branch.target.id, status: .stopping)
         try await finishStop(run, details)
         return try store.branch(id: branch.target.id)
     }
@@ -69,7 +78,7 @@ extension BranchManager {
     /// Makes a branch's server anew on the same data and the same port.
     @discardableResult
     package func deploy(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
-        let (run, details) = try begin(.deploy, branch.target.id, status: .deploying)
+        let (run, details) = try await begin(.deploy, branch.target.id, status: .deploying)
         try await finishRestart(run, details, adopting: false)
         return try store.branch(id: branch.target.id)
     }
@@ -89,14 +98,14 @@ extension BranchManager {
             )
         }
         guard sourceID != id else { throw .invalid("a branch cannot be reset to itself") }
-        let sourceLock = try lock(sourceID, .shared)
+        let sourceLock = try await lock(sourceID, .shared)
         let source = try store.branch(id: sourceID)
         guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
         guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
             throw .invalid("a branch can be reset to a branch of its own database only")
         }
         // Copied while the branch still serves: it is down for as long as a restart takes.
-        let (run, details) = try begin(.reset, id, status: nil)
+        let (run, details) = try await begin(.reset, id, status: nil)
         let runtime = try runtime(details.target.runtime)
         do throws(BranchError) {
             try run.reach(.copying)
@@ -122,7 +131,7 @@ extension BranchManager {
     }
 
     func remove(_ branch: BranchDetails) async throws(BranchError) {
-        let (run, details) = try begin(.delete, branch.target.id, status: .deleting)
+        let (run, details) = try await begin(.delete, branch.target.id, status: .deleting)
         try await finishDelete(run, details)
     }
 
@@ -142,8 +151,10 @@ extension BranchManager {
 
     func finishStop(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
+        var isUnrouted = false
         do throws(BranchError) {
             try await routes.routesChanged()
+            isUnrouted = true
             try run.reach(.unrouted)
             try await runtime.stop(ServerSpec(details))
             try run.reach(.stopped)
@@ -152,7 +163,8 @@ extension BranchManager {
             // What cannot be stopped, or is still routed, runs, and is said to.
             let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? (run.previous == .active)
             try run.finish(.failed, branch: isRunning ? .active : .stopped, message: error.description)
-            await tellRoutes()
+            // One that could not be written just now is tried again without being waited for.
+            if isUnrouted { await tellRoutes() }
             throw error
         }
     }
@@ -166,9 +178,12 @@ extension BranchManager {
         } catch {
             // Its clients still come, and it goes on serving them. Recovery finds it down, perhaps, and goes on.
             if let previous = run.previous {
-                if adopting { try? await runtime.discardCopy(server) }
+                if adopting {
+                    // Recovery must not take a copy that is half removed for a whole one.
+                    try run.reach(.copied, status: previous)
+                    try? await runtime.discardCopy(server)
+                }
                 try run.finish(.failed, branch: previous, message: error.description)
-                await tellRoutes()
                 throw error
             }
         }
@@ -179,6 +194,12 @@ extension BranchManager {
                 try await runtime.adoptCopy(server)
                 try run.reach(.adopted)
             }
+        } catch {
+            // Taken up again by the next recovery: its data may be between two places.
+            if run.previous == nil, adopting { throw error }
+            try await leaveStopped(run, details, because: error)
+        }
+        do throws(BranchError) {
             try await runtime.start(server)
             try run.reach(.started)
             try run.finish(.succeeded, branch: .active)
@@ -208,10 +229,11 @@ extension BranchManager {
             try run.finishRemoved(.succeeded)
             forgetLock(details.target.id)
         } catch {
+            // What recovery cannot finish now, it tries again.
+            if run.previous == nil { throw error }
             // Half gone is of no use to anybody; it stays out of the routes and can be deleted again.
             let status = isUnrouted ? .deleting : run.previous ?? .deleting
             try run.finish(.failed, branch: status, message: error.description)
-            if !isUnrouted { await tellRoutes() }
             throw error
         }
     }

@@ -22,17 +22,17 @@ extension BranchManager {
             try Operation.filter(Column("status") == Operation.Status.running.rawValue).fetchAll(db)
         }
         for operation in running {
-            guard let lock = try? lock(operation.targetId, .exclusive) else { continue }
+            guard let lock = lockNow(operation.targetId) else { continue }
             // It may have been finished between the look and the lock.
             let current = try store.read { db in try Operation.fetchOne(db, key: operation.id) }
             guard let current, current.status == .running else { continue }
             done.append(try await recover(current, with: lock))
         }
         for database in try store.databases() where database.isDeleting {
-            guard let lock = try? lock(database.id, .exclusive) else { continue }
+            guard let lock = lockNow(database.id) else { continue }
             let what = "\(database.name): deleting the database was interrupted"
             do throws(BranchError) {
-                try await finishDeleteDatabase(database, with: lock)
+                try await finishDeleteDatabase(database, with: lock, mayStay: false)
                 done.append(Recovery(message: "\(what); finished"))
             } catch {
                 done.append(Recovery(message: "\(what), and cannot be finished: \(error)", isFault: true))

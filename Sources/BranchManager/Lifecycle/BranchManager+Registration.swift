@@ -9,9 +9,9 @@ extension BranchManager {
         isNew: Bool,
         source: String?,
         kind: RuntimeKind
-    ) throws(BranchError) -> (OperationRun, BranchDetails) {
+    ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let id = Identifier.target.make()
-        let lock = try lock(id, .exclusive)
+        let lock = try await lock(id, .exclusive)
         let operation = Operation(
             id: Identifier.operation.make(),
             targetId: id,
@@ -78,8 +78,8 @@ extension BranchManager {
         _ id: String,
         status: LifecycleStatus?,
         expecting expected: LifecycleStatus? = nil
-    ) throws(BranchError) -> (OperationRun, BranchDetails) {
-        let lock = try lock(id, .exclusive)
+    ) async throws(BranchError) -> (OperationRun, BranchDetails) {
+        let lock = try await lock(id, .exclusive)
         let operation = Operation(
             id: Identifier.operation.make(),
             targetId: id,

@@ -19,6 +19,7 @@ package protocol RouteListener: Sendable {
 package final class BranchManager: Sendable {
     package let store: BranchStore
     let runtimes: [RuntimeKind: any BranchRuntime]
+    private let unavailable: [RuntimeKind: BranchError]
     let routes: any RouteListener
     private let locks: String
     let hostPorts: ClosedRange<Int>
@@ -33,12 +34,14 @@ package final class BranchManager: Sendable {
     package static let username = "frost"
 
     /// - Parameters:
+    ///   - unavailable: why a runtime is not among them.
     ///   - directory: for locks; the same for all processes that use the store.
     ///   - hostPorts: of branches.
     ///   - reached: called after each step; tests of crashes end the process in it.
     package init(
         store: BranchStore,
         runtimes: [RuntimeKind: any BranchRuntime],
+        unavailable: [RuntimeKind: BranchError] = [:],
         routes: any RouteListener,
         directory: String,
         hostPorts: ClosedRange<Int> = BranchManager.defaultHostPorts,
@@ -46,6 +49,7 @@ package final class BranchManager: Sendable {
     ) throws(BranchError) {
         self.store = store
         self.runtimes = runtimes
+        self.unavailable = unavailable
         self.routes = routes
         self.hostPorts = hostPorts
         self.reached = reached
@@ -63,13 +67,18 @@ package final class BranchManager: Sendable {
 
     func runtime(_ kind: RuntimeKind) throws(BranchError) -> any BranchRuntime {
         guard let runtime = runtimes[kind] else {
-            throw .runtime("the runtime '\(kind.rawValue)' is not available here")
+            throw unavailable[kind] ?? .runtime("the runtime '\(kind.rawValue)' is not available here")
         }
         return runtime
     }
 
-    func lock(_ targetID: String, _ mode: OperationLock.Mode) throws(BranchError) -> OperationLock {
-        try OperationLock(targetID, mode, in: locks)
+    func lock(_ targetID: String, _ mode: OperationLock.Mode) async throws(BranchError) -> OperationLock {
+        try await OperationLock.take(targetID, mode, in: locks)
+    }
+
+    /// nil when another has it, at once.
+    func lockNow(_ targetID: String) -> OperationLock? {
+        try? OperationLock(targetID, .exclusive, in: locks)
     }
 
     func forgetLock(_ targetID: String) { OperationLock.forget(targetID, in: locks) }
@@ -97,14 +106,26 @@ package final class BranchManager: Sendable {
     /// Renames a project, and with it the hostnames of its branches.
     package func renameProject(_ project: Project, to name: String) async throws(BranchError) {
         try BranchName.checkProject(name)
-        try store.write { db in
-            guard try Project.filter(Column("name") == name && Column("id") != project.id).isEmpty(db) else {
-                throw BranchError.exists("there is a project '\(name)' already")
-            }
-            try db.execute(sql: "UPDATE project SET name = ? WHERE id = ?", arguments: [name, project.id])
-            try BranchStore.assignHostnames(db)
+        let before = try store.write { db in
+            let current = try BranchStore.project(db, project.id)
+            try Self.rename(db, current, to: name)
+            return current
         }
-        await tellRoutes()
+        do throws(BranchError) {
+            try await routes.routesChanged()
+        } catch {
+            // Another may get the old names, while the gateway still leads them here.
+            try store.write { db in try Self.rename(db, before, to: before.name) }
+            throw error
+        }
+    }
+
+    private static func rename(_ db: Database, _ project: Project, to name: String) throws {
+        guard try Project.filter(Column("name") == name && Column("id") != project.id).isEmpty(db) else {
+            throw BranchError.exists("there is a project '\(name)' already")
+        }
+        try db.execute(sql: "UPDATE project SET name = ? WHERE id = ?", arguments: [name, project.id])
+        try BranchStore.assignHostnames(db)
     }
 
     package func deleteProject(_ project: Project) throws(BranchError) {
@@ -133,7 +154,7 @@ package final class BranchManager: Sendable {
             databaseName: name,
             createdAt: .now
         )
-        let (run, details) = try register(BranchName.main, of: database, isNew: true, source: nil, kind: kind)
+        let (run, details) = try await register(BranchName.main, of: database, isNew: true, source: nil, kind: kind)
         return try await make(run, details) { () async throws(BranchError) in
             try run.reach(.copying)
             try await runtime.initialize(ServerSpec(details))
@@ -142,15 +163,20 @@ package final class BranchManager: Sendable {
 
     /// Deletes a database with all its branches.
     package func deleteDatabase(_ database: BranchDatabase) async throws(BranchError) {
-        let lock = try lock(database.id, .exclusive)
+        let lock = try await lock(database.id, .exclusive)
         try store.write { db in
             try db.execute(sql: "UPDATE database SET isDeleting = 1 WHERE id = ?", arguments: [database.id])
             guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
         }
-        try await finishDeleteDatabase(database, with: lock)
+        try await finishDeleteDatabase(database, with: lock, mayStay: true)
     }
 
-    func finishDeleteDatabase(_ database: BranchDatabase, with lock: OperationLock) async throws(BranchError) {
+    /// - Parameter mayStay: whether it stays as it was when not one of its branches could be deleted.
+    func finishDeleteDatabase(
+        _ database: BranchDatabase,
+        with lock: OperationLock,
+        mayStay: Bool
+    ) async throws(BranchError) {
         let branches = try store.branches(of: database.id)
         do throws(BranchError) {
             // Copies before what they were copied from; `main` last.
@@ -160,6 +186,7 @@ package final class BranchManager: Sendable {
             }
         } catch {
             // As long as it has all its branches, it can as well stay.
+            guard mayStay else { throw error }
             try store.write { db in
                 try db.execute(
                     sql: "UPDATE database SET isDeleting = 0 WHERE id = ? AND ? = "
@@ -182,10 +209,10 @@ package final class BranchManager: Sendable {
     ) async throws(BranchError) -> BranchDetails {
         try BranchName.check(name, of: "branch")
         let runtime = try runtime(source.target.runtime)
-        let sourceLock = try lock(source.target.id, .shared)
+        let sourceLock = try await lock(source.target.id, .shared)
         let source = try store.branch(id: source.target.id)
         guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
-        let (run, details) = try register(
+        let (run, details) = try await register(
             name,
             of: source.database,
             isNew: false,
@@ -205,33 +232,51 @@ package final class BranchManager: Sendable {
     package func rename(_ branch: BranchDetails, to name: String) async throws(BranchError) -> BranchDetails {
         try BranchName.check(name, of: "branch")
         let id = branch.target.id
-        let lock = try lock(id, .exclusive)
-        try store.write { db in
+        let lock = try await lock(id, .exclusive)
+        let operation = Operation(
+            id: Identifier.operation.make(),
+            targetId: id,
+            action: .rename,
+            status: .succeeded,
+            step: nil,
+            message: "\(branch.target.name) -> \(name)",
+            startedAt: .now,
+            finishedAt: .now
+        )
+        let before = try store.write { db in
             let current = try Self.current(db, id)
             guard !current.isMain else { throw BranchError.notAllowed("the branch 'main' cannot be renamed") }
             guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
-            let others = BranchTarget.filter(
-                Column("databaseId") == current.databaseId && Column("name") == name && Column("id") != id
-            )
-            guard try others.isEmpty(db) else {
-                throw BranchError.exists("the database has a branch '\(name)' already")
-            }
-            try db.execute(sql: "UPDATE target SET name = ? WHERE id = ?", arguments: [name, id])
-            try BranchStore.assignHostnames(db)
-            try Operation(
-                id: Identifier.operation.make(),
-                targetId: id,
-                action: .rename,
-                status: .succeeded,
-                step: nil,
-                message: "\(current.name) -> \(name)",
-                startedAt: .now,
-                finishedAt: .now
-            ).insert(db)
+            try Self.rename(db, current, to: name)
+            try operation.insert(db)
+            return current
         }
         reached(.rename, .finished)
+        do throws(BranchError) {
+            try await routes.routesChanged()
+        } catch {
+            // Another may get the old name, while the gateway still leads it here.
+            try store.write { db in
+                try Self.rename(db, before, to: before.name)
+                try db.execute(
+                    sql: "UPDATE operation SET status = 'failed', message = ? WHERE id = ?",
+                    arguments: [error.description, operation.id]
+                )
+            }
+            throw error
+        }
         withExtendedLifetime(lock) {}
-        await tellRoutes()
         return try store.branch(id: id)
+    }
+
+    private static func rename(_ db: Database, _ target: BranchTarget, to name: String) throws {
+        let others = BranchTarget.filter(
+            Column("databaseId") == target.databaseId && Column("name") == name && Column("id") != target.id
+        )
+        guard try others.isEmpty(db) else {
+            throw BranchError.exists("the database has a branch '\(name)' already")
+        }
+        try db.execute(sql: "UPDATE target SET name = ? WHERE id = ?", arguments: [name, target.id])
+        try BranchStore.assignHostnames(db)
     }
 }

@@ -20,6 +20,22 @@ final class OperationLock: Sendable {
 
     private let descriptor: Int32
 
+    /// For a recovery's look at what has just ended, in tries 20 ms apart: a second.
+    private static let tries = 50
+
+    /// - Throws: ``BranchError/busy(_:)`` when another has it, and keeps it for longer than a look takes.
+    static func take(_ targetID: String, _ mode: Mode, in directory: String) async throws(BranchError) -> OperationLock
+    {
+        for _ in 1..<tries {
+            do throws(BranchError) {
+                return try OperationLock(targetID, mode, in: directory)
+            } catch .busy {
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        return try OperationLock(targetID, mode, in: directory)
+    }
+
     /// - Throws: ``BranchError/busy(_:)`` when another has it.
     init(_ targetID: String, _ mode: Mode, in directory: String) throws(BranchError) {
         let path = "\(directory)/\(targetID).lock"

@@ -8,7 +8,8 @@ struct SettingsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "settings",
         abstract: "Show settings, or change them.",
-        discussion: "With --route-file the route map moves there; the gateway has to be told as well."
+        discussion:
+            "With --route-file the route map moves there, and the old one is emptied; the gateway has to be told as well."
     )
 
     @OptionGroup var options: FrostOptions
@@ -35,13 +36,14 @@ struct SettingsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Complaint.exiting {
-            let moves = options.routeFile != nil
+            let moved = options.routeFile == nil ? nil : options.wantedRouteFile
             // A `frost up` that runs would go on with the old one.
-            let lock = moves ? try UpLock(options.dataDirectory) : nil
-            let context = try await FrostContext.open(options, setsRouteFile: moves)
-            try await change(context)
+            let lock = moved == nil ? nil : try UpLock(options.dataDirectory)
+            let context = try await FrostContext.open(options, movesRouteFile: moved != nil)
+            if let moved, moved != context.routeFile { try await context.moveRouteFile(to: moved) }
             withExtendedLifetime(lock) {}
-            try show(context)
+            try await change(context)
+            try show(context, routeFile: moved ?? context.routeFile)
         }
     }
 
@@ -60,14 +62,14 @@ struct SettingsCommand: AsyncParsableCommand {
         if containerMemory != nil || containerCpus != nil { try store.setContainerLimits(limits) }
     }
 
-    private func show(_ context: FrostContext) throws {
+    private func show(_ context: FrostContext, routeFile: String) throws {
         let store = context.store
         let limits = try store.containerLimits()
         let shown = Shown(
             wildcardBase: try store.wildcardBase()?.name,
             gatewayEnabled: try store.isGatewayEnabled(),
             gatewayPort: try store.gatewayPort(),
-            routeFile: context.routeFile,
+            routeFile: routeFile,
             postgresImage: try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage,
             containerMemory: limits.memory,
             containerNanoCPUs: limits.nanoCPUs

@@ -32,7 +32,7 @@ final class GatewayChild: Sendable {
     /// - Parameter directory: where it is kept which process it is.
     init(_ settings: Settings, directory: String) {
         given = settings
-        record = ProcessRecord(path: "\(directory)/gateway.pid", program: "postgres-gateway")
+        record = ProcessRecord.gateway(in: directory)
     }
 
     /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
@@ -72,7 +72,6 @@ final class GatewayChild: Sendable {
     /// - Parameter ready: called each time it has come up.
     /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has said why.
     func run(_ ready: @escaping @Sendable () throws -> Void) async throws {
-        try await endLeftOver()
         while !Task.isCancelled {
             let status = try await runOnce(ready)
             if Task.isCancelled { return }
@@ -88,7 +87,7 @@ final class GatewayChild: Sendable {
     }
 
     /// Ends the gateway of a `frost up` that was killed; its sessions are drained as it was told.
-    private func endLeftOver() async throws {
+    func endLeftOver() async {
         guard let leftOver = record.running() else { return }
         Complaint.print("ending the gateway (process \(leftOver)) that an earlier frost up left behind")
         kill(leftOver, SIGTERM)

@@ -13,6 +13,11 @@ struct ProcessRecord: Sendable {
     /// The name of the program's file.
     let program: String
 
+    /// Of the gateway that `frost up` runs.
+    static func gateway(in directory: String) -> ProcessRecord {
+        ProcessRecord(path: "\(directory)/gateway.pid", program: "postgres-gateway")
+    }
+
     func write(_ pid: Int32) {
         guard let start = Self.startTime(pid) else { return }
         try? "\(pid) \(start)\n".write(toFile: path, atomically: true, encoding: .utf8)

@@ -70,6 +70,8 @@ struct Up: AsyncParsableCommand {
         let base = try wildcardBase.map { try Hostname($0) } ?? store.wildcardBase() ?? Hostname("localhost")
         if try store.wildcardBase() != base { try store.setWildcardBase(base) }
         if example, !stop.isMade { try await ExampleProject.make(context) }
+        // From here on only `frost settings` moves it, which waits for this to end.
+        try store.setRouteFile(context.routeFile)
         try await context.routes.routesChanged()
         if stop.isMade { return }
         let port = try port ?? store.gatewayPort()
@@ -92,6 +94,7 @@ struct Up: AsyncParsableCommand {
             let ends = try await Self.first(
                 { await stop.wait() },
                 {
+                    await child.endLeftOver()
                     if gateway {
                         try await child.run {
                             try store.setGatewayPort(port)

@@ -7,7 +7,9 @@ import NIOHTTP1
 struct DockerEngine: Sendable {
     private static let version = "v1.41"
     /// Answers of the engine are small; pulling an image is what takes long.
-    private static let timeout = TimeAmount.minutes(10)
+    static let timeout = TimeAmount.minutes(10)
+    /// For looks that others wait for.
+    private static let lookTimeout = TimeAmount.seconds(10)
     private static let maximumBody = 16 * 1_024 * 1_024
 
     /// For the life of the program. An engine that is not there is told at once, not asked again and again.
@@ -34,9 +36,12 @@ struct DockerEngine: Sendable {
     }
 
     /// - Throws: ``BranchError/runtime(_:)`` when the engine does not answer.
-    func request(_ method: HTTPMethod, _ path: String, body: (some Encodable)? = Data?.none) async throws(BranchError)
-        -> Answer
-    {
+    func request(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: (some Encodable)? = Data?.none,
+        timeout: TimeAmount = DockerEngine.timeout
+    ) async throws(BranchError) -> Answer {
         guard let url = URL(httpURLWithSocketPath: socket, uri: "/\(Self.version)\(path)") else {
             throw .runtime("'\(socket)' is no path of a Docker socket")
         }
@@ -49,7 +54,7 @@ struct DockerEngine: Sendable {
                 request.headers.add(name: "Content-Type", value: "application/json")
                 request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
             }
-            let response = try await Self.client.execute(request, timeout: Self.timeout)
+            let response = try await Self.client.execute(request, timeout: timeout)
             let bytes = try await response.body.collect(upTo: Self.maximumBody)
             return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
         } catch {
@@ -65,9 +70,10 @@ struct DockerEngine: Sendable {
         _ method: HTTPMethod,
         _ path: String,
         body: (some Encodable)? = Data?.none,
-        allowing allowed: Set<Int> = []
+        allowing allowed: Set<Int> = [],
+        timeout: TimeAmount = DockerEngine.timeout
     ) async throws(BranchError) -> Answer {
-        let answer = try await request(method, path, body: body)
+        let answer = try await request(method, path, body: body, timeout: timeout)
         guard answer.isSuccess || allowed.contains(answer.status) else {
             throw .runtime("Docker: \(answer.message)")
         }
@@ -86,7 +92,12 @@ struct DockerEngine: Sendable {
 
     /// nil when there is no such container.
     func state(of container: String) async throws(BranchError) -> ContainerState.State? {
-        let answer = try await check(.GET, "/containers/\(container)/json", allowing: [404])
+        let answer = try await check(
+            .GET,
+            "/containers/\(container)/json",
+            allowing: [404],
+            timeout: Self.lookTimeout
+        )
         if answer.status == 404 { return nil }
         do {
             return try JSONDecoder().decode(ContainerState.self, from: answer.body).State

@@ -70,7 +70,7 @@ package struct DockerRuntime: BranchRuntime {
         try makePlace(server)
         try await removeFiles(server, ["data"])
         // The image makes role and database when the directory is empty.
-        try await start(server)
+        try await run(server)
         try await stop(server)
     }
 
@@ -130,6 +130,12 @@ package struct DockerRuntime: BranchRuntime {
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
         if try await isRunning(server), await answers(server) { return }
+        // The engine would make an empty one, and the image a server without anybody's data in it.
+        guard exists(data(server)) else { throw .runtime("\(data(server)) is not there; reset or delete the branch") }
+        try await run(server)
+    }
+
+    private func run(_ server: ServerSpec) async throws(BranchError) {
         let networkID = try await engine.makeNetwork(network)
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.Env = [
@@ -214,6 +220,8 @@ package struct DockerRuntime: BranchRuntime {
 
     /// Files in a branch's place belong to the image's user; only a container can remove them when this is no root.
     private func removeFiles(_ server: ServerSpec, _ names: [String]) async throws(BranchError) {
+        // One that a killed process has left at work there.
+        try await engine.remove(helper(server))
         let present = names.filter { exists("\(place(server))/\($0)") }
         guard !present.isEmpty else { return }
         var spec = DockerEngine.ContainerSpec(Image: image)

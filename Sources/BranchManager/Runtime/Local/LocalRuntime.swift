@@ -94,6 +94,7 @@ package struct LocalRuntime: BranchRuntime {
             )
         } else {
             // Shut down: its files are consistent. A clone where the file system has them.
+            try await account.endOrphans(in: data(source))
             try await account.check(
                 "/bin/cp",
                 ["-a", "--reflink=auto", "--", data(source), copy(server)],
@@ -132,6 +133,7 @@ package struct LocalRuntime: BranchRuntime {
 
     package func start(_ server: ServerSpec) async throws(BranchError) {
         if try await !isRunning(server) {
+            try await account.endOrphans(in: data(server))
             // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
             unlink("\(data(server))/postmaster.pid")
             do throws(BranchError) {
@@ -161,7 +163,7 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     package func stop(_ server: ServerSpec) async throws(BranchError) {
-        guard try await isRunning(server) else { return }
+        guard try await isRunning(server) else { return try await account.endOrphans(in: data(server)) }
         do throws(BranchError) {
             try await run("pg_ctl", ["-D", data(server), "-w", "-t", String(Self.patience), "-m", "fast", "stop"])
         } catch {
@@ -174,11 +176,17 @@ package struct LocalRuntime: BranchRuntime {
     ///
     /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
-        guard let file = try? String(contentsOfFile: "\(data(server))/postmaster.pid", encoding: .utf8),
-            let pid = file.split(separator: "\n").first.flatMap({ Int32($0) }),
-            let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
-        else { return false }
-        return place == URL(fileURLWithPath: data(server)).resolvingSymlinksInPath().path
+        let path = "\(data(server))/postmaster.pid"
+        guard exists(path) else { return false }
+        let file: String
+        do {
+            file = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            if !exists(path) { return false }
+            throw .runtime("\(path) cannot be read: \(error.localizedDescription)")
+        }
+        guard let pid = file.split(separator: "\n").first.flatMap({ Int32($0) }) else { return false }
+        return try account.worksIn(data(server), pid)
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {

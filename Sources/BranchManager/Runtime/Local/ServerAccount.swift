@@ -94,15 +94,14 @@ struct ServerAccount: Sendable {
     private static let toolVariable = "FROST_TOOL_OF"
     /// How long a killed program may take to be gone, in tries 50 ms apart: ten seconds.
     private static let tries = 200
+    /// How long those of a server that fell over have to notice it: three seconds.
+    private static let graceTries = 60
 
     /// Ends programs that an earlier process has left at work on a branch's files, when it was killed.
     func endTools(of target: String) async throws(BranchError) {
         let mark = Data("\(Self.toolVariable)=\(target)\0".utf8)
         for _ in 0..<Self.tries {
-            let numbers = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap {
-                Int32($0)
-            }
-            let tools = numbers.filter { number in
+            let tools = Self.processes().filter { number in
                 number != getpid()
                     && (try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(number)/environ")))?.range(of: mark) != nil
             }
@@ -111,6 +110,47 @@ struct ServerAccount: Sendable {
             try? await Task.sleep(for: .milliseconds(50))
         }
         throw .runtime("a program that an earlier frost has left at work on \(target) does not end")
+    }
+
+    /// Ends what a server has left behind that fell over: backends that were busy go on writing for as long as
+    /// their query takes. They get a moment to notice by themselves.
+    ///
+    /// - Parameter data: of a server whose first process is gone.
+    func endOrphans(in data: String) async throws(BranchError) {
+        for attempt in 0..<Self.tries {
+            var orphans: [Int32] = []
+            for number in Self.processes() where try worksIn(data, number) { orphans.append(number) }
+            if orphans.isEmpty { return }
+            if attempt >= Self.graceTries { for orphan in orphans { kill(orphan, SIGKILL) } }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        throw .runtime("processes of a server that fell over still work in \(data)")
+    }
+
+    /// Whether a process's working directory is a place, as it is of a server's processes.
+    ///
+    /// - Throws: ``BranchError/runtime(_:)`` when that of a process of this user's cannot be told.
+    func worksIn(_ place: String, _ pid: Int32) throws(BranchError) -> Bool {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/\(pid)/cwd", &buffer, buffer.count)
+        guard count >= 0 else {
+            let fault = errno
+            var status = stat()
+            // Gone meanwhile, or nobody that servers run as.
+            guard fault != ENOENT, fault != ESRCH, stat("/proc/\(pid)", &status) == 0,
+                status.st_uid == other?.uid ?? geteuid()
+            else { return false }
+            throw .runtime(
+                "nobody can tell where the process \(pid) works: \(String(cString: strerror(fault))); "
+                    + "frost needs CAP_SYS_PTRACE to run servers as another user"
+            )
+        }
+        return String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
+            == URL(fileURLWithPath: place).resolvingSymlinksInPath().path
+    }
+
+    private static func processes() -> [Int32] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
     }
 
     func makeDirectory(_ path: String) throws(BranchError) {
