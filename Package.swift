@@ -22,6 +22,9 @@ let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
@@ -49,6 +52,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // The HTTP server of the API and the page: routing, middleware, bodies.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        // Templates of the page: they escape what they are given.
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        // Methods, statuses and header fields, in which hummingbird speaks.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
     ],
     targets: [
         // MARK: Phase 0
@@ -115,9 +124,18 @@ let package = Package(
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CVersion", "BranchManager", "RouteMap", "RouteSync", argumentParser, logging, subprocess,
-                systemPackage,
-                unixSignals,
+                "CVersion", "BranchManager", "FrostServer", "RouteMap", "RouteSync", argumentParser, logging, nioCore,
+                subprocess, systemPackage, unixSignals,
+            ],
+            swiftSettings: settings
+        ),
+
+        // MARK: Phase 3
+        .target(
+            name: "FrostServer",
+            dependencies: [
+                "BranchManager", "RouteMap", "RouteSync", asyncHTTPClient, crypto, httpTypes, hummingbird, logging,
+                nioCore,
             ],
             swiftSettings: settings
         ),

@@ -33,7 +33,7 @@ def start(port, scratch):
     # A session of its own, so that Ctrl-C can be sent to all of it as a terminal does.
     return subprocess.Popen(
         ["make", "--no-print-directory", "up", f"PORT={port}"], cwd=ROOT, start_new_session=True, text=True,
-        env={**os.environ, "TMPDIR": scratch}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": scratch, "FROST_API_ADDRESS": "127.0.0.1:0"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
 
 

@@ -72,7 +72,7 @@ package actor RouteSync: RouteListener {
     ///
     /// - Throws: as ``routesChanged()``.
     package func reconcile() async throws(BranchError) {
-        let branches = try store.branches()
+        let branches = try Self.branches(in: store)
         let inForce = try? RouteMapFile.load(path: path)
         if let inForce, let (routes, stopped) = try? Self.routes(of: branches),
             let wanted = try? RouteTable(routes: routes, stopped: stopped),
@@ -153,10 +153,15 @@ package actor RouteSync: RouteListener {
 
     private func write() async throws -> Int {
         try await RouteFileLock.with(path) { [store, path] in
-            let (routes, stopped) = try Self.routes(of: store.branches())
+            let (routes, stopped) = try Self.routes(of: Self.branches(in: store))
             try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
             return routes.count + stopped.count
         }
+    }
+
+    /// None is led to while the gateway is disabled, whichever gateway it is that runs.
+    private static func branches(in store: BranchStore) throws(BranchError) -> [BranchDetails] {
+        try store.isGatewayEnabled() ? store.branches() : []
     }
 
     /// The two lists of a route map; a branch without a hostname is in neither.

@@ -16,7 +16,8 @@ struct FrostCommand: AsyncParsableCommand {
             """,
         version: "frost \(String(cString: frost_version()))",
         subcommands: [
-            Up.self, ProjectCommand.self, DatabaseCommand.self, BranchCommand.self, SettingsCommand.self, Recover.self,
+            Up.self, ProjectCommand.self, DatabaseCommand.self, BranchCommand.self, SettingsCommand.self,
+            TokenCommand.self, Recover.self,
             Sync.self,
         ]
     )

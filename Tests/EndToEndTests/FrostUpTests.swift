@@ -23,7 +23,8 @@ import Testing
     private static func arguments(_ host: FrostHost) -> [String] {
         [
             "up", "--no-example", "--port", String(host.port), "--listen-address", "127.0.0.1",
-            "--cert-file", host.certificate.certFile, "--key-file", host.certificate.keyFile,
+            "--api-address", "127.0.0.1:0", "--cert-file", host.certificate.certFile, "--key-file",
+            host.certificate.keyFile,
         ]
     }
 
@@ -178,7 +179,8 @@ import Testing
             Checkout.program("frost"),
             [
                 "up", "--temporary", "--port", String(try await PostgresServer.freePort()), "--listen-address",
-                "127.0.0.1", "--cert-file", certificate.certFile, "--key-file", certificate.keyFile,
+                "127.0.0.1", "--api-address", "127.0.0.1:0", "--cert-file", certificate.certFile, "--key-file",
+                certificate.keyFile,
             ],
             environment: [
                 "TMPDIR": place.path, "FROST_HOST_PORTS": HostPorts.nextText(),

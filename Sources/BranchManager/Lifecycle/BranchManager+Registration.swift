@@ -66,6 +66,7 @@ extension BranchManager {
             lock: lock,
             reached: reached
         )
+        OperationObserver.registered?(operation)
         reached(.create, .registered)
         return (run, details)
     }
@@ -117,6 +118,7 @@ extension BranchManager {
             lock: lock,
             reached: reached
         )
+        OperationObserver.registered?(operation)
         reached(action, .registered)
         return (run, details)
     }

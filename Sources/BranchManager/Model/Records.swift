@@ -74,6 +74,9 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     package var finishedAt: Date?
 }
 
+/// For those who import Foundation too, which has an `Operation` of its own.
+package typealias BranchOperation = Operation
+
 /// What can be done with a branch.
 package enum BranchAction: String, Codable, CaseIterable, Sendable {
     case create

@@ -42,6 +42,16 @@ extension BranchStore {
         }
     }
 
+    /// - Throws: ``BranchError/notFound(_:)``.
+    package func database(id: String) throws(BranchError) -> BranchDatabase {
+        try read { db in
+            guard let database = try BranchDatabase.fetchOne(db, key: id) else {
+                throw BranchError.notFound("there is no database \(id)")
+            }
+            return database
+        }
+    }
+
     /// A database by its id or its name.
     ///
     /// - Throws: ``BranchError/notFound(_:)``, or ``BranchError/invalid(_:)`` for a name that two projects have.
@@ -83,6 +93,16 @@ extension BranchStore {
         try read { db in
             let all = Operation.order(Column("startedAt").desc, Column.rowID.desc).limit(limit)
             return try (targetID.map { all.filter(Column("targetId") == $0) } ?? all).fetchAll(db)
+        }
+    }
+
+    /// - Throws: ``BranchError/notFound(_:)``.
+    package func operation(id: String) throws(BranchError) -> Operation {
+        try read { db in
+            guard let operation = try Operation.fetchOne(db, key: id) else {
+                throw BranchError.notFound("there is no operation \(id)")
+            }
+            return operation
         }
     }
 

@@ -11,6 +11,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case containerMemory
     case containerCPUs
     case exampleMade
+    case accessTokenHash
 }
 
 extension BranchStore {
@@ -122,4 +123,11 @@ extension BranchStore {
     package func isExampleMade() throws(BranchError) -> Bool { try text(.exampleMade) == "true" }
 
     package func setExampleMade() throws(BranchError) { try set(.exampleMade, to: "true") }
+
+    // MARK: The API's token
+
+    /// Of the token that the API asks for; nil until one was made.
+    package func accessTokenHash() throws(BranchError) -> String? { try text(.accessTokenHash) }
+
+    package func setAccessTokenHash(_ hash: String) throws(BranchError) { try set(.accessTokenHash, to: hash) }
 }

@@ -11,6 +11,8 @@ import Musl
 /// What is known of branches, in SQLite: WAL, foreign keys, one writer, many readers, several processes.
 package struct BranchStore: Sendable {
     private let pool: DatabasePool
+    /// A connection that changes nothing, and so is told of all changes.
+    private let watcher: DatabaseQueue
 
     /// How long a write waits for that of another process, in seconds.
     private static let busyTimeout: TimeInterval = 20
@@ -32,13 +34,16 @@ package struct BranchStore: Sendable {
             configuration.busyMode = .timeout(busyTimeout)
             configuration.foreignKeysEnabled = true
             // WAL alone may lose the last transactions with the power; servers are started and removed by them.
-            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+            configuration.prepareDatabase { db in
+                if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = FULL") }
+            }
             // Passwords are in it. SQLite gives the files beside it the mode of this one.
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             if descriptor >= 0 { close(descriptor) }
             let pool = try DatabasePool(path: path, configuration: configuration)
             try Migrations.migrator.migrate(pool)
-            return BranchStore(pool: pool)
+            configuration.readonly = true
+            return BranchStore(pool: pool, watcher: try DatabaseQueue(path: path, configuration: configuration))
         } catch {
             throw .store("the store \(path) cannot be used: \(error)")
         }
@@ -60,10 +65,10 @@ package struct BranchStore: Sendable {
         error as? BranchError ?? .store("the store cannot be used: \(error)")
     }
 
-    /// Changes whenever another process, or another connection, has changed the store (PRAGMA data_version).
+    /// Changes whenever anybody has changed the store, this process or another (PRAGMA data_version).
     package func version() throws(BranchError) -> Int {
         do {
-            return try pool.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
+            return try watcher.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
         } catch { throw Self.error(error) }
     }
 

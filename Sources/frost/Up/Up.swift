@@ -1,6 +1,10 @@
 import ArgumentParser
 import BranchManager
+import CVersion
 import Foundation
+import FrostServer
+import Logging
+import NIOCore
 import RouteMap
 import RouteSync
 
@@ -32,6 +36,10 @@ struct Up: AsyncParsableCommand {
     @Option(help: "Directory of <name>.crt and <name>.key pairs.") var certDir: String?
     @Option(help: "What hostnames end in. (default: what is set, else localhost)") var wildcardBase: String?
     @Flag(inversion: .prefixedNo, help: "Run the gateway; without it, it is a unit of its own.") var gateway = true
+    @Option(
+        help: "IP address and port of the API and the page, or none. (default: FROST_API_ADDRESS, else 127.0.0.1:3000)"
+    )
+    var apiAddress: String?
     @Flag(inversion: .prefixedNo, help: "Make the example project on the first start.") var example = true
     @Flag(help: "State in a directory of its own, which is removed at the end with all branches.") var temporary = false
 
@@ -67,6 +75,7 @@ struct Up: AsyncParsableCommand {
 
     private func serve(_ context: FrostContext, until stop: StopRequest) async throws {
         let store = context.store
+        let api = try listenAPI()
         let base = try wildcardBase.map { try Hostname($0) } ?? store.wildcardBase() ?? Hostname("localhost")
         if try store.wildcardBase() != base { try store.setWildcardBase(base) }
         if example, !stop.isMade { try await ExampleProject.make(context) }
@@ -91,8 +100,11 @@ struct Up: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
-            let ends = try await Self.first(
+            let ends = try await Self.first([
                 { await stop.wait() },
+                {
+                    if let api { try await serveAPI(context, at: api) } else { await stop.wait() }
+                },
                 {
                     await child.endLeftOver()
                     if gateway {
@@ -105,20 +117,58 @@ struct Up: AsyncParsableCommand {
                         printBranches(try store.branches(), port: port)
                         await stop.wait()
                     }
-                }
-            )
+                },
+            ])
             group.cancelAll()
             try ends.get()
         }
     }
 
-    /// Runs two until one of them ends; then the other is cancelled, and waited for.
-    private static func first(
-        _ one: @escaping @Sendable () async throws -> Void,
-        _ other: @escaping @Sendable () async throws -> Void
-    ) async throws -> Result<Void, any Error> {
+    /// The API and the page, and the token on the first start.
+    private func serveAPI(_ context: FrostContext, at address: FrostServer.Address) async throws {
+        let state = ServerState(
+            manager: context.manager,
+            routes: context.routes,
+            image: try options.postgresImage ?? context.store.postgresImage() ?? DockerRuntime.defaultImage,
+            version: String(cString: frost_version()),
+            gatewayAdmin: nil,
+            logger: Logger(label: "api") { _ in ComplaintLogHandler() }
+        )
+        let token = try AccessToken.makeFirst(in: context.store)
+        do {
+            try await FrostServer(state, address: address).run { port in
+                print("  page and API: http://\(address.host):\(port)")
+                if let token { print("  token, shown this once: \(token)\n") }
+                fflush(nil)
+            }
+        } catch let error as IOError {
+            Complaint.print(
+                "the API cannot listen on \(address.host):\(address.port): \(String(cString: strerror(error.errnoCode))); "
+                    + "give another with --api-address, or none"
+            )
+            throw ExitCode(error.errnoCode == EADDRINUSE ? 98 : 1)
+        }
+    }
+
+    /// nil for no API.
+    private func listenAPI() throws -> FrostServer.Address? {
+        let variable = ProcessInfo.processInfo.environment["FROST_API_ADDRESS"]
+        let text = apiAddress ?? variable.flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultAPIAddress
+        if text == "none" { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw BranchError.invalid(
+                "the API's address is '\(text)'; use one such as \(Self.defaultAPIAddress), or none"
+            )
+        }
+        return FrostServer.Address(host: String(text[..<colon]), port: Int(port))
+    }
+
+    private static let defaultAPIAddress = "127.0.0.1:3000"
+
+    /// Runs some until one of them ends; then the others are cancelled, and waited for.
+    private static func first(_ bodies: [@Sendable () async throws -> Void]) async throws -> Result<Void, any Error> {
         await withTaskGroup(of: Result<Void, any Error>.self) { group in
-            for body in [one, other] {
+            for body in bodies {
                 group.addTask {
                     do { return .success(try await body()) } catch { return .failure(error) }
                 }

@@ -1,0 +1,258 @@
+import BranchManager
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import RouteMap
+import RouteSync
+
+/// The API: its endpoints, in the order of the OpenAPI document.
+struct API: Sendable {
+    /// What every path begins with.
+    static let prefix = "/api"
+
+    let endpoints: [Endpoint]
+
+    init(_ state: ServerState) {
+        var endpoints =
+            Self.projects(state) + Self.databases(state) + Self.targets(state) + Self.operations(state)
+            + Self.settings(state)
+        let document = OpenAPI.document(endpoints, version: state.version)
+        endpoints.append(
+            Endpoint(
+                method: .get,
+                path: "/openapi.json",
+                name: "openapi.get",
+                summary: "This document.",
+                isOpen: true,
+                answer: nil
+            ) { _ in Answer(.ok, document) }
+        )
+        self.endpoints = endpoints
+    }
+
+    /// Answers whatever may happen as an object that says it.
+    static func answer(_ endpoint: Endpoint, _ request: Request, _ context: ServerContext) async -> Answer {
+        do {
+            let exchange = try await Exchange(request, parameters: context.parameters, endpoint: endpoint)
+            return try await endpoint.handle(exchange)
+        } catch let error as APIError {
+            return error.answer
+        } catch let error as BranchError {
+            return APIError(error).answer
+        } catch {
+            context.logger.error("request failed", metadata: ["error": "\(error)"])
+            return APIError(.unexpected, "something went wrong that nobody has foreseen; see frost's log").answer
+        }
+    }
+
+    /// Says which field a name or a value stood in that cannot be used.
+    static func checking<Value>(_ field: String, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as BranchError {
+            throw APIError(error, field: field)
+        } catch let error as HostnameError {
+            throw APIError(.invalid, "\(field) \(error)", field: field)
+        }
+    }
+}
+
+extension API {
+    static func projects(_ state: ServerState) -> [Endpoint] {
+        let name = Endpoint.Field("name", .string)
+        return [
+            Endpoint(
+                method: .get,
+                path: "/health",
+                name: "health.get",
+                summary: "That frost answers, and its version.",
+                isOpen: true,
+                answer: .object("Health")
+            ) { _ in Answer(.ok, Shapes.health(state.version)) },
+            Endpoint(
+                method: .get,
+                path: "/projects",
+                name: "projects.list",
+                summary: "All projects, the oldest first.",
+                answer: .list(.object("Project"))
+            ) { _ in Answer(.ok, .array(try state.store.projects().map { Shapes.project($0) })) },
+            Endpoint(
+                method: .post,
+                path: "/projects",
+                name: "projects.create",
+                summary: "Makes a project; its name is part of its branches' hostnames.",
+                fields: [name],
+                status: .created,
+                answer: .object("Project")
+            ) { exchange in
+                let project = try await checking("name") {
+                    try state.manager.createProject(exchange.string("name") ?? "")
+                }
+                return Answer(.created, Shapes.project(project), location: "\(prefix)/projects/\(project.id)")
+            },
+            Endpoint(
+                method: .get,
+                path: "/projects/{projectId}",
+                name: "projects.get",
+                summary: "A project.",
+                answer: .object("Project")
+            ) { exchange in Answer(.ok, Shapes.project(try state.project(exchange))) },
+            Endpoint(
+                method: .patch,
+                path: "/projects/{projectId}",
+                name: "projects.rename",
+                summary: "Renames a project, and with it the hostnames of its branches.",
+                fields: [name],
+                answer: .object("Project")
+            ) { exchange in
+                let project = try state.project(exchange)
+                try await checking("name") {
+                    try await state.manager.renameProject(project, to: exchange.string("name") ?? "")
+                }
+                return Answer(.ok, Shapes.project(try state.project(exchange)))
+            },
+            Endpoint(
+                method: .delete,
+                path: "/projects/{projectId}",
+                name: "projects.delete",
+                summary: "Deletes a project that has no databases.",
+                status: .noContent
+            ) { exchange in
+                try state.manager.deleteProject(state.project(exchange))
+                return Answer(.noContent)
+            },
+        ]
+    }
+
+    static func databases(_ state: ServerState) -> [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/projects/{projectId}/databases",
+                name: "databases.list",
+                summary: "The databases of a project.",
+                answer: .list(.object("Database"))
+            ) { exchange in
+                let project = try state.project(exchange)
+                return Answer(.ok, .array(try state.store.databases(of: project.id).map { Shapes.database($0) }))
+            },
+            Endpoint(
+                method: .post,
+                path: "/projects/{projectId}/databases",
+                name: "databases.create",
+                summary: "Makes a database with its branch main, and starts that.",
+                fields: [
+                    .init("name", .string),
+                    .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue)), required: false),
+                ],
+                status: .accepted,
+                answer: .object("Accepted")
+            ) { exchange in
+                let project = try state.project(exchange)
+                let runtime = exchange.string("runtime").flatMap(RuntimeKind.init(rawValue:)) ?? .local
+                let name = exchange.string("name") ?? ""
+                return try await checking("name") {
+                    try await state.accept {
+                        _ = try await state.manager.createDatabase(name, in: project, runtime: runtime)
+                    }
+                }
+            },
+            Endpoint(
+                method: .get,
+                path: "/databases/{databaseId}",
+                name: "databases.get",
+                summary: "A database; its password is part of its branches' connections.",
+                answer: .object("Database")
+            ) { exchange in Answer(.ok, Shapes.database(try state.database(exchange))) },
+            Endpoint(
+                method: .delete,
+                path: "/databases/{databaseId}",
+                name: "databases.delete",
+                summary: "Deletes a database with all its branches and their data.",
+                status: .accepted,
+                answer: .object("Accepted")
+            ) { exchange in
+                let database = try state.database(exchange)
+                return try await state.accept { try await state.manager.deleteDatabase(database) }
+            },
+        ]
+    }
+
+    static func operations(_ state: ServerState) -> [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/operations",
+                name: "operations.list",
+                summary: "What was done last, over all branches; also of branches that are gone.",
+                answer: .list(.object("Operation"))
+            ) { _ in Answer(.ok, .array(try state.store.operations().map { Shapes.operation($0) })) },
+            Endpoint(
+                method: .get,
+                path: "/operations/{operationId}",
+                name: "operations.get",
+                summary: "An operation: how far it is, or how it ended.",
+                answer: .object("Operation")
+            ) { exchange in
+                Answer(.ok, Shapes.operation(try state.store.operation(id: exchange.parameter("operationId"))))
+            },
+        ]
+    }
+
+    static func settings(_ state: ServerState) -> [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/settings",
+                name: "settings.get",
+                summary: "What an operator may change at run time.",
+                answer: .object("Settings")
+            ) { _ in Answer(.ok, Shapes.settings(try ServerSettings(state.store))) },
+            Endpoint(
+                method: .patch,
+                path: "/settings",
+                name: "settings.update",
+                summary: "Changes settings; the route map follows at once.",
+                fields: [
+                    .init("wildcardBase", .string, required: false, orNull: true),
+                    .init("gatewayEnabled", .boolean, required: false),
+                    .init("gatewayPort", .integer(1...65_535), required: false),
+                ],
+                answer: .object("Settings")
+            ) { exchange in
+                try await checking("wildcardBase") {
+                    if let base = exchange.body["wildcardBase"] {
+                        guard case .string(let text) = base else { return try state.store.setWildcardBase(nil) }
+                        try state.store.setWildcardBase(Hostname(text))
+                    }
+                }
+                if let isEnabled = exchange.bool("gatewayEnabled") { try state.store.setGatewayEnabled(isEnabled) }
+                if let port = exchange.integer("gatewayPort") { try state.store.setGatewayPort(port) }
+                try await state.routes.routesChanged()
+                return Answer(.ok, Shapes.settings(try ServerSettings(state.store)))
+            },
+        ]
+    }
+}
+
+extension ServerState {
+    func project(_ exchange: Exchange) throws -> Project { try store.project(exchange.parameter("projectId")) }
+
+    func database(_ exchange: Exchange) throws -> BranchDatabase {
+        try store.database(id: exchange.parameter("databaseId"))
+    }
+
+    /// 202 with the operation and the branch it is about, or 200 where nothing had to be done.
+    func accept(_ body: @escaping @Sendable () async throws -> Void) async throws -> Answer {
+        guard let operation = try await begin(body) else {
+            return Answer(.ok, Shapes.accepted((operation: nil, target: nil)))
+        }
+        let target = try? store.branch(id: operation.targetId)
+        return Answer(
+            .accepted,
+            Shapes.accepted((operation: operation, target: target)),
+            location: "\(API.prefix)/operations/\(operation.id)"
+        )
+    }
+}

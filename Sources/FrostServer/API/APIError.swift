@@ -1,0 +1,84 @@
+import BranchManager
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// What a request is told that cannot be done: a code for programs, a sentence for people, and the field at fault.
+struct APIError: Error, Hashable, Sendable {
+    enum Code: String, CaseIterable, Sendable {
+        case malformed
+        case invalid
+        case unauthorized
+        case forbidden
+        case notFound = "not_found"
+        case exists
+        case notAllowed = "not_allowed"
+        case busy
+        case tooLarge = "too_large"
+        case runtime
+        case store
+        case unexpected
+    }
+
+    var code: Code
+    var message: String
+    var field: String?
+
+    init(_ code: Code, _ message: String, field: String? = nil) {
+        self.code = code
+        self.message = message
+        self.field = field
+    }
+
+    /// - Parameter field: what a name or a value that cannot be used stood in.
+    init(_ error: BranchError, field: String? = nil) {
+        switch error {
+        case .invalid(let text): self.init(.invalid, text, field: field)
+        case .notFound(let text): self.init(.notFound, text)
+        case .exists(let text): self.init(.exists, text, field: field)
+        case .notAllowed(let text): self.init(.notAllowed, text)
+        case .busy(let text): self.init(.busy, text)
+        case .runtime(let text): self.init(.runtime, text)
+        case .store(let text): self.init(.store, text)
+        }
+    }
+
+    var status: HTTPResponse.Status {
+        switch code {
+        case .malformed: .badRequest
+        case .invalid: .unprocessableContent
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
+        case .notFound: .notFound
+        case .exists, .notAllowed, .busy: .conflict
+        case .tooLarge: .contentTooLarge
+        case .runtime: .badGateway
+        case .store: .serviceUnavailable
+        case .unexpected: .internalServerError
+        }
+    }
+
+    var answer: Answer { Answer(status, Shapes.error(self)) }
+}
+
+/// What a request is answered.
+struct Answer: Sendable {
+    var status: HTTPResponse.Status
+    var body: JSONValue?
+    var location: String?
+
+    init(_ status: HTTPResponse.Status = .ok, _ body: JSONValue? = nil, location: String? = nil) {
+        self.status = status
+        self.body = body
+        self.location = location
+    }
+
+    var response: Response {
+        var headers: HTTPFields = [.cacheControl: "no-store"]
+        if let location { headers[.location] = location }
+        if status == .unauthorized { headers[.wwwAuthenticate] = "X-Frost-Token" }
+        guard let body else { return Response(status: status, headers: headers) }
+        headers[.contentType] = "application/json; charset=utf-8"
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body.data)))
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// One route of the API: what is served and what the OpenAPI document says of it.
+struct Endpoint: Sendable {
+    /// A field of the body that is asked for.
+    struct Field: Sendable {
+        var name: String
+        var type: FieldType
+        var isRequired: Bool
+        var isNullable = false
+
+        init(_ name: String, _ type: FieldType, required isRequired: Bool = true, orNull isNullable: Bool = false) {
+            self.name = name
+            self.type = type
+            self.isRequired = isRequired
+            self.isNullable = isNullable
+        }
+    }
+
+    var method: HTTPRequest.Method
+    /// Under `/api`; parameters in braces.
+    var path: String
+    /// As OpenAPI has it: unique.
+    var name: String
+    var summary: String
+    /// Whether it is answered without a token.
+    var isOpen = false
+    var fields: [Field] = []
+    var status: HTTPResponse.Status = .ok
+    /// nil for an answer without a body.
+    var answer: FieldType?
+    var handle: @Sendable (Exchange) async throws -> Answer
+}
+
+/// A request, as far as an endpoint looks at it.
+struct Exchange: Sendable {
+    let parameters: Parameters
+    let body: [String: JSONValue]
+    let query: [String: String]
+
+    /// Largest body that is read, in bytes.
+    static let maximumBody = 64 * 1_024
+
+    /// Reads the body and checks it against what the endpoint asks for.
+    ///
+    /// - Throws: ``APIError`` that names the field.
+    init(_ request: Request, parameters: Parameters, endpoint: Endpoint) async throws {
+        self.parameters = parameters
+        query = Dictionary(request.uri.queryParameters.map { (String($0.key), String($0.value)) }) { first, _ in first }
+        var request = request
+        let buffer: ByteBuffer
+        do {
+            buffer = try await request.collectBody(upTo: Self.maximumBody)
+        } catch {
+            throw APIError(.tooLarge, "the body is larger than \(Self.maximumBody) bytes")
+        }
+        if buffer.readableBytes == 0 {
+            body = [:]
+        } else {
+            let text = Data(buffer.readableBytesView)
+            guard case .object(let object) = try? JSONDecoder().decode(JSONValue.self, from: text) else {
+                throw APIError(.malformed, "the body is no JSON object")
+            }
+            body = object
+        }
+        let known = Set(endpoint.fields.map(\.name))
+        if let unknown = body.keys.sorted().first(where: { !known.contains($0) }) {
+            let names = known.sorted().joined(separator: ", ")
+            throw APIError(
+                .invalid,
+                "there is no field '\(unknown)' here; \(known.isEmpty ? "none is read" : "there is \(names)")",
+                field: unknown
+            )
+        }
+        for field in endpoint.fields {
+            guard let value = body[field.name] else {
+                if field.isRequired { throw APIError(.invalid, "\(field.name) is missing", field: field.name) }
+                continue
+            }
+            guard field.type.takes(value) || (field.isNullable && value == .null) else {
+                throw APIError(.invalid, "\(field.name) is not \(field.type.description)", field: field.name)
+            }
+        }
+    }
+
+    func parameter(_ name: String) throws -> String { try parameters.require(name) }
+
+    func string(_ name: String) -> String? {
+        if case .string(let value) = body[name] { value } else { nil }
+    }
+
+    func integer(_ name: String) -> Int? {
+        if case .integer(let value) = body[name] { value } else { nil }
+    }
+
+    func bool(_ name: String) -> Bool? {
+        if case .bool(let value) = body[name] { value } else { nil }
+    }
+}
+
+extension FieldType {
+    func takes(_ value: JSONValue) -> Bool {
+        switch (self, value) {
+        case (.string, .string), (.boolean, .bool), (.date, .string): true
+        case (.integer(let range), .integer(let number)): range?.contains(number) ?? true
+        case (.oneOf(let values), .string(let text)): values.contains(text)
+        case (.object, .object): true
+        case (.list(let type), .array(let values)): values.allSatisfy(type.takes)
+        default: false
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .string: "a text"
+        case .boolean: "true or false"
+        case .date: "a date"
+        case .integer(let range): range.map { "a number from \($0.lowerBound) to \($0.upperBound)" } ?? "a whole number"
+        case .oneOf(let values): "one of \(values.joined(separator: ", "))"
+        case .object: "an object"
+        case .list: "a list"
+        }
+    }
+}

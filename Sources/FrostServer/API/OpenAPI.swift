@@ -1,0 +1,76 @@
+import Foundation
+import HTTPTypes
+
+/// The OpenAPI 3.1 document, made of the endpoints that are served.
+enum OpenAPI {
+    static func document(_ endpoints: [Endpoint], version: String) -> JSONValue {
+        var paths: [String: [String: JSONValue]] = [:]
+        for endpoint in endpoints {
+            paths["\(API.prefix)\(endpoint.path)", default: [:]][endpoint.method.rawValue.lowercased()] = operation(
+                endpoint
+            )
+        }
+        return .object([
+            "openapi": .string("3.1.0"),
+            "info": .object([
+                "title": .string("frost"), "version": .string(version),
+                "description": .string(
+                    "PostgreSQL branches of a host. Operations that take their time answer 202 with an operation to follow; "
+                        + "\(API.prefix)/events streams what changes (text/event-stream)."
+                ),
+            ]),
+            "security": .array([.object(["token": .array([])])]),
+            "paths": .object(paths.mapValues(JSONValue.object)),
+            "components": .object([
+                "schemas": .object(Shapes.schemas),
+                "securitySchemes": .object([
+                    "token": .object([
+                        "type": .string("apiKey"), "in": .string("header"), "name": .string(AccessToken.header),
+                    ])
+                ]),
+            ]),
+        ])
+    }
+
+    private static func operation(_ endpoint: Endpoint) -> JSONValue {
+        var answer: [String: JSONValue] = ["description": .string(endpoint.summary)]
+        if let type = endpoint.answer {
+            answer["content"] = .object(["application/json": .object(["schema": type.schema()])])
+        }
+        let fault: JSONValue = .object([
+            "description": .string("What cannot be done, and why."),
+            "content": .object(["application/json": .object(["schema": FieldType.object("Error").schema()])]),
+        ])
+        var answers: [String: JSONValue] = [String(endpoint.status.code): .object(answer), "default": fault]
+        // Where nothing had to be done.
+        if endpoint.status == .accepted { answers["200"] = .object(answer) }
+        var operation: [String: JSONValue] = [
+            "operationId": .string(endpoint.name), "summary": .string(endpoint.summary), "responses": .object(answers),
+        ]
+        let parameters = endpoint.path.matches(of: /\{([A-Za-z]+)\}/).map { match in
+            JSONValue.object([
+                "name": .string(String(match.1)), "in": .string("path"), "required": .bool(true),
+                "schema": .object(["type": .string("string")]),
+            ])
+        }
+        if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
+        if endpoint.isOpen { operation["security"] = .array([]) }
+        if !endpoint.fields.isEmpty {
+            let required = endpoint.fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+            let properties = endpoint.fields.map { ($0.name, $0.type.schema(orNull: $0.isNullable)) }
+            operation["requestBody"] = .object([
+                "required": .bool(!required.isEmpty),
+                "content": .object([
+                    "application/json": .object([
+                        "schema": .object([
+                            "type": .string("object"), "additionalProperties": .bool(false),
+                            "required": .array(required),
+                            "properties": .object(Dictionary(uniqueKeysWithValues: properties)),
+                        ])
+                    ])
+                ]),
+            ])
+        }
+        return .object(operation)
+    }
+}

@@ -1,0 +1,82 @@
+/// What an object of the API has, said once: the object that is served and its description in the OpenAPI
+/// document both come from it.
+struct Shape<Source>: Sendable {
+    struct Field: Sendable {
+        var name: String
+        var type: FieldType
+        var isNullable: Bool
+        var value: @Sendable (Source) -> JSONValue
+
+        init(
+            _ name: String,
+            _ type: FieldType,
+            orNull isNullable: Bool = false,
+            _ value: @escaping @Sendable (Source) -> JSONValue
+        ) {
+            self.name = name
+            self.type = type
+            self.isNullable = isNullable
+            self.value = value
+        }
+    }
+
+    let name: String
+    let fields: [Field]
+
+    init(_ name: String, _ fields: [Field]) {
+        self.name = name
+        self.fields = fields
+    }
+
+    func callAsFunction(_ source: Source) -> JSONValue {
+        .object(Dictionary(uniqueKeysWithValues: fields.map { ($0.name, $0.value(source)) }))
+    }
+
+    /// As JSON Schema 2020-12 has it, in which OpenAPI 3.1 speaks.
+    var schema: JSONValue {
+        .object([
+            "type": .string("object"),
+            "required": .array(fields.map { .string($0.name) }),
+            "properties": .object(
+                Dictionary(uniqueKeysWithValues: fields.map { ($0.name, $0.type.schema(orNull: $0.isNullable)) })
+            ),
+        ])
+    }
+}
+
+/// What a field may hold.
+indirect enum FieldType: Sendable {
+    case string
+    case oneOf([String])
+    case integer(ClosedRange<Int>?)
+    case boolean
+    case date
+    case object(String)
+    case list(FieldType)
+
+    func schema(orNull isNullable: Bool = false) -> JSONValue {
+        var schema: [String: JSONValue]
+        switch self {
+        case .string: schema = ["type": .string("string")]
+        case .oneOf(let values): schema = ["type": .string("string"), "enum": .array(values.map(JSONValue.string))]
+        case .integer(let range):
+            schema = ["type": .string("integer")]
+            if let range {
+                schema["minimum"] = .integer(range.lowerBound)
+                schema["maximum"] = .integer(range.upperBound)
+            }
+        case .boolean: schema = ["type": .string("boolean")]
+        case .date: schema = ["type": .string("string"), "format": .string("date-time")]
+        case .list(let type): schema = ["type": .string("array"), "items": type.schema()]
+        case .object(let name):
+            let reference: JSONValue = .object(["$ref": .string("#/components/schemas/\(name)")])
+            guard isNullable else { return reference }
+            return .object(["oneOf": .array([reference, .object(["type": .string("null")])])])
+        }
+        if isNullable, let type = schema["type"] {
+            schema["type"] = .array([type, .string("null")])
+            if case .array(let values) = schema["enum"] { schema["enum"] = .array(values + [.null]) }
+        }
+        return .object(schema)
+    }
+}

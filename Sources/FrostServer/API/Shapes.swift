@@ -1,0 +1,135 @@
+import BranchManager
+import Foundation
+import RouteMap
+
+/// The objects of the API.
+enum Shapes {
+    static let project = Shape<Project>(
+        "Project",
+        [
+            .init("id", .string) { .string($0.id) },
+            .init("name", .string) { .string($0.name) },
+            .init("createdAt", .date) { .date($0.createdAt) },
+        ]
+    )
+
+    static let database = Shape<BranchDatabase>(
+        "Database",
+        [
+            .init("id", .string) { .string($0.id) },
+            .init("projectId", .string) { .string($0.projectId) },
+            .init("name", .string) { .string($0.name) },
+            .init("username", .string) { .string($0.username) },
+            .init("databaseName", .string) { .string($0.databaseName) },
+            .init("isDeleting", .boolean) { .bool($0.isDeleting) },
+            .init("createdAt", .date) { .date($0.createdAt) },
+        ]
+    )
+
+    static let target = Shape<BranchDetails>(
+        "Target",
+        [
+            .init("id", .string) { .string($0.target.id) },
+            .init("databaseId", .string) { .string($0.database.id) },
+            .init("name", .string) { .string($0.target.name) },
+            .init("isMain", .boolean) { .bool($0.target.isMain) },
+            .init("sourceTargetId", .string, orNull: true) { .text($0.target.sourceTargetId) },
+            .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue))) { .string($0.target.runtime.rawValue) },
+            .init("hostname", .string, orNull: true) { .text($0.target.hostname) },
+            .init("hostPort", .integer(1...65_535)) { .integer($0.target.hostPort) },
+            .init("lifecycleStatus", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
+                .string($0.target.lifecycleStatus.rawValue)
+            },
+            .init("reason", .string, orNull: true) { .text($0.target.reason) },
+            .init("createdAt", .date) { .date($0.target.createdAt) },
+        ]
+    )
+
+    static let operation = Shape<BranchOperation>(
+        "Operation",
+        [
+            .init("id", .string) { .string($0.id) },
+            .init("targetId", .string) { .string($0.targetId) },
+            .init("action", .oneOf(BranchAction.allCases.map(\.rawValue))) { .string($0.action.rawValue) },
+            .init("status", .oneOf(["running", "succeeded", "failed"])) { .string($0.status.rawValue) },
+            .init("step", .string, orNull: true) { .text($0.step) },
+            .init("message", .string, orNull: true) { .text($0.message) },
+            .init("startedAt", .date) { .date($0.startedAt) },
+            .init("finishedAt", .date, orNull: true) { .date($0.finishedAt) },
+        ]
+    )
+
+    /// What was begun, or was so already; either may be null, and not both.
+    static let accepted = Shape<(operation: BranchOperation?, target: BranchDetails?)>(
+        "Accepted",
+        [
+            .init("operation", .object("Operation"), orNull: true) { $0.operation.map { operation($0) } ?? .null },
+            .init("target", .object("Target"), orNull: true) { $0.target.map { target($0) } ?? .null },
+        ]
+    )
+
+    static let runtime = Shape<TargetRuntime>(
+        "TargetRuntime",
+        [
+            .init("targetId", .string) { .string($0.branch.target.id) },
+            .init("name", .string) { .string($0.branch.target.name) },
+            .init("hostname", .string, orNull: true) { .text($0.branch.target.hostname) },
+            .init("lifecycleStatus", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
+                .string($0.branch.target.lifecycleStatus.rawValue)
+            },
+            .init("hostPort", .integer(1...65_535)) { .integer($0.branch.target.hostPort) },
+            .init("containerName", .string, orNull: true) { .text($0.containerName) },
+            .init("image", .string, orNull: true) { .text($0.image) },
+            .init("port", .integer(1...65_535)) { .integer($0.port) },
+            .init("storageBackend", .string) { .string($0.storageBackend) },
+            .init("createdAt", .date) { .date($0.branch.target.createdAt) },
+            .init("externalHost", .string, orNull: true) { .text($0.external?.host) },
+            .init("externalPort", .integer(1...65_535), orNull: true) { .integer($0.external?.port) },
+            .init("externalSslMode", .oneOf(["require"]), orNull: true) {
+                $0.external == nil ? .null : .string("require")
+            },
+            .init(
+                "externalUnavailableReason",
+                .oneOf(ExternalUnavailableReason.allCases.map(\.rawValue)),
+                orNull: true
+            ) { .text($0.unavailableReason?.rawValue) },
+        ]
+    )
+
+    static let settings = Shape<ServerSettings>(
+        "Settings",
+        [
+            .init("wildcardBase", .string, orNull: true) { .text($0.wildcardBase) },
+            .init("gatewayEnabled", .boolean) { .bool($0.gatewayEnabled) },
+            .init("gatewayPort", .integer(1...65_535)) { .integer($0.gatewayPort) },
+        ]
+    )
+
+    static let health = Shape<String>(
+        "Health",
+        [.init("status", .oneOf(["ok"])) { _ in .string("ok") }, .init("version", .string) { .string($0) }]
+    )
+
+    static let error = Shape<APIError>(
+        "Error",
+        [
+            .init("error", .object("Fault")) { fault($0) }
+        ]
+    )
+
+    static let fault = Shape<APIError>(
+        "Fault",
+        [
+            .init("code", .oneOf(APIError.Code.allCases.map(\.rawValue))) { .string($0.code.rawValue) },
+            .init("message", .string) { .string($0.message) },
+            .init("field", .string, orNull: true) { .text($0.field) },
+        ]
+    )
+
+    /// All, by name.
+    static let schemas: [String: JSONValue] = [
+        project.name: project.schema, database.name: database.schema, target.name: target.schema,
+        operation.name: operation.schema, accepted.name: accepted.schema, runtime.name: runtime.schema,
+        settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
+    ]
+}

@@ -1,0 +1,66 @@
+import BranchManager
+import RouteMap
+
+/// Why a branch has no external connection string.
+enum ExternalUnavailableReason: String, CaseIterable, Sendable {
+    case gatewayDisabled = "gateway_disabled"
+    case wildcardMissing = "wildcard_missing"
+    case targetStopped = "target_stopped"
+}
+
+/// How and where a branch runs, and how it is reached from outside (`databases.getTargetRuntime`).
+struct TargetRuntime: Sendable {
+    struct External: Hashable, Sendable {
+        var host: String
+        var port: Int
+    }
+
+    let branch: BranchDetails
+    /// nil together with a reason.
+    let external: External?
+    let unavailableReason: ExternalUnavailableReason?
+    /// Of the runtime `docker`.
+    let containerName: String?
+    let image: String?
+    /// What the server listens on: in its container, or on the host.
+    let port: Int
+    /// How a branch gets its data: as a copy of its source.
+    let storageBackend = "copy"
+
+    /// The port of PostgreSQL in a container.
+    private static let containerPort = 5_432
+
+    init(_ branch: BranchDetails, settings: ServerSettings, image: String) {
+        self.branch = branch
+        let isContainer = branch.target.runtime == .docker
+        containerName = isContainer ? DockerRuntime.containerName(branch.target.id) : nil
+        self.image = isContainer ? image : nil
+        port = isContainer ? Self.containerPort : branch.target.hostPort
+        let reason: ExternalUnavailableReason? =
+            if !settings.gatewayEnabled {
+                .gatewayDisabled
+            } else if settings.wildcardBase == nil || branch.target.hostname == nil {
+                .wildcardMissing
+            } else if branch.target.lifecycleStatus != .active {
+                .targetStopped
+            } else {
+                nil
+            }
+        unavailableReason = reason
+        external =
+            reason == nil ? branch.target.hostname.map { External(host: $0, port: settings.gatewayPort) } : nil
+    }
+}
+
+/// What an operator may change at run time.
+struct ServerSettings: Hashable, Sendable {
+    var wildcardBase: String?
+    var gatewayEnabled: Bool
+    var gatewayPort: Int
+
+    init(_ store: BranchStore) throws(BranchError) {
+        wildcardBase = try store.wildcardBase()?.name
+        gatewayEnabled = try store.isGatewayEnabled()
+        gatewayPort = try store.gatewayPort()
+    }
+}

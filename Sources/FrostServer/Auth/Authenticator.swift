@@ -1,0 +1,48 @@
+import BranchManager
+import HTTPTypes
+import Hummingbird
+
+/// Who asks: whoever has the token, or a browser that has logged in with it.
+struct Authenticator: Sendable {
+    let store: BranchStore
+
+    private static let tokenField = HTTPField.Name(AccessToken.header)
+    private static let siteField = HTTPField.Name("Sec-Fetch-Site")
+
+    /// - Throws: ``APIError`` with what is missing or wrong.
+    func check(_ request: Request) throws {
+        if let field = Self.tokenField, let token = request.headers[field] {
+            guard try AccessToken.isRight(token, in: store) else {
+                throw APIError(
+                    .unauthorized,
+                    "the token in \(AccessToken.header) is not right; make another: frost token"
+                )
+            }
+            return
+        }
+        guard try isLoggedIn(request) else {
+            throw APIError(
+                .unauthorized,
+                "send the token that frost up has shown in the header \(AccessToken.header); it is lost: frost token"
+            )
+        }
+        guard Self.isSafe(request) || Self.isFromHere(request) else {
+            throw APIError(.forbidden, "a page of another site may not change anything here")
+        }
+    }
+
+    func isLoggedIn(_ request: Request) throws -> Bool {
+        guard let value = request.cookies[LoginCookie.name]?.value else { return false }
+        return try LoginCookie.isRight(value, in: store)
+    }
+
+    private static func isSafe(_ request: Request) -> Bool { request.method == .get || request.method == .head }
+
+    /// Whether a browser says that the request comes from a page of ours (Fetch Metadata; RFC 6454 section 7).
+    /// What says neither is no browser that has logged in, or too old a one.
+    static func isFromHere(_ request: Request) -> Bool {
+        if let field = siteField, let site = request.headers[field] { return site == "same-origin" }
+        guard let origin = request.headers[.origin], let authority = request.head.authority else { return false }
+        return origin == "http://\(authority)" || origin == "https://\(authority)"
+    }
+}

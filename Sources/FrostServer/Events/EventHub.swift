@@ -1,0 +1,99 @@
+import BranchManager
+import Foundation
+
+/// What has changed, for those who listen: found by comparing the store with what it was, whoever changed it.
+actor EventHub {
+    struct Event: Hashable, Sendable {
+        enum Kind: String, CaseIterable, Sendable {
+            case target
+            case targetDeleted = "target-deleted"
+            case operation
+            case settings
+        }
+
+        var kind: Kind
+        var data: JSONValue
+
+        /// As a stream of events has it (HTML standard, "Server-sent events").
+        var text: String { "event: \(kind.rawValue)\ndata: \(String(decoding: data.data, as: UTF8.self))\n\n" }
+    }
+
+    /// Between two looks at the store.
+    private static let interval = Duration.milliseconds(200)
+    /// Events that wait for one listener; the oldest are dropped, since each says all of its thing.
+    private static let maximumWaiting = 512
+    /// Operations that are compared: more do not end between two looks.
+    private static let operations = 200
+
+    private struct Seen {
+        var targets: [String: JSONValue] = [:]
+        var operations: [String: JSONValue] = [:]
+        var settings: JSONValue = .null
+    }
+
+    private let state: ServerState
+    private var listeners: [Int: AsyncStream<Event>.Continuation] = [:]
+    private var last = 0
+
+    init(_ state: ServerState) {
+        self.state = state
+    }
+
+    /// What changes from now on. It ends with the hub.
+    func listen() -> AsyncStream<Event> {
+        last += 1
+        let number = last
+        let (events, continuation) = AsyncStream<Event>.makeStream(
+            bufferingPolicy: .bufferingNewest(Self.maximumWaiting)
+        )
+        continuation.onTermination = { _ in Task { await self.forget(number) } }
+        listeners[number] = continuation
+        return events
+    }
+
+    private func forget(_ number: Int) { listeners[number] = nil }
+
+    /// Looks until the task is cancelled; then all listeners' streams end.
+    func run() async {
+        var version: Int?
+        var seen: Seen?
+        while !Task.isCancelled {
+            if let now = try? state.store.version(), now != version, let current = try? look() {
+                if let seen { for event in Self.events(from: seen, to: current) { tell(event) } }
+                version = now
+                seen = current
+            }
+            try? await Task.sleep(for: Self.interval)
+        }
+        for listener in listeners.values { listener.finish() }
+    }
+
+    private func tell(_ event: Event) {
+        for listener in listeners.values { listener.yield(event) }
+    }
+
+    private func look() throws -> Seen {
+        let targets = try state.store.branches().map { ($0.target.id, Shapes.target($0)) }
+        let operations = try state.store.operations(limit: Self.operations).map { ($0.id, Shapes.operation($0)) }
+        return Seen(
+            targets: Dictionary(uniqueKeysWithValues: targets),
+            operations: Dictionary(uniqueKeysWithValues: operations),
+            settings: Shapes.settings(try ServerSettings(state.store))
+        )
+    }
+
+    private static func events(from old: Seen, to new: Seen) -> [Event] {
+        var events: [Event] = []
+        for (id, operation) in new.operations where old.operations[id] != operation {
+            events.append(Event(kind: .operation, data: operation))
+        }
+        for (id, target) in new.targets where old.targets[id] != target {
+            events.append(Event(kind: .target, data: target))
+        }
+        for id in old.targets.keys where new.targets[id] == nil {
+            events.append(Event(kind: .targetDeleted, data: .object(["id": .string(id)])))
+        }
+        if old.settings != new.settings { events.append(Event(kind: .settings, data: new.settings)) }
+        return events
+    }
+}
