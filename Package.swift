@@ -86,6 +86,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What stands in for servers and routes in tests of branches.
+        .target(
+            name: "BranchTestSupport",
+            dependencies: ["BranchManager"],
+            path: "Tests/BranchTestSupport",
+            swiftSettings: settings
+        ),
+
         // MARK: Phase 1
         .target(
             name: "PostgresGateway",
@@ -157,13 +165,21 @@ let package = Package(
         ),
         .testTarget(
             name: "BranchManagerTests",
-            dependencies: ["BranchManager", "RouteMap", "TestSupport", grdb],
+            dependencies: ["BranchManager", "BranchTestSupport", "RouteMap", "TestSupport", grdb],
             exclude: ["Image"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "RouteSyncTests",
             dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FrostServerTests",
+            dependencies: [
+                "BranchManager", "BranchTestSupport", "FrostServer", "RouteMap", "RouteSync", "TestSupport",
+                asyncHTTPClient, logging, nioCore, nioHTTP1,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

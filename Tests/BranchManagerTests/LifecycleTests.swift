@@ -1,4 +1,5 @@
 import BranchManager
+import BranchTestSupport
 import GRDB
 import RouteMap
 import Synchronization

@@ -10,6 +10,7 @@ enum OpenAPI {
                 endpoint
             )
         }
+        paths["\(API.prefix)/events"] = ["get": events]
         return .object([
             "openapi": .string("3.1.0"),
             "info": .object([
@@ -32,15 +33,34 @@ enum OpenAPI {
         ])
     }
 
+    /// What is no object but goes on.
+    private static var events: JSONValue {
+        let kinds = EventHub.Event.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        return .object([
+            "operationId": .string("events.listen"),
+            "summary": .string("What changes, as it changes: server-sent events \(kinds)."),
+            "responses": .object([
+                "200": .object([
+                    "description": .string("A stream that goes on."),
+                    "content": .object(["text/event-stream": .object(["schema": FieldType.string.schema()])]),
+                ]),
+                "default": fault,
+            ]),
+        ])
+    }
+
+    private static var fault: JSONValue {
+        .object([
+            "description": .string("What cannot be done, and why."),
+            "content": .object(["application/json": .object(["schema": FieldType.object("Error").schema()])]),
+        ])
+    }
+
     private static func operation(_ endpoint: Endpoint) -> JSONValue {
         var answer: [String: JSONValue] = ["description": .string(endpoint.summary)]
         if let type = endpoint.answer {
             answer["content"] = .object(["application/json": .object(["schema": type.schema()])])
         }
-        let fault: JSONValue = .object([
-            "description": .string("What cannot be done, and why."),
-            "content": .object(["application/json": .object(["schema": FieldType.object("Error").schema()])]),
-        ])
         var answers: [String: JSONValue] = [String(endpoint.status.code): .object(answer), "default": fault]
         // Where nothing had to be done.
         if endpoint.status == .accepted { answers["200"] = .object(answer) }

@@ -1,19 +1,23 @@
-import BranchManager
-import Synchronization
+package import BranchManager
+package import Synchronization
 
 /// A runtime whose servers are entries of a table, and whose calls can be made to fail.
-final class FakeRuntime: BranchRuntime {
-    struct State {
+package final class FakeRuntime: BranchRuntime {
+    package struct State {
         /// What was called, and what the routes said, in order.
-        var events: [String] = []
-        var running: Set<String> = []
+        package var events: [String] = []
+        package var running: Set<String> = []
         /// Targets that have data, and what it is: the name of who made it first.
-        var data: [String: String] = [:]
-        var copies: [String: String] = [:]
-        var failing: Set<String> = []
+        package var data: [String: String] = [:]
+        package var copies: [String: String] = [:]
+        package var failing: Set<String> = []
+        /// Calls that wait until they are no longer in it.
+        package var held: Set<String> = []
     }
 
-    let state = Mutex(State())
+    package let state = Mutex(State())
+
+    package init() {}
 
     private func call(_ what: String, _ server: ServerSpec, _ body: (inout State) -> Void) throws(BranchError) {
         let fails = state.withLock { state in
@@ -26,37 +30,45 @@ final class FakeRuntime: BranchRuntime {
         if fails { throw .runtime("\(what) does not work today") }
     }
 
-    func initialize(_ server: ServerSpec) async throws(BranchError) {
+    private func wait(_ what: String) async {
+        while state.withLock({ $0.held.contains(what) }) { await Task.yield() }
+    }
+
+    package func initialize(_ server: ServerSpec) async throws(BranchError) {
+        await wait("initialize")
         try call("initialize", server) { $0.data[server.targetID] = server.targetName }
         await Task.yield()
     }
 
-    func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+        await wait("copy")
         try call("copy", server) { $0.copies[server.targetID] = $0.data[source.targetID] }
         await Task.yield()
     }
 
-    func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
+    package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
         try call("adopt", server) { state in
             if let copy = state.copies.removeValue(forKey: server.targetID) { state.data[server.targetID] = copy }
         }
     }
 
-    func discardCopy(_ server: ServerSpec) async throws(BranchError) {
+    package func discardCopy(_ server: ServerSpec) async throws(BranchError) {
         try call("discard", server) { $0.copies[server.targetID] = nil }
     }
 
-    func start(_ server: ServerSpec) async throws(BranchError) {
+    package func start(_ server: ServerSpec) async throws(BranchError) {
+        await wait("start")
         try call("start", server) { _ = $0.running.insert(server.targetID) }
         await Task.yield()
     }
 
-    func stop(_ server: ServerSpec) async throws(BranchError) {
+    package func stop(_ server: ServerSpec) async throws(BranchError) {
+        await wait("stop")
         try call("stop", server) { _ = $0.running.remove(server.targetID) }
         await Task.yield()
     }
 
-    func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
+    package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
         let (isRunning, fails) = state.withLock { state in
             (state.running.contains(server.targetID), state.failing.contains("isRunning"))
         }
@@ -64,11 +76,12 @@ final class FakeRuntime: BranchRuntime {
         return isRunning
     }
 
-    func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
+    package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
         try call("execute", server) { _ in }
     }
 
-    func remove(_ server: ServerSpec) async throws(BranchError) {
+    package func remove(_ server: ServerSpec) async throws(BranchError) {
+        await wait("remove")
         try call("remove", server) { state in
             state.data[server.targetID] = nil
             state.copies[server.targetID] = nil
@@ -77,11 +90,16 @@ final class FakeRuntime: BranchRuntime {
 }
 
 /// Notes what the routes would say of each branch, every time they change.
-struct FakeRoutes: RouteListener {
-    let runtime: FakeRuntime
-    let store: BranchStore
+package struct FakeRoutes: RouteListener {
+    package let runtime: FakeRuntime
+    package let store: BranchStore
 
-    func routesChanged() async throws(BranchError) {
+    package init(runtime: FakeRuntime, store: BranchStore) {
+        self.runtime = runtime
+        self.store = store
+    }
+
+    package func routesChanged() async throws(BranchError) {
         if runtime.state.withLock({ $0.failing.contains("routes") }) { throw .store("routes does not work today") }
         let branches = (try? store.branches()) ?? []
         let routes = branches.compactMap { branch -> String? in
