@@ -140,10 +140,17 @@ let package = Package(
 
         // MARK: Phase 3
         .target(
+            name: "FrostPages",
+            dependencies: [mustache],
+            // In the program itself: a static binary needs no files.
+            resources: [.embedInCode("Resources")],
+            swiftSettings: settings
+        ),
+        .target(
             name: "FrostServer",
             dependencies: [
-                "BranchManager", "RouteMap", "RouteSync", asyncHTTPClient, crypto, httpTypes, hummingbird, logging,
-                nioCore,
+                "BranchManager", "FrostPages", "RouteMap", "RouteSync", asyncHTTPClient, crypto, httpTypes, hummingbird,
+                logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),
@@ -174,6 +181,7 @@ let package = Package(
             dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
             swiftSettings: settings
         ),
+        .testTarget(name: "FrostPagesTests", dependencies: ["FrostPages"], swiftSettings: settings),
         .testTarget(
             name: "FrostServerTests",
             dependencies: [

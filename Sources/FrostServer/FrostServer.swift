@@ -29,9 +29,12 @@ package struct FrostServer: Sendable {
     /// - Parameter ready: called once it listens, with the port.
     /// - Throws: what keeps it from listening.
     package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
-        let hub = EventHub(state)
+        let sessions = GatewaySessions(admin: state.gatewayAdmin)
+        let hub = EventHub(state, sessions: sessions)
+        let router = router(hub)
+        try PageRoutes(state, sessions: sessions).add(to: router)
         let application = Application(
-            router: router(hub),
+            router: router,
             configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in ready(channel.localAddress?.port ?? address.port) },
             logger: state.logger
@@ -111,7 +114,7 @@ struct SecurityHeaders: RouterMiddleware {
         }
         response.headers[.contentSecurityPolicy] = Self.policy
         response.headers[.xContentTypeOptions] = "nosniff"
-        if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "no-referrer" }
+        if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "same-origin" }
         return response
     }
 }

@@ -82,6 +82,17 @@ extension API {
             },
             Endpoint(
                 method: .get,
+                path: "\(one)/connections",
+                name: "\(plural).connections",
+                summary: "Connection strings and programs that work as pasted, with the password.",
+                answer: .object("Connections")
+            ) { exchange in
+                let settings = try ServerSettings(state.store)
+                let runtime = TargetRuntime(try state.target(exchange), settings: settings, image: state.image)
+                return Answer(.ok, Shapes.connections(TargetConnections(runtime)))
+            },
+            Endpoint(
+                method: .get,
                 path: "\(one)/operations",
                 name: "\(plural).operations",
                 summary: "What was done with a branch, the latest first.",

@@ -131,5 +131,6 @@ enum Shapes {
         project.name: project.schema, database.name: database.schema, target.name: target.schema,
         operation.name: operation.schema, accepted.name: accepted.schema, runtime.name: runtime.schema,
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
+        snippet.name: snippet.schema, connection.name: connection.schema, connections.name: connections.schema,
     ]
 }

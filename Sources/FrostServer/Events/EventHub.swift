@@ -9,6 +9,8 @@ actor EventHub {
             case targetDeleted = "target-deleted"
             case operation
             case settings
+            /// Who is connected through the gateway, by branch.
+            case sessions
         }
 
         var kind: Kind
@@ -31,12 +33,17 @@ actor EventHub {
         var settings: JSONValue = .null
     }
 
+    /// Looks at the store between two looks at the gateway.
+    private static let looksPerSessions = 10
+
     private let state: ServerState
+    private let sessions: GatewaySessions
     private var listeners: [Int: AsyncStream<Event>.Continuation] = [:]
     private var last = 0
 
-    init(_ state: ServerState) {
+    init(_ state: ServerState, sessions: GatewaySessions) {
         self.state = state
+        self.sessions = sessions
     }
 
     /// What changes from now on. It ends with the hub.
@@ -57,7 +64,17 @@ actor EventHub {
     func run() async {
         var version: Int?
         var seen: Seen?
+        var counts: [String: Int]?
+        var looks = 0
         while !Task.isCancelled {
+            looks += 1
+            if looks % Self.looksPerSessions == 0, !listeners.isEmpty {
+                let now = await sessions.counts()
+                if now != counts {
+                    tell(Event(kind: .sessions, data: .object((now ?? [:]).mapValues { .integer($0) })))
+                }
+                counts = now
+            }
             if let now = try? state.store.version(), now != version, let current = try? look() {
                 if let seen { for event in Self.events(from: seen, to: current) { tell(event) } }
                 version = now

@@ -56,6 +56,8 @@ final class AdminHandler: ChannelInboundHandler {
         case .readiness:
             let readiness = gateway.state.readiness()
             send(readiness.status == .ready ? .ok : .serviceUnavailable, readiness, to: head, context: context)
+        case .metrics:
+            send(.ok, Data(Metrics.text(of: gateway.state).utf8), Metrics.contentType, to: head, context: context)
         case nil:
             let paths = AdminPath.allCases.map(\.rawValue).joined(separator: ", ")
             send(.notFound, Fault(error: "there is \(paths)"), to: head, context: context)
@@ -71,8 +73,18 @@ final class AdminHandler: ChannelInboundHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let text = ((try? encoder.encode(body)) ?? Data()) + Data("\n".utf8)
+        send(status, text, "application/json", to: request, context: context)
+    }
+
+    private func send(
+        _ status: HTTPResponseStatus,
+        _ text: Data,
+        _ contentType: String,
+        to request: HTTPRequestHead,
+        context: ChannelHandlerContext
+    ) {
         let headers: HTTPHeaders = [
-            "Content-Type": "application/json", "Content-Length": String(text.count), "Connection": "close",
+            "Content-Type": contentType, "Content-Length": String(text.count), "Connection": "close",
             "Cache-Control": "no-store",
         ]
         context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
@@ -95,6 +107,8 @@ package enum AdminPath: String, CaseIterable, Sendable {
     case liveness = "/healthz"
     /// 200 when the gateway can serve, else 503 with the reasons.
     case readiness = "/readyz"
+    /// What Prometheus reads.
+    case metrics = "/metrics"
 }
 
 @available(*, unavailable)

@@ -73,6 +73,15 @@ final class SessionRegistry: Sendable {
         for resume in waiting { resume() }
     }
 
+    /// Sessions that have a backend, by the branch they lead to.
+    func countsByTarget() -> [String: Int] {
+        state.withLock { state in
+            state.entries.values.reduce(into: [:]) { counts, entry in
+                if let route = entry.route { counts[route.target.id, default: 0] += 1 }
+            }
+        }
+    }
+
     var count: Int { state.withLock { $0.entries.count } }
 
     /// Whether the gateway is stopping: connections that are still in start-up are then refused.

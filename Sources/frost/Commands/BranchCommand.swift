@@ -1,6 +1,7 @@
 import ArgumentParser
 import BranchManager
 import Foundation
+import FrostServer
 
 /// `frost branch`
 struct BranchCommand: AsyncParsableCommand {
@@ -148,11 +149,12 @@ struct BranchCommand: AsyncParsableCommand {
             try await Complaint.exiting {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
-                guard let url = ConnectionString.url(branch, port: try store.gatewayPort()) else {
+                guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) else {
                     throw BranchError.notAllowed(
                         "hostnames have no wildcard base yet; set one: frost settings --wildcard-base example.net"
                     )
                 }
+                let url = ConnectionSnippets.url(external)
                 if options.json { try Output.json(Shown(url: url)) } else { print(url) }
                 if branch.target.lifecycleStatus != .active {
                     Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")

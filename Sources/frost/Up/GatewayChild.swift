@@ -36,7 +36,16 @@ final class GatewayChild: Sendable {
     }
 
     /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
-    private static let adminAddress = "127.0.0.1:9433"
+    private static let ownAdminAddress = "127.0.0.1:9433"
+    /// Of a gateway that is a unit of its own, where nothing else is said.
+    private static let unitAdminAddress = "127.0.0.1:9432"
+
+    /// - Parameter isChild: whether the gateway is run by `frost up`.
+    static func adminAddress(isChild: Bool) -> String {
+        ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"]
+            ?? (isChild ? ownAdminAddress : unitAdminAddress)
+    }
+
     /// The longest drain timeout the gateway takes, and a little.
     private static let longestDrain = Duration.seconds(7 * 24 * 3_600 + 60)
     private static let pauseBetweenStarts = Duration.seconds(2)
@@ -57,8 +66,7 @@ final class GatewayChild: Sendable {
             "ENABLED": "true", "PORT": String(given.port), "ROUTE_FILE": given.routeFile,
             "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
             "CERT_DIR": given.certDir, "DRAIN_TIMEOUT": given.drainTimeout,
-            "ADMIN_ADDRESS": ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"]
-                ?? Self.adminAddress,
+            "ADMIN_ADDRESS": Self.adminAddress(isChild: true),
         ]
         return Dictionary(
             uniqueKeysWithValues: values.compactMap { key, value in

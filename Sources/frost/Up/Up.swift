@@ -131,7 +131,7 @@ struct Up: AsyncParsableCommand {
             routes: context.routes,
             image: try options.postgresImage ?? context.store.postgresImage() ?? DockerRuntime.defaultImage,
             version: String(cString: frost_version()),
-            gatewayAdmin: nil,
+            gatewayAdmin: GatewayChild.adminAddress(isChild: gateway),
             logger: Logger(label: "api") { _ in ComplaintLogHandler() }
         )
         let token = try AccessToken.makeFirst(in: context.store)
@@ -189,12 +189,13 @@ struct Up: AsyncParsableCommand {
         // Passwords are for eyes, and for who asked; a journal keeps them for years.
         let isForEyes = temporary || isatty(STDOUT_FILENO) == 1
         for branch in branches where branch.target.lifecycleStatus == .active {
-            guard let url = ConnectionString.url(branch, port: port), let hostname = branch.target.hostname else {
+            guard let external = ConnectionInfo(external: branch, port: port), let hostname = branch.target.hostname
+            else {
                 continue
             }
             let line =
                 isForEyes
-                ? "psql \"\(url)\""
+                ? ConnectionSnippets.snippet(.psql, external).text
                 : "\(hostname):\(port), see: frost branch url \(branch.target.name) --database \(branch.database.id)"
             print("  branch \(branch.target.name) of \(branch.project.name)/\(branch.database.name):\n    \(line)\n")
         }

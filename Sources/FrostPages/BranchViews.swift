@@ -1,0 +1,318 @@
+/// `/branches/{targetId}`: one branch, how to connect to it and what can be done with it.
+package struct BranchView: Sendable {
+    package var shell: Shell
+    package var branch: BranchFields
+    /// External, Internal, Direct, in this order; exactly one is current.
+    package var connections: [ConnectionView]
+    /// "3 sessions", "No sessions", "Unknown".
+    package let sessionsNow: String
+    /// What stopping and the like would do to sessions, for the dialogs.
+    package let sessionsWarning: String
+    /// The other branches of the database, to create from and to reset from.
+    package var others: [Choice]
+    package var operations: [OperationRow]
+    /// The operation under way.
+    package var running: RunningOperation?
+    package let hasOperations: Bool
+    package let can: BranchActions
+
+    package init(
+        shell: Shell,
+        branch: BranchFields,
+        connections: [ConnectionView],
+        sessions: Int?,
+        others: [Choice],
+        operations: [OperationRow],
+        running: RunningOperation?
+    ) {
+        self.shell = shell
+        self.branch = branch
+        self.connections = connections
+        self.sessionsNow = sessions.map(Self.sessionsText) ?? "Unknown"
+        self.sessionsWarning =
+            switch sessions {
+            case .some(0): "Nobody is connected through the gateway right now."
+            case .some(1): "The 1 session that is open now will be closed."
+            case .some(let count): "The \(count) sessions that are open now will be closed."
+            case .none: "Sessions that are open now will be closed."
+            }
+        self.others = others
+        self.operations = operations
+        self.running = running
+        self.hasOperations = !operations.isEmpty
+        self.can = BranchActions(branch: branch, isRunning: running != nil, hasOthers: !others.isEmpty)
+    }
+
+    /// A number of sessions in words.
+    package static func sessionsText(_ count: Int) -> String {
+        switch count {
+        case 0: "No sessions"
+        case 1: "1 session"
+        default: "\(count) sessions"
+        }
+    }
+}
+
+/// The branch itself.
+package struct BranchFields: Sendable {
+    package var id: String
+    package var databaseId: String
+    package var name: String
+    package var database: String
+    package var project: String
+    package let dot: StatusDot
+    /// Why it is stopped, when nobody stopped it.
+    package var reason: String?
+    package var hostname: String?
+    package var hostPort: Int
+    /// "Local process", "Docker container".
+    package var runtime: String
+    package var createdAt: Moment
+    package var isMain: Bool
+    /// The branch it was copied from: its id (for the link) and name.
+    package var source: Choice?
+
+    package init(
+        id: String,
+        databaseId: String,
+        name: String,
+        database: String,
+        project: String,
+        status: String,
+        statusText: String,
+        reason: String?,
+        hostname: String?,
+        hostPort: Int,
+        runtime: String,
+        createdAt: Moment,
+        isMain: Bool,
+        source: Choice?
+    ) {
+        self.id = id
+        self.databaseId = databaseId
+        self.name = name
+        self.database = database
+        self.project = project
+        self.dot = StatusDot(status: status, text: statusText)
+        self.reason = reason
+        self.hostname = hostname
+        self.hostPort = hostPort
+        self.runtime = runtime
+        self.createdAt = createdAt
+        self.isMain = isMain
+        self.source = source
+    }
+}
+
+/// What can be done with a branch now.
+package struct BranchActions: Sendable {
+    package let start: Bool
+    package let stop: Bool
+    /// Whether deploy, reset, rename and create may begin.
+    package let change: Bool
+    package let reset: Bool
+    package let delete: Bool
+
+    init(branch: BranchFields, isRunning: Bool, hasOthers: Bool) {
+        let isStopped = branch.dot.status == "stopped" || branch.dot.status == "failed"
+        let isActive = branch.dot.status == "active"
+        start = isStopped && !isRunning
+        stop = isActive && !isRunning
+        change = (isActive || isStopped) && !isRunning
+        reset = change && hasOthers
+        // What a crash left in between can only be deleted.
+        delete = !isRunning
+    }
+}
+
+/// An operation under way.
+package struct RunningOperation: Sendable {
+    package var id: String
+    /// "Deploying dev".
+    package var title: String
+    /// How far it has come: "Waiting for the server to answer".
+    package var progress: String?
+
+    package init(id: String, title: String, progress: String?) {
+        self.id = id
+        self.title = title
+        self.progress = progress
+    }
+}
+
+/// A way to a branch.
+package enum ConnectionKind: String, CaseIterable, Sendable {
+    case external
+    case `internal`
+    case direct
+
+    package var title: String {
+        switch self {
+        case .external: "External"
+        case .internal: "Internal"
+        case .direct: "Direct"
+        }
+    }
+
+    /// For whom it is, in one sentence.
+    package var lead: String {
+        switch self {
+        case .external: "From anywhere, encrypted. The gateway finds this branch by its hostname."
+        case .internal: "From containers on this host’s private network. Nothing leaves the host."
+        case .direct: "Straight to the server’s own port, past the gateway. It keeps working while clients move."
+        }
+    }
+}
+
+/// One way to connect: its fields and snippets, or why there are none.
+package struct ConnectionView: Sendable {
+    /// A ``ConnectionKind``, as in `?via=` and in the API.
+    package let kind: String
+    package let title: String
+    package let lead: String
+    package var href: String
+    package var isCurrent: Bool
+    /// Host, port, SSL mode, database, user, password.
+    package var fields: [ConnectionField]
+    package var snippets: [SnippetView]
+    /// Set when there is no connection string, with what to do about it.
+    package var missing: MissingConnection?
+    /// Said above strings that do not work at the moment.
+    package var warning: String?
+    /// Whether the password is shown, which is so with `?reveal=1`.
+    package var isRevealed: Bool
+    /// This page with and without `reveal=1`.
+    package var revealHref: String
+    package var hideHref: String
+    package let isExternal: Bool
+
+    package init(
+        kind: ConnectionKind,
+        href: String,
+        isCurrent: Bool,
+        fields: [ConnectionField],
+        snippets: [SnippetView],
+        missing: MissingConnection? = nil,
+        warning: String? = nil,
+        isRevealed: Bool,
+        revealHref: String,
+        hideHref: String
+    ) {
+        self.kind = kind.rawValue
+        self.title = kind.title
+        self.lead = kind.lead
+        self.href = href
+        self.isCurrent = isCurrent
+        self.fields = fields
+        self.snippets = snippets
+        self.missing = missing
+        self.warning = warning
+        self.isRevealed = isRevealed
+        self.revealHref = revealHref
+        self.hideHref = hideHref
+        self.isExternal = kind == .external
+    }
+}
+
+/// A part of a connection that people copy alone.
+package struct ConnectionField: Sendable {
+    /// `host`, `port`, `sslmode`, `database`, `user` or `password`.
+    package var name: String
+    package var label: String
+    /// For a password: dots, unless it is revealed.
+    package var value: String
+    package var isSecret: Bool
+
+    package init(name: String, label: String, value: String, isSecret: Bool = false) {
+        self.name = name
+        self.label = label
+        self.value = value
+        self.isSecret = isSecret
+    }
+}
+
+/// A connection string as one driver wants it.
+package struct SnippetView: Sendable {
+    /// `url`, `psql`, `env`, `node`, `jdbc`, `python`, `go`, `swift`.
+    package var kind: String
+    package var title: String
+    package var language: String
+    package var text: String
+    package var note: String?
+    package var href: String
+    package var isCurrent: Bool
+    /// One line is wrapped, code keeps its lines and scrolls.
+    package let isOneLine: Bool
+
+    package init(
+        kind: String,
+        title: String,
+        language: String,
+        text: String,
+        note: String?,
+        href: String,
+        isCurrent: Bool
+    ) {
+        self.kind = kind
+        self.title = title
+        self.language = language
+        self.text = text
+        self.note = note
+        self.href = href
+        self.isCurrent = isCurrent
+        self.isOneLine = !text.contains("\n")
+    }
+}
+
+/// Why there is no connection string, and the next step.
+package struct MissingConnection: Sendable {
+    /// As `externalUnavailableReason` of the API has it.
+    package var reason: String
+    package var sentence: String
+    package var nextStep: String
+    /// Which button goes with the next step, if any.
+    package var offersStart: Bool
+    package var offersSettings: Bool
+
+    package init(
+        reason: String,
+        sentence: String,
+        nextStep: String,
+        offersStart: Bool = false,
+        offersSettings: Bool = false
+    ) {
+        self.reason = reason
+        self.sentence = sentence
+        self.nextStep = nextStep
+        self.offersStart = offersStart
+        self.offersSettings = offersSettings
+    }
+
+    package static let gatewayDisabled = Self(
+        reason: "gateway_disabled",
+        sentence: "The gateway is turned off, so this branch cannot be reached from outside.",
+        nextStep: "Turn it on in Settings. The connection string then appears here.",
+        offersSettings: true
+    )
+
+    package static let wildcardMissing = Self(
+        reason: "wildcard_missing",
+        sentence: "There is no wildcard domain yet, so this branch has no hostname.",
+        nextStep: "Point a wildcard DNS record at this host, then enter its domain in Settings.",
+        offersSettings: true
+    )
+
+    package static let targetStopped = Self(
+        reason: "target_stopped",
+        sentence: "This branch is stopped, so nothing answers at its hostname.",
+        nextStep: "Start it to connect. Its hostname and port stay the same.",
+        offersStart: true
+    )
+
+    /// `target_stopped` while an operation works on it.
+    package static let targetBusy = Self(
+        reason: "target_stopped",
+        sentence: "This branch is not taking connections yet.",
+        nextStep: "Wait a moment. The connection string appears here as soon as the server answers."
+    )
+}

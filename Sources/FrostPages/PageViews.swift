@@ -1,0 +1,252 @@
+/// What every page but the login shows around its content: the tree of branches and the footer.
+package struct Shell: Sendable {
+    package var projects: [ProjectNode]
+    package var version: String
+    /// Changes when the style sheet or the script does, so that browsers may keep them for long.
+    package var assetVersion: String
+
+    package init(projects: [ProjectNode], version: String, assetVersion: String) {
+        self.projects = projects
+        self.version = version
+        self.assetVersion = assetVersion
+    }
+}
+
+/// A project in the tree and on the overview.
+package struct ProjectNode: Sendable {
+    package var id: String
+    package var name: String
+    package var databases: [DatabaseNode]
+
+    package init(id: String, name: String, databases: [DatabaseNode]) {
+        self.id = id
+        self.name = name
+        self.databases = databases
+    }
+}
+
+/// A database in the tree and on the overview.
+package struct DatabaseNode: Sendable {
+    package var id: String
+    package var name: String
+    package var branches: [BranchNode]
+
+    package init(id: String, name: String, branches: [BranchNode]) {
+        self.id = id
+        self.name = name
+        self.branches = branches
+    }
+}
+
+/// A branch in the tree and on the overview.
+package struct BranchNode: Sendable {
+    package var id: String
+    package var name: String
+    package let dot: StatusDot
+    /// Whether it is the branch of the page that is shown.
+    package var isCurrent: Bool
+    /// "3 sessions"; nil when there are none or the gateway was not heard.
+    package let sessionsText: String?
+
+    package init(id: String, name: String, status: String, statusText: String, isCurrent: Bool, sessions: Int?) {
+        self.id = id
+        self.name = name
+        self.dot = StatusDot(status: status, text: statusText)
+        self.isCurrent = isCurrent
+        self.sessionsText = sessions.flatMap { $0 > 0 ? BranchView.sessionsText($0) : nil }
+    }
+}
+
+/// A status as a word, with the colour and shape of its dot.
+package struct StatusDot: Sendable {
+    /// `active`, `stopped`, `creating`, …, and `failed` for a branch that is stopped and has a reason.
+    package let status: String
+    package let text: String
+    /// What the style sheet goes by: `good`, `off`, `busy` or `bad`.
+    package let tone: String
+
+    package init(status: String, text: String) {
+        self.status = status
+        self.text = text
+        self.tone =
+            switch status {
+            case "active", "succeeded": "good"
+            case "stopped": "off"
+            case "failed": "bad"
+            default: "busy"
+            }
+    }
+}
+
+/// A point in time: for machines, and as people read it.
+package struct Moment: Sendable {
+    /// ISO 8601, for the `datetime` attribute.
+    package var iso: String
+    /// "2 minutes ago", "23 Nov, 14:05".
+    package var text: String
+
+    package init(iso: String, text: String) {
+        self.iso = iso
+        self.text = text
+    }
+}
+
+/// One row of the recent operations.
+package struct OperationRow: Sendable {
+    package var id: String
+    /// "Create", "Stop", …
+    package var action: String
+    /// The branch, as `shop / dev` or `dev`.
+    package var target: String
+    /// The panel of the branch; nil when it is gone.
+    package var targetHref: String?
+    package let dot: StatusDot
+    package var message: String?
+    package var startedAt: Moment
+    /// "4 s"; nil while it runs.
+    package var duration: String?
+
+    package init(
+        id: String,
+        action: String,
+        target: String,
+        targetHref: String?,
+        status: String,
+        statusText: String,
+        message: String?,
+        startedAt: Moment,
+        duration: String?
+    ) {
+        self.id = id
+        self.action = action
+        self.target = target
+        self.targetHref = targetHref
+        self.dot = StatusDot(status: status, text: statusText)
+        self.message = message
+        self.startedAt = startedAt
+        self.duration = duration
+    }
+}
+
+/// How outsiders reach branches, or what is missing for that.
+package struct GatewaySummary: Sendable {
+    package let dot: StatusDot
+    package var port: Int
+    package var wildcardBase: String?
+    /// What to do before branches can be reached from outside; nil when they can.
+    package let missing: String?
+
+    package init(isEnabled: Bool, port: Int, wildcardBase: String?) {
+        self.port = port
+        self.wildcardBase = wildcardBase
+        if !isEnabled {
+            missing = "Branches can only be reached on this host. Turn the gateway on to give each one a hostname."
+            dot = StatusDot(status: "stopped", text: "Off")
+        } else if wildcardBase == nil {
+            missing = "The gateway is on, but branches have no hostnames yet. Add a wildcard domain to give them one."
+            dot = StatusDot(status: "waiting", text: "Needs a domain")
+        } else {
+            missing = nil
+            dot = StatusDot(status: "active", text: "On")
+        }
+    }
+}
+
+/// A choice of a select element.
+package struct Choice: Sendable {
+    package var value: String
+    package var title: String
+    package var isSelected: Bool
+
+    package init(value: String, title: String, isSelected: Bool = false) {
+        self.value = value
+        self.title = title
+        self.isSelected = isSelected
+    }
+}
+
+/// `/`: all projects, the gateway and what happened lately.
+package struct HomeView: Sendable {
+    package var shell: Shell
+    package var operations: [OperationRow]
+    /// "4 sessions on 2 branches", "No sessions", "The gateway does not answer".
+    package var sessionsSummary: String
+    package var gateway: GatewaySummary
+    /// Where a new database can run.
+    package var runtimes: [Choice]
+    /// Whether there is no project yet, and the page says how to make the first one.
+    package let isEmpty: Bool
+    package let hasOperations: Bool
+
+    package init(
+        shell: Shell,
+        operations: [OperationRow],
+        sessionsSummary: String,
+        gateway: GatewaySummary,
+        runtimes: [Choice]
+    ) {
+        self.shell = shell
+        self.operations = operations
+        self.sessionsSummary = sessionsSummary
+        self.gateway = gateway
+        self.runtimes = runtimes
+        self.isEmpty = shell.projects.isEmpty
+        self.hasOperations = !operations.isEmpty
+    }
+}
+
+/// `/settings`.
+package struct SettingsView: Sendable {
+    package var shell: Shell
+    package var wildcardBase: String?
+    package var gatewayEnabled: Bool
+    package var gatewayPort: Int
+    package var gateway: GatewaySummary
+    package var saved: String?
+    package var fault: String?
+
+    package init(
+        shell: Shell,
+        wildcardBase: String?,
+        gatewayEnabled: Bool,
+        gatewayPort: Int,
+        saved: String? = nil,
+        fault: String? = nil
+    ) {
+        self.shell = shell
+        self.wildcardBase = wildcardBase
+        self.gatewayEnabled = gatewayEnabled
+        self.gatewayPort = gatewayPort
+        self.gateway = GatewaySummary(isEnabled: gatewayEnabled, port: gatewayPort, wildcardBase: wildcardBase)
+        self.saved = saved
+        self.fault = fault
+    }
+}
+
+/// `/login`.
+package struct LoginView: Sendable {
+    package var assetVersion: String
+    /// Why the last attempt failed.
+    package var fault: String?
+
+    package init(assetVersion: String, fault: String? = nil) {
+        self.assetVersion = assetVersion
+        self.fault = fault
+    }
+}
+
+/// A page that cannot be shown: 404 and its kind.
+package struct ProblemView: Sendable {
+    package var shell: Shell
+    package var status: Int
+    package var title: String
+    /// What happened and what to do, in plain English.
+    package var sentence: String
+
+    package init(shell: Shell, status: Int, title: String, sentence: String) {
+        self.shell = shell
+        self.status = status
+        self.title = title
+        self.sentence = sentence
+    }
+}

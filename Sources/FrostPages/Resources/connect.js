@@ -1,0 +1,139 @@
+// Connection strings: revealing the password and copying.
+// Strings with the password come from the API when asked for; the page itself has dots instead.
+
+let isRevealed = false;
+
+async function fetchSnippets() {
+  const { connections, via } = document.getElementById("connect").dataset;
+  const answer = await api("GET", connections);
+  return answer[via]?.snippets ?? [];
+}
+
+async function fetchText() {
+  const { snippet } = document.getElementById("snippet-text").dataset;
+  const found = (await fetchSnippets()).find(({ kind }) => kind === snippet);
+  if (!found) {
+    throw new Error("There is no connection string now.");
+  }
+  return found.text;
+}
+
+async function fetchPassword() {
+  const found = (await fetchSnippets()).find(({ kind }) => kind === "url");
+  if (!found) {
+    throw new Error("There is no password to copy now.");
+  }
+  return decodeURIComponent(new URL(found.text).password);
+}
+
+/** Shows or hides the password as the reader chose, in what the server just rendered. */
+async function applyReveal() {
+  const link = document.getElementById("reveal");
+  if (!isRevealed || !link || "shown" in link.dataset) {
+    return;
+  }
+  const code = document.getElementById("snippet-text");
+  const password = document.querySelector("[data-field=password] [data-value]");
+  const [text, secret] = await Promise.all([fetchText(), fetchPassword()]);
+  // The reader may have hidden it, or gone to another tab, while the answer was on its way.
+  if (isRevealed && code.isConnected) {
+    code.textContent = text;
+    if (password) {
+      password.textContent = secret;
+    }
+    link.textContent = "Hide password";
+    link.dataset.shown = "script";
+  }
+}
+
+async function toggleReveal(link) {
+  isRevealed = !("shown" in link.dataset);
+  if (isRevealed) {
+    await applyReveal();
+    announce("The password is shown.");
+    return;
+  }
+  if (link.dataset.shown === "server") {
+    history.replaceState(null, "", link.href);
+  }
+  forgetRendered("connect");
+  await refresh();
+  announce("The password is hidden.");
+}
+
+/**
+ * Copies text that is still to come.
+ *
+ * The clipboard is there for https and for localhost. Elsewhere a selection is copied the old way, and if that
+ * fails too the text stays selected for the reader to copy.
+ */
+async function copy(promise, shownIn) {
+  if (navigator.clipboard && window.isSecureContext) {
+    try {
+      if (window.ClipboardItem) {
+        // The item is made at once, in the click: Safari refuses one that is made after waiting.
+        const blob = promise.then((text) => new Blob([text], { type: "text/plain" }));
+        await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+      } else {
+        await navigator.clipboard.writeText(await promise);
+      }
+      return true;
+    } catch {
+      // A refused permission; what the API had to say comes up again below.
+    }
+  }
+  const text = await promise;
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "visually-hidden";
+  area.setAttribute("aria-hidden", "true");
+  const focused = document.activeElement;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  focused?.focus({ preventScroll: true });
+  if (!isCopied) {
+    shownIn.textContent = text;
+    getSelection().selectAllChildren(shownIn);
+  }
+  return isCopied;
+}
+
+async function copyFrom(button, promise, shownIn) {
+  try {
+    const isCopied = await copy(promise, shownIn);
+    flash(button, isCopied ? "Copied" : "Selected");
+    announce(isCopied ? "Copied" : "The text is selected. Press Control C to copy it.");
+  } catch (error) {
+    flash(button, "Failed");
+    notify(`Copying failed. ${error.message}`);
+  }
+}
+
+/** Says on the button what came of it, for a moment. */
+function flash(button, word) {
+  button.textContent = word;
+  clearTimeout(button.flashTimer);
+  button.flashTimer = setTimeout(() => { button.textContent = "Copy"; }, 2000);
+}
+
+document.addEventListener("click", (event) => {
+  const control = event.target.closest("[data-reveal], [data-copy-snippet], [data-copy-field]");
+  if (!control) {
+    return;
+  }
+  if ("reveal" in control.dataset) {
+    if (opensElsewhere(event)) {
+      return;
+    }
+    event.preventDefault();
+    toggleReveal(control).catch((error) => notify(error.message));
+  } else if ("copySnippet" in control.dataset) {
+    copyFrom(control, fetchText(), document.getElementById("snippet-text"));
+  } else {
+    const value = control.closest(".field-row").querySelector("[data-value]");
+    const text = "secret" in control.dataset ? fetchPassword() : Promise.resolve(value.textContent);
+    copyFrom(control, text, value);
+  }
+});

@@ -1,0 +1,152 @@
+// Forms that go to the API, and the dialogs they are in.
+
+/** Opens the dialog that a button names, filled with what the button carries. */
+function openDialog(button) {
+  const dialog = document.getElementById(button.dataset.open);
+  const form = dialog.querySelector("form");
+  form.reset();
+  showErrors(form, null);
+  if (button.dataset.path) {
+    form.dataset.path = button.dataset.path;
+  }
+  const name = button.dataset.name;
+  if (name !== undefined) {
+    for (const slot of dialog.querySelectorAll("[data-slot=name]")) {
+      slot.textContent = name;
+    }
+    for (const input of dialog.querySelectorAll("[data-from=name]")) {
+      input.value = name;
+    }
+    if (form.dataset.confirm !== undefined) {
+      form.dataset.confirm = name;
+    }
+  }
+  checkConfirmation(form);
+  dialog.showModal();
+  // Not the first button, which a stray Enter would press.
+  dialog.querySelector("input, select, [data-close]")?.focus();
+}
+
+/** Lets a form with a name to type be sent once the name is right. */
+function checkConfirmation(form) {
+  const input = form.querySelector("[data-confirm-input]");
+  if (input) {
+    submitButton(form).disabled = input.value.trim() !== form.dataset.confirm;
+  }
+}
+
+function submitButton(form) {
+  return form.querySelector("button:not([type=button])");
+}
+
+/** What the API gets: text, numbers, truth values, and null for an empty field that means none. */
+function fieldValues(form) {
+  const values = {};
+  for (const control of form.elements) {
+    if (!control.name) {
+      continue;
+    }
+    if (control.type === "checkbox") {
+      values[control.name] = control.checked;
+    } else if (control.type === "number") {
+      values[control.name] = control.valueAsNumber;
+    } else {
+      const text = control.value.trim();
+      values[control.name] = text === "" && "nullIfEmpty" in control.dataset ? null : text;
+    }
+  }
+  return values;
+}
+
+/** Shows an error at its field, or under the form; none clears them. */
+function showErrors(form, error) {
+  for (const place of form.querySelectorAll("[data-error], [data-error-for]")) {
+    place.textContent = "";
+  }
+  for (const control of form.elements) {
+    control.removeAttribute("aria-invalid");
+  }
+  if (!error) {
+    return;
+  }
+  const place = error.field && form.querySelector(`[data-error-for="${CSS.escape(error.field)}"]`);
+  if (place) {
+    place.textContent = error.message;
+    const control = form.elements.namedItem(error.field);
+    control?.setAttribute("aria-invalid", "true");
+    control?.focus();
+  } else {
+    form.querySelector("[data-error]").textContent = error.message;
+  }
+}
+
+async function send(form) {
+  const button = submitButton(form);
+  if (button.disabled) {
+    return;
+  }
+  const { method, path } = form.dataset;
+  showErrors(form, null);
+  showSaved(form, "");
+  button.disabled = true;
+  try {
+    const answer = await api(method, path, method === "DELETE" ? undefined : fieldValues(form));
+    if (answer?.operation) {
+      const label = form.dataset.then ? `${form.dataset.label} ${form.elements.name.value}` : form.dataset.label;
+      follow(answer.operation, label);
+    }
+    form.closest("dialog")?.close();
+    if (form.dataset.then === "target" && answer?.target?.id) {
+      location.assign(`/branches/${encodeURIComponent(answer.target.id)}`);
+      return;
+    }
+    showSaved(form, form.dataset.saved ?? "");
+    await refresh();
+  } catch (error) {
+    showErrors(form, error);
+  } finally {
+    button.disabled = false;
+    checkConfirmation(form);
+  }
+}
+
+function showSaved(form, text) {
+  const place = form.querySelector("[data-saved-here]");
+  if (place) {
+    place.textContent = text;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-api]")) {
+    event.preventDefault();
+    send(event.target);
+  }
+});
+
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.matches("[data-api]")) {
+    checkConfirmation(form);
+    showSaved(form, "");
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.open) {
+    openDialog(button);
+  } else if (button && "close" in button.dataset) {
+    button.closest("dialog").close();
+  } else if (button && "dismiss" in button.dataset) {
+    dismiss(button.closest(".notice"));
+  } else if (event.target.matches("dialog")) {
+    // The dialog itself is clicked only beside its content: on the backdrop, or on its padding.
+    const box = event.target.getBoundingClientRect();
+    const isInside = event.clientX >= box.left && event.clientX <= box.right
+      && event.clientY >= box.top && event.clientY <= box.bottom;
+    if (!isInside && !event.target.querySelector("input")?.value) {
+      event.target.close();
+    }
+  }
+});

@@ -1,0 +1,119 @@
+// What all parts of the script use: the API, what is said to screen readers, and notices that stay.
+// The parts are served as one function, in the order frost, forms, connect, live.
+
+/** Asks the JSON API. Throws an Error whose `field` names the field at fault, if one is. */
+async function api(method, path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      // The type is what tells this page's requests from a foreign form's, so it is there without a body too.
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Error("Frost does not answer. Check that it is running, then try again.");
+  }
+  if (response.status === 401) {
+    location.assign("/login");
+  }
+  const data = await response.json().catch(() => null);
+  if (!response.ok) {
+    const error = new Error(data?.error?.message ?? `Frost answered with ${response.status}.`);
+    error.field = data?.error?.field ?? null;
+    throw error;
+  }
+  return data;
+}
+
+/** Says something to screen readers; the same words twice are said twice. */
+function announce(text) {
+  const announcer = document.getElementById("announcer");
+  announcer.textContent = "";
+  setTimeout(() => { announcer.textContent = text; }, 50);
+}
+
+/** A value that outlives the page but not the tab. Without storage it is as if nothing had been stored. */
+const memory = {
+  read(name, otherwise) {
+    try {
+      return JSON.parse(sessionStorage.getItem(`frost.${name}`)) ?? otherwise;
+    } catch {
+      return otherwise;
+    }
+  },
+  write(name, value) {
+    try {
+      sessionStorage.setItem(`frost.${name}`, JSON.stringify(value));
+    } catch {
+      // Private windows may refuse; notices then last as long as the page.
+    }
+  },
+};
+
+/** Shows why something failed, on this page and the next ones, until it is dismissed. */
+function notify(text) {
+  const notices = memory.read("notices", []);
+  const key = `${Date.now()}-${notices.length}`;
+  memory.write("notices", [...notices, { key, text }].slice(-5));
+  showNotice(key, text);
+}
+
+function showNotice(key, text) {
+  const template = document.getElementById("notice-template");
+  const notice = template.content.firstElementChild.cloneNode(true);
+  notice.dataset.stored = key;
+  notice.querySelector("[data-slot=text]").textContent = text;
+  document.getElementById("notices").append(notice);
+}
+
+/** Shows the notices of earlier pages. */
+function restoreNotices() {
+  for (const { key, text } of memory.read("notices", [])) {
+    showNotice(key, text);
+  }
+}
+
+/** Takes away what the server rendered and the reader has dismissed. */
+function hideDismissed() {
+  const dismissed = memory.read("dismissed", []);
+  for (const notice of document.querySelectorAll("[data-notice]")) {
+    notice.hidden = dismissed.includes(notice.dataset.notice);
+  }
+}
+
+function dismiss(notice) {
+  if (notice.dataset.stored) {
+    memory.write("notices", memory.read("notices", []).filter(({ key }) => key !== notice.dataset.stored));
+    notice.remove();
+  } else {
+    memory.write("dismissed", [...memory.read("dismissed", []), notice.dataset.notice].slice(-50));
+    hideDismissed();
+  }
+  document.getElementById("main").focus({ preventScroll: true });
+}
+
+// Operations that were begun here: their outcome is said, those of others are only shown.
+
+function follow(operation, label) {
+  memory.write("followed", { ...memory.read("followed", {}), [operation.id]: label });
+  announce(`${label}: under way.`);
+}
+
+/** Says how an operation that was begun here came out, once. */
+function settle(id, status, message) {
+  const { [id]: label, ...others } = memory.read("followed", {});
+  if (label === undefined || (status !== "succeeded" && status !== "failed")) {
+    return;
+  }
+  memory.write("followed", others);
+  if (status === "succeeded") {
+    announce(`${label}: done.`);
+    return;
+  }
+  const reason = message || "No reason was given.";
+  const shown = [...document.querySelectorAll("[data-notice]:not([hidden]) [data-text]")];
+  if (!shown.some((text) => text.textContent.includes(reason))) {
+    notify(`${label} failed. ${reason}`);
+  }
+}

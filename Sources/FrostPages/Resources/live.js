@@ -1,0 +1,197 @@
+// Keeps the page as the server would render it now. Markup is made by the server alone: on news the page is
+// fetched again, and elements marked `data-live` that changed are replaced by their new selves.
+
+/** The HTML of each live element as the server last sent it, before the script touched it. */
+const rendered = new Map();
+
+let running = null;
+let isAgain = false;
+
+function forgetRendered(id) {
+  rendered.delete(id);
+}
+
+/** Fetches the page and takes over what changed. Calls during a refresh lead to one more. */
+function refresh() {
+  if (running) {
+    isAgain = true;
+    return running;
+  }
+  running = (async () => {
+    do {
+      isAgain = false;
+      await refreshOnce();
+    } while (isAgain);
+  })().finally(() => { running = null; });
+  return running;
+}
+
+async function refreshOnce() {
+  const address = location.href;
+  let response;
+  let html;
+  try {
+    response = await fetch(address, { headers: { Accept: "text/html" } });
+    html = await response.text();
+  } catch {
+    // The stream says that the server is away; there will be a refresh when it is back.
+    return;
+  }
+  if (response.status === 401 || (response.redirected && new URL(response.url).pathname === "/login")) {
+    location.assign("/login");
+    return;
+  }
+  if (response.status === 404 && currentTarget()) {
+    leave();
+    return;
+  }
+  if (!response.ok) {
+    return;
+  }
+  if (location.href !== address) {
+    isAgain = true;
+    return;
+  }
+  const page = new DOMParser().parseFromString(html, "text/html");
+  for (const fresh of page.querySelectorAll("[data-live]")) {
+    takeOver(fresh);
+  }
+  document.title = page.title;
+  afterRender();
+}
+
+function takeOver(fresh) {
+  const current = document.getElementById(fresh.id);
+  const html = fresh.outerHTML;
+  // A dialog that is open is being filled in.
+  if (!current || current.open || rendered.get(fresh.id) === html) {
+    return;
+  }
+  rendered.set(fresh.id, html);
+  const focused = document.activeElement;
+  const focusedId = current !== focused && current.contains(focused) ? focused.id : null;
+  const scrolled = [...current.querySelectorAll("[id]")]
+    .filter((element) => element.scrollLeft || element.scrollTop)
+    .map(({ id, scrollLeft, scrollTop }) => ({ id, scrollLeft, scrollTop }));
+  document.adoptNode(fresh);
+  current.replaceWith(fresh);
+  for (const { id, scrollLeft, scrollTop } of scrolled) {
+    document.getElementById(id)?.scrollTo(scrollLeft, scrollTop);
+  }
+  if (focusedId !== null) {
+    const successor = document.getElementById(focusedId);
+    if (successor && !successor.disabled) {
+      successor.focus({ preventScroll: true });
+    } else {
+      // Its button is gone (Stop, once the branch is stopped): stay near instead of going to the top.
+      fresh.tabIndex = -1;
+      fresh.focus({ preventScroll: true });
+    }
+  }
+}
+
+/** What the script adds to a page that the server rendered. */
+function afterRender() {
+  hideDismissed();
+  for (const row of document.querySelectorAll("#operations [data-operation]")) {
+    settle(row.dataset.operation, row.dataset.status, row.querySelector(".operation-message")?.textContent);
+  }
+  applyReveal().catch(() => {
+    // The password stays hidden, and the link to reveal it is still there.
+  });
+}
+
+function currentTarget() {
+  return document.getElementById("main").dataset.target;
+}
+
+/** Goes to the overview because the branch of this page is gone. */
+function leave() {
+  location.assign("/");
+}
+
+// Links of the connection card: the same page with another query.
+
+function opensElsewhere(event) {
+  return event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || opensElsewhere(event)) {
+    return;
+  }
+  event.preventDefault();
+  if (link.href !== location.href) {
+    history.pushState(null, "", link.href);
+    refresh();
+  }
+});
+
+window.addEventListener("popstate", () => { refresh(); });
+
+// News.
+
+let timer = null;
+
+function refreshSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 100);
+}
+
+function showStream(state, text) {
+  const stream = document.getElementById("stream");
+  stream.dataset.state = state;
+  stream.querySelector("[data-stream-text]").textContent = text;
+}
+
+function listen() {
+  const source = new EventSource("/api/events");
+  source.addEventListener("open", () => {
+    showStream("live", "Live");
+    // What happened while nobody listened.
+    refreshSoon();
+  });
+  source.addEventListener("error", () => {
+    showStream("lost", "Reconnecting");
+    if (source.readyState === EventSource.CLOSED) {
+      // The browser has given up, as it does on an answer that is no stream: the session may have ended.
+      setTimeout(listen, 3000);
+      refreshSoon();
+    }
+  });
+  for (const name of ["target", "settings", "sessions"]) {
+    source.addEventListener(name, refreshSoon);
+  }
+  source.addEventListener("operation", (event) => {
+    const { id, status, message } = JSON.parse(event.data);
+    // After the refresh, so that a reason that the server shows is not shown twice.
+    refresh().then(() => settle(id, status, message));
+  });
+  source.addEventListener("target-deleted", (event) => {
+    const deleted = JSON.parse(event.data);
+    if (currentTarget() && currentTarget() === (deleted.targetId ?? deleted.id)) {
+      leave();
+    } else {
+      refreshSoon();
+    }
+  });
+}
+
+for (const element of document.querySelectorAll("[data-live]")) {
+  rendered.set(element.id, element.outerHTML);
+}
+restoreNotices();
+afterRender();
+listen();
+// Sessions come and go without an event.
+setInterval(() => {
+  if (!document.hidden) {
+    refresh();
+  }
+}, 5000);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) {
+    refresh();
+  }
+});

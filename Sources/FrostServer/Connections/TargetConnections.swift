@@ -1,0 +1,62 @@
+import BranchManager
+
+/// The three ways to a branch: through the gateway, from a container beside it, and past the gateway on this host.
+struct TargetConnections: Sendable {
+    let external: ConnectionInfo?
+    /// nil where the branch runs in no container: its internal name is on no network.
+    let `internal`: ConnectionInfo?
+    let direct: ConnectionInfo
+
+    init(_ runtime: TargetRuntime) {
+        let (database, target) = (runtime.branch.database, runtime.branch.target)
+        func info(_ host: String, _ port: Int, _ sslMode: SSLMode?) -> ConnectionInfo {
+            ConnectionInfo(
+                host: host,
+                port: port,
+                username: database.username,
+                password: database.password,
+                databaseName: database.databaseName,
+                sslMode: sslMode
+            )
+        }
+        external = runtime.external.map { info($0.host, $0.port, .require) }
+        `internal` =
+            runtime.containerName == nil ? nil : info(ServerSpec(runtime.branch).internalName, runtime.port, nil)
+        direct = info("127.0.0.1", target.hostPort, nil)
+    }
+}
+
+extension Shapes {
+    static let snippet = Shape<Snippet>(
+        "Snippet",
+        [
+            .init("kind", .oneOf(SnippetKind.allCases.map(\.rawValue))) { .string($0.kind.rawValue) },
+            .init("title", .string) { .string($0.title) },
+            .init("language", .string) { .string($0.language) },
+            .init("text", .string) { .string($0.text) },
+            .init("note", .string, orNull: true) { .text($0.note) },
+        ]
+    )
+
+    static let connection = Shape<ConnectionInfo>(
+        "Connection",
+        [
+            .init("host", .string) { .string($0.host) },
+            .init("port", .integer(1...65_535)) { .integer($0.port) },
+            .init("username", .string) { .string($0.username) },
+            .init("password", .string) { .string($0.password) },
+            .init("databaseName", .string) { .string($0.databaseName) },
+            .init("sslMode", .oneOf(["require"]), orNull: true) { .text($0.sslMode?.rawValue) },
+            .init("snippets", .list(.object("Snippet"))) { .array(ConnectionSnippets.all($0).map { snippet($0) }) },
+        ]
+    )
+
+    static let connections = Shape<TargetConnections>(
+        "Connections",
+        [
+            .init("external", .object("Connection"), orNull: true) { $0.external.map { connection($0) } ?? .null },
+            .init("internal", .object("Connection"), orNull: true) { $0.internal.map { connection($0) } ?? .null },
+            .init("direct", .object("Connection")) { connection($0.direct) },
+        ]
+    )
+}

@@ -1,0 +1,163 @@
+import BranchManager
+import Foundation
+import FrostPages
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// The page: what a browser gets, and the login with the token.
+struct PageRoutes: Sendable {
+    private let state: ServerState
+    private let content: PageContent
+    private let renderer: PageRenderer
+    private let authenticator: Authenticator
+
+    /// Largest form that is read, in bytes.
+    private static let maximumForm = 4 * 1_024
+
+    /// - Throws: when a template has a fault.
+    init(_ state: ServerState, sessions: GatewaySessions) throws {
+        self.state = state
+        content = PageContent(state: state, sessions: sessions)
+        renderer = try PageRenderer()
+        authenticator = Authenticator(store: state.store)
+    }
+
+    func add(to router: Router<ServerContext>) {
+        router.get("/") { request, context in
+            await page(request, context) { renderer.home(try await content.home()) }
+        }
+        router.get("/settings") { request, context in
+            await page(request, context) { renderer.settings(try await content.settings()) }
+        }
+        router.get("/branches/{targetId}") { request, context in
+            await page(request, context) {
+                let parameters = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+                return renderer.branch(
+                    try await content.branch(
+                        context.parameters.require("targetId"),
+                        query: Dictionary(parameters) { first, _ in first }
+                    )
+                )
+            }
+        }
+        router.get("/login") { request, _ in
+            if (try? authenticator.isLoggedIn(request)) == true { return Self.redirect("/") }
+            return Self.html(renderer.login(LoginView(assetVersion: PageContent.assetVersion)))
+        }
+        router.post("/login") { request, context in await logIn(request, context) }
+        router.post("/logout") { request, _ in
+            guard Authenticator.isFromHere(request) else { return Self.redirect("/") }
+            return Self.redirect("/login", cookie: Self.cookie("", lifetime: 0, request))
+        }
+        for (path, bytes, type) in [
+            ("/assets/frost.css", PageRenderer.css, "text/css; charset=utf-8"),
+            ("/assets/frost.js", PageRenderer.js, "text/javascript; charset=utf-8"),
+        ] {
+            let buffer = ByteBuffer(bytes: bytes)
+            router.get(RouterPath(path)) { _, _ in
+                Response(
+                    status: .ok,
+                    headers: [.contentType: type, .cacheControl: "public, max-age=31536000, immutable"],
+                    body: ResponseBody(byteBuffer: buffer)
+                )
+            }
+        }
+        router.get("/**") { request, context in
+            await page(request, context) { throw BranchError.notFound("There is no page \(request.uri.path).") }
+        }
+    }
+
+    /// A page for who is logged in; everybody else is shown where to log in.
+    private func page(
+        _ request: Request,
+        _ context: ServerContext,
+        _ body: () async throws -> String
+    ) async -> Response {
+        do {
+            guard try authenticator.isLoggedIn(request) else { return Self.redirect("/login") }
+            return Self.html(try await body())
+        } catch BranchError.notFound(let text) {
+            return await problem(.notFound, "Not found", "\(text) It may have been deleted or renamed.", context)
+        } catch {
+            context.logger.error("page failed", metadata: ["error": "\(error)"])
+            return await problem(.internalServerError, "This page cannot be shown", "\(error)", context)
+        }
+    }
+
+    private func problem(
+        _ status: HTTPResponse.Status,
+        _ title: String,
+        _ sentence: String,
+        _ context: ServerContext
+    ) async -> Response {
+        guard let view = try? await content.problem(status.code, title, sentence) else {
+            return Response(
+                status: status,
+                headers: [.contentType: "text/plain"],
+                body: .init(byteBuffer: .init(string: title))
+            )
+        }
+        return Self.html(renderer.problem(view), status: status)
+    }
+
+    private func logIn(_ request: Request, _ context: ServerContext) async -> Response {
+        var request = request
+        do {
+            guard Authenticator.isFromHere(request) else {
+                return Self.html(login("This login came from a page of another site."), status: .forbidden)
+            }
+            let form = try await request.collectBody(upTo: Self.maximumForm)
+            let fields = URLComponents(string: "?\(String(buffer: form).replacing("+", with: "%20"))")?.queryItems ?? []
+            let token =
+                fields.first { $0.name == "token" }?.value?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+            guard try AccessToken.isRight(token, in: state.store), let value = try LoginCookie.make(in: state.store)
+            else {
+                return Self.html(
+                    login(
+                        "That is not the token. It was shown when frost first started; make another with: frost token"
+                    ),
+                    status: .unauthorized
+                )
+            }
+            return Self.redirect("/", cookie: Self.cookie(value, lifetime: LoginCookie.lifetime, request))
+        } catch {
+            return Self.html(login("The login could not be read; try again."), status: .badRequest)
+        }
+    }
+
+    private func login(_ fault: String) -> String {
+        renderer.login(LoginView(assetVersion: PageContent.assetVersion, fault: fault))
+    }
+
+    // MARK: Answers
+
+    private static func html(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text))
+        )
+    }
+
+    private static func redirect(_ path: String, cookie: Cookie? = nil) -> Response {
+        var response = Response(status: .seeOther, headers: [.location: path, .cacheControl: "no-store"])
+        if let cookie { response.setCookie(cookie) }
+        return response
+    }
+
+    /// No script can read it, and no other site's page sends it along (RFC 6265bis). Behind a proxy that speaks
+    /// TLS it goes over TLS only.
+    private static func cookie(_ value: String, lifetime: Int, _ request: Request) -> Cookie {
+        let isEncrypted = HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] } == "https"
+        return Cookie(
+            name: LoginCookie.name,
+            value: value,
+            maxAge: lifetime,
+            path: "/",
+            secure: isEncrypted,
+            httpOnly: true,
+            sameSite: .strict
+        )
+    }
+}

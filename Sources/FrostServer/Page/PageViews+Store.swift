@@ -1,0 +1,267 @@
+import BranchManager
+import Foundation
+import FrostPages
+
+/// What pages show, read from the store.
+struct PageContent: Sendable {
+    let state: ServerState
+    let sessions: GatewaySessions
+
+    /// Operations that a page lists.
+    private static let operations = 12
+    private static let mask = "••••••••"
+
+    /// Of the style sheet and the script, so that browsers may keep them.
+    static let assetVersion = String(
+        (PageRenderer.css + PageRenderer.js).reduce(UInt64(5_381)) { $0 &* 33 &+ UInt64($1) },
+        radix: 36
+    )
+
+    // MARK: Every page
+
+    func shell(current: String? = nil, counts: [String: Int]?) throws -> Shell {
+        let branches = try state.store.branches()
+        let databases = try state.store.databases()
+        let projects = try state.store.projects().map { project in
+            ProjectNode(
+                id: project.id,
+                name: project.name,
+                databases: databases.filter { $0.projectId == project.id }.map { database in
+                    DatabaseNode(
+                        id: database.id,
+                        name: database.name,
+                        branches: branches.filter { $0.database.id == database.id }.map { branch in
+                            BranchNode(
+                                id: branch.target.id,
+                                name: branch.target.name,
+                                status: Self.status(branch.target),
+                                statusText: Self.statusText(branch.target),
+                                isCurrent: branch.target.id == current,
+                                sessions: counts?[branch.target.id]
+                            )
+                        }
+                    )
+                }
+            )
+        }
+        return Shell(projects: projects, version: state.version, assetVersion: Self.assetVersion)
+    }
+
+    private static func status(_ target: BranchTarget) -> String {
+        target.lifecycleStatus == .stopped && target.reason != nil ? "failed" : target.lifecycleStatus.rawValue
+    }
+
+    private static func statusText(_ target: BranchTarget) -> String {
+        target.lifecycleStatus == .stopped && target.reason != nil
+            ? "Failed" : target.lifecycleStatus.rawValue.capitalized
+    }
+
+    private static func moment(_ date: Date, now: Date = .now) -> Moment {
+        let age = Int(now.timeIntervalSince(date))
+        let text =
+            switch age {
+            case ..<5: "just now"
+            case ..<60: "\(age) seconds ago"
+            case ..<120: "a minute ago"
+            case ..<3_600: "\(age / 60) minutes ago"
+            case ..<7_200: "an hour ago"
+            case ..<86_400: "\(age / 3_600) hours ago"
+            default: date.formatted(.iso8601.year().month().day().dateSeparator(.dash))
+            }
+        return Moment(iso: date.formatted(.iso8601), text: text)
+    }
+
+    private func rows(_ operations: [BranchOperation], inDatabase: Bool) throws -> [OperationRow] {
+        let branches = Dictionary(uniqueKeysWithValues: try state.store.branches().map { ($0.target.id, $0) })
+        return operations.map { operation in
+            let branch = branches[operation.targetId]
+            let name = branch.map { inDatabase ? $0.target.name : "\($0.database.name) / \($0.target.name)" }
+            return OperationRow(
+                id: operation.id,
+                action: operation.action.rawValue.capitalized,
+                target: name ?? "a branch that is gone",
+                targetHref: branch.map { "/branches/\($0.target.id)" },
+                status: operation.status.rawValue,
+                statusText: operation.status.rawValue.capitalized,
+                message: operation.message,
+                startedAt: Self.moment(operation.startedAt),
+                duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) }
+            )
+        }
+    }
+
+    private static func duration(_ start: Date, _ end: Date) -> String {
+        let seconds = end.timeIntervalSince(start)
+        return seconds < 10 ? "\((seconds * 10).rounded() / 10) s" : "\(Int(seconds)) s"
+    }
+
+    // MARK: Pages
+
+    func home() async throws -> HomeView {
+        let counts = await sessions.counts()
+        let settings = try ServerSettings(state.store)
+        let total = counts?.values.reduce(0, +) ?? 0
+        let busy = counts?.values.count { $0 > 0 } ?? 0
+        let summary =
+            if counts == nil {
+                "The gateway does not answer"
+            } else if total == 0 {
+                "No sessions"
+            } else {
+                "\(BranchView.sessionsText(total)) on \(busy == 1 ? "1 branch" : "\(busy) branches")"
+            }
+        return HomeView(
+            shell: try shell(counts: counts),
+            operations: try rows(state.store.operations(limit: Self.operations), inDatabase: false),
+            sessionsSummary: summary,
+            gateway: GatewaySummary(
+                isEnabled: settings.gatewayEnabled,
+                port: settings.gatewayPort,
+                wildcardBase: settings.wildcardBase
+            ),
+            runtimes: [
+                Choice(value: "local", title: "Process of this host", isSelected: true),
+                Choice(value: "docker", title: "Docker container"),
+            ]
+        )
+    }
+
+    func settings() async throws -> SettingsView {
+        let settings = try ServerSettings(state.store)
+        return SettingsView(
+            shell: try shell(counts: await sessions.counts()),
+            wildcardBase: settings.wildcardBase,
+            gatewayEnabled: settings.gatewayEnabled,
+            gatewayPort: settings.gatewayPort
+        )
+    }
+
+    func problem(_ status: Int, _ title: String, _ sentence: String) async throws -> ProblemView {
+        ProblemView(shell: try shell(counts: nil), status: status, title: title, sentence: sentence)
+    }
+
+    /// - Parameter query: `via`, `tab` and `reveal`; what is not known of them is the first of its kind.
+    func branch(_ id: String, query: [String: String]) async throws -> BranchView {
+        let branch = try state.store.branch(id: id)
+        let counts = await sessions.counts()
+        let runtime = TargetRuntime(branch, settings: try ServerSettings(state.store), image: state.image)
+        let all = try state.store.operations(of: id, limit: Self.operations)
+        let siblings = try state.store.branches(of: branch.database.id)
+        let isSettled = branch.target.lifecycleStatus.isSettled
+        return BranchView(
+            shell: try shell(current: id, counts: counts),
+            branch: BranchFields(
+                id: id,
+                databaseId: branch.database.id,
+                name: branch.target.name,
+                database: branch.database.name,
+                project: branch.project.name,
+                status: Self.status(branch.target),
+                statusText: Self.statusText(branch.target),
+                reason: branch.target.reason,
+                hostname: branch.target.hostname,
+                hostPort: branch.target.hostPort,
+                runtime: branch.target.runtime == .docker ? "Docker container" : "Process of this host",
+                createdAt: Self.moment(branch.target.createdAt),
+                isMain: branch.target.isMain,
+                source: siblings.first { $0.target.id == branch.target.sourceTargetId }.map {
+                    Choice(value: $0.target.id, title: $0.target.name)
+                }
+            ),
+            connections: connections(runtime, query: query),
+            sessions: counts.map { $0[id] ?? 0 },
+            others: siblings.filter { $0.target.id != id }.map {
+                Choice(
+                    value: $0.target.id,
+                    title: $0.target.name,
+                    isSelected: $0.target.id == branch.target.sourceTargetId
+                )
+            },
+            operations: try rows(all, inDatabase: true),
+            running: all.first { $0.status == .running }.map { operation in
+                RunningOperation(
+                    id: operation.id,
+                    title: "\(operation.action.rawValue.capitalized) \(branch.target.name)",
+                    progress: isSettled ? nil : operation.step.map { "Step: \($0)" }
+                )
+            }
+        )
+    }
+
+    private func connections(_ runtime: TargetRuntime, query: [String: String]) -> [ConnectionView] {
+        let connections = TargetConnections(runtime)
+        let ways: [(ConnectionKind, ConnectionInfo?)] = [
+            (.external, connections.external), (.internal, connections.internal), (.direct, connections.direct),
+        ]
+        let current = query["via"].flatMap(ConnectionKind.init(rawValue:)) ?? .external
+        let tab = query["tab"].flatMap(SnippetKind.init(rawValue:)) ?? .url
+        let isRevealed = query["reveal"] == "1"
+        let place = "/branches/\(runtime.branch.target.id)"
+        let isActive = runtime.branch.target.lifecycleStatus == .active
+        return ways.map { kind, info in
+            let href = "\(place)?via=\(kind.rawValue)&tab=\(tab.rawValue)"
+            // Masked before a snippet is made of it: what is escaped for a language is masked all the same.
+            var shown = info
+            if !isRevealed { shown?.password = Self.placeholder }
+            return ConnectionView(
+                kind: kind,
+                href: isRevealed ? "\(href)&reveal=1" : href,
+                isCurrent: kind == current,
+                fields: shown.map { Self.fields($0, isRevealed: isRevealed) } ?? [],
+                snippets: shown.map { ConnectionSnippets.all($0) }?.map { snippet in
+                    SnippetView(
+                        kind: snippet.kind.rawValue,
+                        title: snippet.title,
+                        language: snippet.language,
+                        text: snippet.text.replacing(Self.placeholder, with: Self.mask),
+                        note: snippet.note,
+                        href:
+                            "\(place)?via=\(kind.rawValue)&tab=\(snippet.kind.rawValue)\(isRevealed ? "&reveal=1" : "")",
+                        isCurrent: snippet.kind == tab
+                    )
+                } ?? [],
+                missing: info == nil ? missing(kind, runtime) : nil,
+                warning: kind != .external && !isActive
+                    ? "This branch is not running, so nothing answers there now." : nil,
+                isRevealed: isRevealed,
+                revealHref: "\(href)&reveal=1",
+                hideHref: href
+            )
+        }
+    }
+
+    /// Stands for a password until the snippet is made: no language escapes it.
+    private static let placeholder = "frostPasswordIsHidden"
+
+    private static func fields(_ info: ConnectionInfo, isRevealed: Bool) -> [ConnectionField] {
+        [
+            ConnectionField(name: "host", label: "Host", value: info.host),
+            ConnectionField(name: "port", label: "Port", value: String(info.port)),
+            ConnectionField(name: "sslmode", label: "SSL mode", value: info.sslMode?.rawValue ?? "disable"),
+            ConnectionField(name: "database", label: "Database", value: info.databaseName),
+            ConnectionField(name: "user", label: "User", value: info.username),
+            ConnectionField(
+                name: "password",
+                label: "Password",
+                value: isRevealed ? info.password : mask,
+                isSecret: true
+            ),
+        ]
+    }
+
+    private func missing(_ kind: ConnectionKind, _ runtime: TargetRuntime) -> MissingConnection {
+        guard kind == .external else {
+            return MissingConnection(
+                reason: "no_container",
+                sentence: "This branch runs as a process of this host, so containers have no internal name for it.",
+                nextStep: "Use External from containers, or Direct on this host."
+            )
+        }
+        return switch runtime.unavailableReason {
+        case .gatewayDisabled: .gatewayDisabled
+        case .wildcardMissing: .wildcardMissing
+        case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy
+        default: .targetStopped
+        }
+    }
+}

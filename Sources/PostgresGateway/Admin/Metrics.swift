@@ -1,0 +1,29 @@
+import RouteMap
+
+/// What the gateway counts, as Prometheus reads it (text format 0.0.4).
+///
+/// Labels have the ids of branches that are or were in the route map, and nothing a client has sent.
+enum Metrics {
+    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    static func text(of state: GatewayState) -> String {
+        var lines = [
+            "# HELP postgres_gateway_connections_active Sessions that have a backend, by the branch they lead to.",
+            "# TYPE postgres_gateway_connections_active gauge",
+        ]
+        for (target, count) in state.sessions.countsByTarget().sorted(by: { $0.key < $1.key }) {
+            lines.append("postgres_gateway_connections_active{target=\"\(escape(target))\"} \(count)")
+        }
+        lines += [
+            "# HELP postgres_gateway_routes Hostnames in the route map in force, those of stopped branches included.",
+            "# TYPE postgres_gateway_routes gauge",
+            "postgres_gateway_routes \(state.routes.current.count)",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// A label's value: backslash, quotation mark and line feed are escaped.
+    private static func escape(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+}

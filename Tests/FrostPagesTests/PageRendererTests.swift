@@ -1,0 +1,257 @@
+import Testing
+
+@testable import FrostPages
+
+@Suite("Pages")
+struct PageRendererTests {
+    private let pages: PageRenderer
+
+    init() throws {
+        pages = try PageRenderer()
+    }
+
+    // MARK: Escaping
+
+    /// The last two have marks that join the character before them, which hides it from who goes by characters.
+    @Test(arguments: ["<script>alert(1)</script>", "\"><img src=x>", "' a='b", "a\"\u{301} x=\"", "<\u{301}script>"])
+    func `A hostile name stays text`(name: String) throws {
+        for html in pages(named: name) {
+            #expect(!html.unicodeScalars.contains(name.unicodeScalars), "\(name) is in the page as it was given")
+            try check(html)
+            #expect(try tags(of: html).allSatisfy { !["img", "a='b"].contains($0.name) })
+            #expect(try tags(of: html).filter { $0.name == "script" && !$0.isEnd }.count <= 1)
+        }
+    }
+
+    @Test
+    func `Mustache in a name is not rendered again`() {
+        #expect(pages.branch(branchView(name: "{{shell.version}}")).contains("<h1>{{shell.version}}</h1>"))
+    }
+
+    @Test
+    func `A snippet keeps its lines as they are`() {
+        let html = pages.branch(branchView(snippet: "a <b>\n    \"c\"\n\nd"))
+        #expect(html.contains(">a &lt;b&gt;\n    &quot;c&quot;\n\nd</code>"))
+    }
+
+    // MARK: States
+
+    @Test(arguments: [
+        (MissingConnection.gatewayDisabled, "/settings"), (.wildcardMissing, "/settings"), (.targetStopped, "/start"),
+        (.targetBusy, "as soon as the server answers"),
+    ])
+    func `What is missing is said with the next step`(missing: MissingConnection, step: String) throws {
+        let html = pages.branch(branchView(status: "stopped", missing: missing))
+        let card = try #require(html.split(separator: "id=\"connect\"").last).split(separator: "</section>")[0]
+        #expect(card.contains("data-reason=\"\(missing.reason)\""))
+        #expect(card.contains(missing.sentence))
+        #expect(card.contains(missing.nextStep))
+        #expect(card.contains(step))
+        #expect(!card.contains("id=\"snippet\""))
+    }
+
+    @Test
+    func `A branch shows its status, its reason and what is under way`() {
+        let running = RunningOperation(id: "op_1", title: "Deploying dev", progress: "Copying")
+        let html = pages.branch(branchView(status: "deploying", reason: "No space left", running: running))
+        #expect(html.contains("data-status=\"deploying\""))
+        #expect(html.contains("No space left"))
+        #expect(html.contains("Deploying dev"))
+        #expect(html.contains("Copying"))
+    }
+
+    @Test(arguments: [("active", "action-stop", "action-start"), ("stopped", "action-start", "action-stop")])
+    func `Start and stop are offered when they make sense`(status: String, offered: String, hidden: String) {
+        let html = pages.branch(branchView(status: status))
+        #expect(html.contains("id=\"\(offered)\""))
+        #expect(!html.contains("id=\"\(hidden)\""))
+    }
+
+    @Test
+    func `Main cannot be renamed, reset or deleted`() {
+        let html = pages.branch(branchView(isMain: true))
+        for word in ["rename", "reset", "delete"] {
+            #expect(!html.contains("\(word)-dialog"))
+            #expect(!html.contains("action-\(word)"))
+        }
+        #expect(html.contains("cannot be renamed, reset or deleted"))
+    }
+
+    @Test
+    func `What is nil in a row is not taken from around it`() {
+        // Mustache looks further out for what it does not find: the shown note would be that of another thing.
+        let row = OperationRow(
+            id: "op_1",
+            action: "Stop",
+            target: "dev",
+            targetHref: nil,
+            status: "succeeded",
+            statusText: "Succeeded",
+            message: nil,
+            startedAt: Moment(iso: "2026-11-23T00:00:00Z", text: "now"),
+            duration: nil
+        )
+        let html = pages.branch(branchView(reason: "outer", operations: [row]))
+        #expect(!html.contains("operation-message"))
+    }
+
+    @Test
+    func `The overview says how to begin`() {
+        let html = pages.home(homeView(Shell(projects: [], version: "1", assetVersion: "1")))
+        #expect(html.contains("Make your first database"))
+        #expect(html.contains("No projects yet"))
+    }
+
+    @Test
+    func `The gateway says what it lacks`() {
+        #expect(GatewaySummary(isEnabled: true, port: 5432, wildcardBase: "example.net").missing == nil)
+        for (isEnabled, text) in [(false, "Off"), (true, "Needs a domain")] {
+            let summary = GatewaySummary(isEnabled: isEnabled, port: 5432, wildcardBase: nil)
+            #expect(summary.dot.text == text)
+            #expect(pages.home(homeView(gateway: summary)).contains(summary.missing ?? "?"))
+        }
+    }
+
+    @Test
+    func `Faults are shown`() {
+        #expect(pages.login(LoginView(assetVersion: "1", fault: "Wrong token")).contains("Wrong token"))
+        let settings = SettingsView(
+            shell: shell(named: "x"),
+            wildcardBase: nil,
+            gatewayEnabled: false,
+            gatewayPort: 5432,
+            saved: "Saved it",
+            fault: "Broken"
+        )
+        #expect(pages.settings(settings).contains("Saved it"))
+        #expect(pages.settings(settings).contains("Broken"))
+    }
+
+    // MARK: Markup
+
+    @Test
+    func `Every page is well formed and labelled`() throws {
+        for html in pages(named: "dev") {
+            try check(html)
+        }
+    }
+
+    @Test
+    func `Nothing needs more than the content security policy allows`() throws {
+        for html in pages(named: "dev") {
+            for tag in try tags(of: html) {
+                #expect(tag.name != "style")
+                #expect(tag.attributes["style"] == nil)
+                #expect(!tag.attributes.keys.contains { $0.hasPrefix("on") })
+                #expect(tag.name != "script" || tag.isEnd || tag.attributes["src"]?.hasPrefix("/assets/") == true)
+                #expect(tag.attributes["src"].map { $0.hasPrefix("/") } ?? true)
+            }
+        }
+        let script = String(decoding: PageRenderer.js, as: UTF8.self)
+        #expect(!script.contains("innerHTML"))
+        #expect(!script.contains("eval("))
+        #expect(!String(decoding: PageRenderer.css, as: UTF8.self).contains("url("))
+    }
+
+    // MARK: Examples
+
+    private func shell(named name: String) -> Shell {
+        let branch = BranchNode(
+            id: "dbt_1",
+            name: name,
+            status: "active",
+            statusText: "Active",
+            isCurrent: true,
+            sessions: 2
+        )
+        let database = DatabaseNode(id: "db_1", name: name, branches: [branch])
+        return Shell(
+            projects: [ProjectNode(id: "proj_1", name: name, databases: [database])],
+            version: "1.0",
+            assetVersion: "1"
+        )
+    }
+
+    private func homeView(
+        _ shell: Shell? = nil,
+        gateway: GatewaySummary = GatewaySummary(isEnabled: true, port: 5432, wildcardBase: "example.net")
+    ) -> HomeView {
+        HomeView(
+            shell: shell ?? self.shell(named: "dev"),
+            operations: [],
+            sessionsSummary: "No sessions",
+            gateway: gateway,
+            runtimes: [Choice(value: "local", title: "Local process", isSelected: true)]
+        )
+    }
+
+    private func branchView(
+        name: String = "dev",
+        status: String = "active",
+        reason: String? = nil,
+        isMain: Bool = false,
+        missing: MissingConnection? = nil,
+        snippet: String = "postgresql://",
+        operations: [OperationRow] = [],
+        running: RunningOperation? = nil
+    ) -> BranchView {
+        let shown = SnippetView(
+            kind: "url",
+            title: "URL",
+            language: "URL",
+            text: snippet,
+            note: nil,
+            href: "?tab=url",
+            isCurrent: true
+        )
+        let connection = ConnectionView(
+            kind: .external,
+            href: "?via=external",
+            isCurrent: true,
+            fields: [ConnectionField(name: "host", label: "Host", value: name)],
+            snippets: [shown],
+            missing: missing,
+            isRevealed: false,
+            revealHref: "?reveal=1",
+            hideHref: "?"
+        )
+        let branch = BranchFields(
+            id: "dbt_1",
+            databaseId: "db_1",
+            name: name,
+            database: name,
+            project: name,
+            status: status,
+            statusText: status,
+            reason: reason,
+            hostname: name,
+            hostPort: 10001,
+            runtime: "Local process",
+            createdAt: Moment(iso: "2026-11-23T00:00:00Z", text: "today"),
+            isMain: isMain,
+            source: nil
+        )
+        return BranchView(
+            shell: shell(named: name),
+            branch: branch,
+            connections: [connection],
+            sessions: 1,
+            others: [Choice(value: "dbt_2", title: name)],
+            operations: operations,
+            running: running
+        )
+    }
+
+    /// Every page once, with this name wherever there is one.
+    private func pages(named name: String) -> [String] {
+        let shell = shell(named: name)
+        return [
+            pages.login(LoginView(assetVersion: "1", fault: name)),
+            pages.home(homeView(shell)),
+            pages.branch(branchView(name: name, reason: name, snippet: name)),
+            pages.branch(branchView(name: name, status: "stopped", missing: .targetStopped)),
+            pages.settings(SettingsView(shell: shell, wildcardBase: name, gatewayEnabled: true, gatewayPort: 5432)),
+            pages.problem(ProblemView(shell: shell, status: 404, title: name, sentence: name)),
+        ]
+    }
+}

@@ -1,0 +1,371 @@
+import Foundation
+import Testing
+
+@testable import FrostServer
+
+/// What is written into the snippets, read back by those who will read it: the shell, Node.js, Python and the compilers.
+@Suite struct ConnectionSnippetsTests {
+    static let plain = ConnectionInfo(
+        host: "dev.pg.shop.example.net",
+        port: 5432,
+        username: "frost",
+        password: "s3cret_-x",
+        databaseName: "shop",
+        sslMode: .require
+    )
+
+    // MARK: Texts
+
+    @Test func aTabForEachKindInOrder() {
+        let all = ConnectionSnippets.all(Self.plain)
+        #expect(all.map(\.kind) == SnippetKind.allCases)
+        #expect(all.map(\.title) == ["URL", "psql", ".env", "Node.js", "JDBC", "Python", "Go", "Swift"])
+        #expect(all.allSatisfy { !$0.language.isEmpty && $0.note?.hasSuffix(".") == true })
+    }
+
+    @Test func plainNamesAreLeftAsTheyAre() {
+        let url = "postgresql://frost:s3cret_-x@dev.pg.shop.example.net:5432/shop?sslmode=require"
+        #expect(ConnectionSnippets.url(Self.plain) == url)
+        #expect(text(.url, Self.plain) == url)
+        #expect(text(.psql, Self.plain) == "psql \"\(url)\"")
+        let variables = """
+            PGHOST=dev.pg.shop.example.net
+            PGPORT=5432
+            PGUSER=frost
+            PGPASSWORD=s3cret_-x
+            PGDATABASE=shop
+            PGSSLMODE=require
+
+            """
+        #expect(text(.env, Self.plain) == "DATABASE_URL=\(url)\n" + variables)
+    }
+
+    @Test func withoutTLSNothingSpeaksOfIt() {
+        var info = Self.plain
+        info.sslMode = nil
+        #expect(ConnectionSnippets.url(info) == "postgresql://frost:s3cret_-x@dev.pg.shop.example.net:5432/shop")
+        for kind in SnippetKind.allCases where kind != .go && kind != .swift {
+            let snippet = ConnectionSnippets.snippet(kind, info)
+            #expect(!snippet.text.lowercased().contains("ssl"))
+            #expect(snippet.note == nil)
+        }
+        // Their defaults are others than libpq's.
+        #expect(text(.go, info).contains("sslmode=disable"))
+        #expect(text(.swift, info).contains("tls: .disable"))
+    }
+
+    @Test func namesOfThisHostAreNotLookedUp() {
+        var info = Self.plain
+        info.host = "dev.pg.shop.localhost"
+        #expect(ConnectionSnippets.url(info).hasSuffix("/shop?sslmode=require&hostaddr=127.0.0.1"))
+        #expect(text(.env, info).hasPrefix("DATABASE_URL='postgresql://"))
+        #expect(text(.env, info).contains("\nPGHOSTADDR=127.0.0.1\n"))
+        #expect(text(.node, info).contains(#"servername: "dev.pg.shop.localhost""#))
+        #expect(text(.jdbc, info).contains("jdbc:postgresql://127.0.0.1:5432/"))
+        #expect(text(.go, info).contains(#"thisHost{"127.0.0.1:5432"}"#))
+        #expect(text(.swift, info).contains(#"tlsServerName = "dev.pg.shop.localhost""#))
+        for snippet in ConnectionSnippets.all(Self.plain) {
+            #expect(!snippet.text.contains("127.0.0.1"))
+        }
+    }
+
+    @Test func anIPv6AddressIsInBrackets() {
+        var info = Self.plain
+        info.host = "fe80::1%eth0"
+        info.sslMode = nil
+        #expect(ConnectionSnippets.url(info) == "postgresql://frost:s3cret_-x@[fe80::1%25eth0]:5432/shop")
+    }
+
+    @Test(arguments: [
+        ("", ""), ("a b", "'a b'"), ("é#\"`;&", "'é#\"`;&'"), ("it's", nil), ("a$b", nil), (#"a\b"#, nil),
+        ("a\nb", nil),
+    ])
+    func valuesOfEnvFiles(text: String, value: String?) {
+        #expect(ConnectionSnippets.environmentValue(text) == value)
+    }
+
+    @Test func variablesAreLeftOutWhenTheyCannotBeWritten() {
+        var info = Self.plain
+        info.password = "it's"
+        #expect(!text(.env, info).contains("PGPASSWORD"))
+        #expect(ConnectionSnippets.snippet(.env, info).note?.contains("PGPASSWORD") == true)
+    }
+
+    @Test func jdbcSaysWhatItsDriverRefuses() {
+        var info = Self.plain
+        info.password = "a\tb"
+        #expect(ConnectionSnippets.snippet(.jdbc, info).note?.contains("control characters") == true)
+    }
+
+    // MARK: Read back
+
+    @Test func shellReadsPsqlAndEnv() throws {
+        let directory = try Directory()
+        for (index, info) in Self.infos.enumerated() {
+            try directory.write("\(index).psql", text(.psql, info))
+            try directory.write("\(index).env", text(.env, info))
+        }
+        let script = """
+            psql() { test $# = 1 && printf '%s\\0' "$1"; }
+            i=0
+            while test $i -lt \(Self.infos.count); do
+                unset PGUSER PGPASSWORD PGDATABASE
+                . ./$i.psql; . ./$i.env
+                printf '%s\\0' "$DATABASE_URL" "${PGUSER-}" "${PGPASSWORD-}" "${PGDATABASE-}"
+                i=$((i + 1))
+            done
+            """
+        let parts = try directory.run("sh", "-c", script).split(separator: 0, omittingEmptySubsequences: false)
+        let words = parts.map { String(decoding: $0, as: UTF8.self) }
+        try #require(words.count == Self.infos.count * 5 + 1)
+        for (index, info) in Self.infos.enumerated() {
+            let read = Array(words[index * 5..<index * 5 + 5])
+            for url in read.prefix(2) {
+                let url = try #require(URLComponents(string: url))
+                let parts = [url.percentEncodedUser, url.percentEncodedPassword, url.percentEncodedPath]
+                #expect(same(parts.map(decoded), [info.username, info.password, "/" + info.databaseName]))
+            }
+            if ConnectionSnippets.hasVariables(info) {
+                #expect(same(Array(read[2...]), [info.username, info.password, info.databaseName]))
+            }
+        }
+    }
+
+    @Test func nodeReadsItsProgram() throws {
+        let directory = try Directory()
+        let texts = Self.infos.map { text(.node, $0) }
+        try directory.write("texts.json", String(decoding: JSONEncoder().encode(texts), as: UTF8.self))
+        // The driver is replaced by one that keeps what it was given.
+        let script = """
+            const fs = require("fs");
+            const read = [];
+            class Client {
+                constructor(options) { read.push([options.user, options.password, options.database]); }
+                async connect() {}
+                async query() { return { rows: [{}] }; }
+                async end() {}
+            }
+            for (const program of JSON.parse(fs.readFileSync("texts.json", "utf8"))) {
+                new Function("require", "console", program)(() => ({ Client }), { log() {} });
+            }
+            process.stdout.write(JSON.stringify(read));
+            """
+        // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
+        let printed = try directory.run(
+            "docker",
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-v",
+            "\(directory.path):/work",
+            "-w",
+            "/work",
+            "--entrypoint",
+            "node",
+            "frost-compat-node-pg",
+            "-e",
+            script
+        )
+        let read = try JSONDecoder().decode([[String]].self, from: printed)
+        try #require(read.count == Self.infos.count)
+        for (read, info) in zip(read, Self.infos) {
+            #expect(same(read, [info.username, info.password, info.databaseName]))
+        }
+    }
+
+    @Test func pythonReadsItsProgram() throws {
+        let directory = try Directory()
+        let texts = Self.infos.map { text(.python, $0) }
+        try directory.write("texts.json", String(decoding: JSONEncoder().encode(texts), as: UTF8.self))
+        let script = """
+            import json, sys, types
+            from unittest.mock import MagicMock
+            read = []
+            def connect(**given):
+                read.append([given["user"], given["password"], given["dbname"]])
+                return MagicMock()
+            sys.modules["psycopg"] = types.SimpleNamespace(connect=connect)
+            with open("texts.json", encoding="utf-8") as file:
+                texts = json.load(file)
+            write, sys.stdout = sys.stdout.write, open("printed", "w")
+            for text in texts:
+                exec(text, {})
+            write(json.dumps(read))
+            """
+        let read = try JSONDecoder().decode([[String]].self, from: directory.run("python3", "-c", script))
+        try #require(read.count == Self.infos.count)
+        for (read, info) in zip(read, Self.infos) {
+            #expect(same(read, [info.username, info.password, info.databaseName]))
+        }
+    }
+
+    @Test func swiftReadsItsLiterals() throws {
+        let directory = try Directory()
+        let literals = Self.texts.map { "    \(ConnectionSnippets.swift($0)),\n" }.joined()
+        let program = "let texts: [String] = [\n\(literals)]\nfor text in texts { print(text, terminator: \"\\0\") }\n"
+        try directory.write("main.swift", program)
+        _ = try directory.run("swiftc", "-Onone", "main.swift", "-o", "main")
+        try expectTexts(try directory.run("./main"))
+    }
+
+    @Test func javaReadsItsLiterals() throws {
+        let directory = try Directory()
+        let literals = Self.texts.map { "        \(ConnectionSnippets.java($0)),\n" }.joined()
+        let program = """
+            public class Main {
+                static final String[] TEXTS = {
+            \(literals)    };
+
+                public static void main(String[] arguments) {
+                    byte[] bytes = (String.join("\\0", TEXTS) + "\\0").getBytes(java.nio.charset.StandardCharsets.UTF_8);
+                    System.out.write(bytes, 0, bytes.length);
+                    System.out.flush();
+                }
+            }
+            """
+        try directory.write("Main.java", program)
+        // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
+        try expectTexts(
+            try directory.run(
+                "docker",
+                "run",
+                "--rm",
+                "--network",
+                "none",
+                "-v",
+                "\(directory.path):/work",
+                "-w",
+                "/work",
+                "--entrypoint",
+                "sh",
+                "frost-compat-jdbc",
+                "-c",
+                "javac -encoding US-ASCII Main.java && java -cp . Main"
+            )
+        )
+    }
+
+    @Test func everyProgramIsASCII() {
+        for info in Self.infos {
+            for snippet in ConnectionSnippets.all(info) where snippet.kind != .env {
+                #expect(
+                    snippet.text.unicodeScalars.allSatisfy {
+                        $0.isASCII && ($0 >= " " || "\n\t".contains(Character($0)))
+                    }
+                )
+            }
+        }
+    }
+
+    // MARK: Texts to write
+
+    /// Each of these has once been somebody's password, or might end a literal, a word or a URL.
+    static let nasty = [
+        "plain", "it's", "say \"hi\"", #"\"#, #"\\"#, #"ends in \"#, #"\u0041 \n \x41 \101 \(id) \N{DASH}"#, "$HOME",
+        "${HOME}",
+        "$(id)", "`id`", "%", "%41", "%%", "%s", "@", "/", "//", ":", "?", "#", "&", "=", "+", " ", " a b ", "~",
+        "~root",
+        "a:~b", "!", "!!", "*", "[a]", "{a,b}", "(", ")", "<", ">", "|", ";", ",", "'\"`$\\", "''", "'''", "\"\"\"",
+        "</script>",
+        "*/", "//x", "--", "\n", "a\nb", "\r\n", "\t", "\u{1}", "\u{7F}", "\u{85}", "\u{A0}", "ümlaut", "e\u{301}", "é",
+        "日本語",
+        "🐘", "👩‍👩‍👧", "\u{202E}abc", "\u{2028}", "\u{FEFF}", "\u{E000}", "\u{10FFFF}", "-c", "=", "export X", "host=evil",
+    ]
+
+    /// Those, and as many again made of the same characters by a fixed seed.
+    static let texts: [String] = {
+        var random = SplitMix(state: 2026)
+        let alphabet = nasty.joined().unicodeScalars.map { $0 }
+        let made = nasty.map { _ in
+            var text = String.UnicodeScalarView()
+            for _ in 0..<Int.random(in: 1...20, using: &random) {
+                text.append(alphabet.randomElement(using: &random) ?? "x")
+            }
+            return String(text)
+        }
+        return nasty + made
+    }()
+
+    static let infos: [ConnectionInfo] = texts.enumerated().map { index, text in
+        var info = plain
+        info.password = text
+        // "plain" is the one whose every name can be looked for in the answers.
+        info.username = index == 0 ? "frost" : texts[(index + 7) % texts.count]
+        info.databaseName = index == 0 ? "shop" : texts[(index + 13) % texts.count]
+        if index % 2 == 1 { info.host = "dev.pg.shop.localhost" }
+        return info
+    }
+
+    private func text(_ kind: SnippetKind, _ info: ConnectionInfo) -> String {
+        ConnectionSnippets.snippet(kind, info).text
+    }
+
+    /// Swift's own `==` takes `é` and `e\u{301}` for the same.
+    private func same(_ texts: [String?], _ others: [String]) -> Bool {
+        texts.map { $0.map { Array($0.utf8) } } == others.map { Array($0.utf8) }
+    }
+
+    /// Foundation's own decoder drops U+FEFF from the beginning.
+    private func decoded(_ part: String?) -> String {
+        let pieces = (part ?? "").split(separator: "%", omittingEmptySubsequences: false)
+        let bytes = pieces.dropFirst().flatMap { [UInt8($0.prefix(2), radix: 16) ?? 0] + $0.dropFirst(2).utf8 }
+        return String(decoding: Array(pieces[0].utf8) + bytes, as: UTF8.self)
+    }
+
+    private func expectTexts(_ output: Data) throws {
+        let read = output.split(separator: 0, omittingEmptySubsequences: false).dropLast()
+        try #require(read.count == Self.texts.count)
+        for (read, text) in zip(read, Self.texts) { #expect(Array(read) == Array(text.utf8), "\(text)") }
+    }
+}
+
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// A directory of one test, which goes with it, and programs run there.
+private final class Directory {
+    struct Failed: Error {
+        let command: [String]
+        let status: Int32
+    }
+
+    private let url = FileManager.default.temporaryDirectory.appendingPathComponent("snippets-\(UUID())")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+    }
+
+    var path: String { url.path }
+
+    func write(_ name: String, _ text: String) throws {
+        try Data(text.utf8).write(to: url.appendingPathComponent(name))
+    }
+
+    /// - Returns: the standard output. The standard error is the test's own.
+    func run(_ command: String...) throws -> Data {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
+        process.currentDirectoryURL = url
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failed(command: command, status: process.terminationStatus) }
+        return output
+    }
+}
