@@ -1,7 +1,7 @@
 # `make help` lists what there is. Every target sets up what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 test-phase2 unit gate fuzz release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 unit gate fuzz release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test-phase1: ## what shows phase 1: the gateway as a library, a program and a se
 
 test-phase2: ## phase 2: branches, and a route map that follows them
 	@scripts/test.sh phase2
+
+test-phase3: ## what shows phase 3: the API, and the page in a browser
+	@scripts/test.sh phase3
 
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test

@@ -192,7 +192,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["PostgresWire", "TestSupport", nioCore, nioPosix, nioSSL, subprocess],
+            dependencies: [
+                "PostgresWire", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess,
+            ],
             swiftSettings: settings
         ),
         // The system's OpenSSL (libssl-dev): a second TLS implementation beside the gateway's own.

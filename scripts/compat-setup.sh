@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Prepares the gate's clients: a Python virtual environment and one image for each Docker client; and the
-# image that the tests of the Docker runtime have branches of.
+# Prepares the gate's clients: a Python virtual environment and one image for each Docker client; what drives the
+# browser of the page's tests; and the image that the tests of the Docker runtime have branches of.
 #
 # Quick when nothing has changed. Needs what scripts/setup.sh test installs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf 'compat-setup: %s\n' "$*"; }
-venv=.build-compat/venv
-wanted=Compat/Clients/python/requirements.txt
-
-if ! cmp -s "$wanted" "$venv/installed.txt"; then
-    say "installing the Python clients and PostgreSQL 18"
+# make_venv <directory> <requirements> <what they are>
+make_venv() {
+    local venv=$1 wanted=$2 log
+    cmp -s "$wanted" "$venv/installed.txt" && return
+    say "installing $3"
     log=$(mktemp)
     rm -rf "$venv"
     mkdir -p "$(dirname "$venv")"
@@ -19,12 +19,15 @@ if ! cmp -s "$wanted" "$venv/installed.txt"; then
         python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
     } >"$log" 2>&1 || {
         tail -n 5 "$log" >&2
-        say "the Python clients could not be installed (whole log: $log)" >&2
+        say "$3 could not be installed (whole log: $log)" >&2
         exit 1
     }
     rm -f "$log"
     cp "$wanted" "$venv/installed.txt"
-fi
+}
+
+make_venv .build-compat/venv Compat/Clients/python/requirements.txt "the Python clients and PostgreSQL 18"
+make_venv .build-compat/browser Tests/BrowserTests/requirements.txt "what drives a browser"
 
 scripts/base-image.sh
 for file in Compat/Clients/*/Dockerfile Tests/BranchManagerTests/Image/Dockerfile; do

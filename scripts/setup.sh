@@ -39,6 +39,8 @@ if [ "$scope" = test ]; then
         "python3-venv:/usr/share/doc/python3-venv"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"
+        "chromium:/usr/bin/chromium"
+        "chromium-driver:/usr/bin/chromedriver"
     )
 fi
 

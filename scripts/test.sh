@@ -4,7 +4,8 @@
 #   scripts/test.sh           all of it
 #   scripts/test.sh phase0    what shows phase 0: the protocol, two branches behind one port, the gate
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
-#   scripts/test.sh phase2    phase 2: branches, and a route map that follows them
+#   scripts/test.sh phase2    what shows phase 2: branches, and a route map that follows them
+#   scripts/test.sh phase3    what shows phase 3: the API, and the page in a browser
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,8 +14,9 @@ all) filter=. ;;
 phase0) filter='^(PostgresWireTests|RouteMapTests|PostgresGatewayTests)|TwoBranchesTests' ;;
 phase1) filter='^PostgresGatewayTests|GatewayProgramTests|GatewayServiceTests|TwoBranchesTests' ;;
 phase2) filter='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests|Frost' ;;
+phase3) filter='^(FrostServerTests|FrostPagesTests)|FrostUpTests' ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 64
     ;;
 esac
@@ -34,6 +36,12 @@ case ${1:-all} in
 all | phase0 | phase2)
     step "make up, as a newcomer uses it"
     python3 scripts/up_test.py
+    ;;
+esac
+case ${1:-all} in
+all | phase3)
+    step "the page, in a browser"
+    .build-compat/browser/bin/python Tests/BrowserTests/browser_test.py
     ;;
 esac
 case ${1:-all} in

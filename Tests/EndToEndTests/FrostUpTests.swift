@@ -1,4 +1,7 @@
+import AsyncHTTPClient
 import Foundation
+import NIOCore
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -167,6 +170,49 @@ import Testing
                 try await host.eventually("it ends") { !isRunning(String(pid)) }
             }
             #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
+        }
+    }
+
+    @Test("Every tab of the page, as pasted, with its driver: through the gateway and past it")
+    func snippets() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { _ in
+                try await answers(host)
+                let main = try await host.branch("main")
+                let token = try await host.check("token").trimmingCharacters(in: .newlines)
+                let page = try #require(log(host).firstMatch(of: /page and API: (\S+)/)).1
+                let branches = try await host.list("database", as: [FrostHost.NamedThing].self)
+                let database = try #require(branches.first).id
+                struct Connections: Decodable {
+                    struct Connection: Decodable { var snippets: [Snippet] }
+                    struct Snippet: Codable {
+                        var kind: String
+                        var text: String
+                    }
+                    var external: Connection
+                    var direct: Connection
+                }
+                var request = HTTPClientRequest(
+                    url: "\(page)/api/databases/\(database)/targets/\(main.id)/connections"
+                )
+                request.headers.add(name: "X-Frost-Token", value: token)
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+                let body = try await response.body.collect(upTo: 1_024 * 1_024)
+                let connections = try JSONDecoder().decode(Connections.self, from: Data(body.readableBytesView))
+                for connection in [connections.external, connections.direct] {
+                    let text = try JSONEncoder().encode(connection.snippets)
+                    try host.directory.write(String(decoding: text, as: UTF8.self), to: "snippets.json")
+                    let tried = try await Command.run(
+                        "python3",
+                        ["scripts/snippets_test.py", "--expected", "shop", host.directory.file("snippets.json")]
+                    )
+                    #expect(tried.exitCode == 0, "\(tried.output) \(tried.errors)")
+                    for kind in ["url", "psql", "env", "node", "jdbc", "python", "go"] {
+                        #expect(tried.output.contains("\(kind): ok\n"), "\(kind): \(tried.output)")
+                    }
+                }
+            }
         }
     }
 

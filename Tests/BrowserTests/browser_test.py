@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Uses the page as people do, in headless Chromium: finds the connection string, pastes it into psql, changes
+branches and sees the page follow. Screenshots of the main states go to .build/browser-test.
+
+Needs what scripts/setup.sh test installs, and the programs of a debug build.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+from accessibility import CHECK, FOCUS  # noqa: E402
+from page import Page  # noqa: E402
+
+FROST = str(ROOT / ".build/debug/frost")
+SHOTS = ROOT / ".build/browser-test"
+MASK = "••••••••"
+passed = failed = 0
+
+
+def check(condition, what, detail=""):
+    global passed, failed
+    print(("ok      " if condition else "FAILED  ") + what + (f": {detail}" if detail and not condition else ""), flush=True)
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Host:
+    """`frost up` with its gateway, on a data directory of its own."""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="frost-browser-test-"))
+        os.chmod(self.directory, 0o755)
+        subprocess.run(
+            ["scripts/certificate.sh", self.directory / "server", "*.pg.shop.localhost"],
+            cwd=ROOT, check=True, capture_output=True,
+        )
+        self.log = self.directory / "up.log"
+        self.environment = {
+            **os.environ,
+            "FROST_DATA_DIR": str(self.directory / "data"),
+            "FROST_HOST_PORTS": "9700-9749",
+            "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": f"127.0.0.1:{free_port()}",
+        }
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [
+                FROST, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0",
+                "--cert-file", self.directory / "server.crt", "--key-file", self.directory / "server.key",
+            ],
+            env=self.environment, stdout=open(self.log, "w"), stderr=subprocess.STDOUT, start_new_session=True,
+        )
+
+    def wait(self):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
+            text = self.log.read_text()
+            base = re.search(r"page and API: (\S+)", text)
+            token = re.search(r"token, shown this once: (\S+)", text)
+            if base and token and "Try:" in text:
+                return base.group(1), token.group(1)
+            time.sleep(0.1)
+        raise SystemExit(f"frost up did not come up: {self.log.read_text()[-2000:]}")
+
+    def frost(self, *arguments):
+        return subprocess.run([FROST, *arguments], env=self.environment, capture_output=True, text=True, timeout=120)
+
+    def remove(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        for line in self.frost("database", "list", "--json").stdout.split('"'):
+            if line.startswith("db_"):
+                self.frost("database", "delete", line)
+        shutil.rmtree(self.directory)
+
+
+def psql(string, command, **options):
+    return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=60, **options)
+
+
+def accessible(page, what):
+    for scheme in ["light", "dark"]:
+        page.scheme(scheme)
+        for width in [360, 1440]:
+            page.width(width)
+            page.settle()
+            faults = page.js(CHECK)
+            check(not faults, f"{what} holds for everybody, {scheme}, {width} px", "; ".join(faults[:6]))
+            page.shot(f"{what}-{scheme}-{width}".replace(" ", "-"))
+    page.scheme("light")
+    page.width(1440)
+
+
+def keyboard(page, what):
+    """Through the page with the Tab key: each stop is seen, and none comes twice before the end."""
+    page.js("document.activeElement.blur(); scrollTo(0, 0)")
+    stops = []
+    for _ in range(80):
+        page.driver.switch_to.active_element.send_keys(Keys.TAB)
+        stop = page.js(FOCUS)
+        if stop is None or stop["what"] in [seen["what"] for seen in stops]:
+            break
+        stops.append(stop)
+    hidden = [stop["what"] for stop in stops if not stop["visible"]]
+    check(len(stops) > 5, f"{what}: the Tab key goes through it ({len(stops)} stops)")
+    check(not hidden, f"{what}: focus is seen at every stop", "; ".join(hidden[:4]))
+    check("skip" in stops[0]["what"], f"{what}: the first stop skips to the content", stops[0]["what"])
+
+
+def open_branch(page, name):
+    for link in page.all(".tree-branch"):
+        if link.text.split("\n")[0].split(" ")[0] == name:
+            page.open(link.get_attribute("href").removeprefix(page.base))
+            return
+    raise AssertionError(f"no branch {name} in the tree")
+
+
+def log_in(page, token):
+    page.open("/")
+    check(page.path == "/login", "who is not logged in is asked for the token")
+    accessible(page, "login")
+    page.fill("#token", "frost_wrong")
+    page.click("form button")
+    check("not the token" in page.text("#login-fault"), "a wrong token is told so")
+    page.fill("#token", token)
+    page.click("form button")
+    page.until("the overview is there", lambda: page.path == "/")
+    cookie = page.driver.get_cookie("frost_session")
+    check(cookie["httpOnly"] and cookie["sameSite"] == "Strict", "the cookie is out of scripts' and other sites' reach")
+    check(page.js("return document.cookie") == "", "and no script sees it")
+
+
+def copy_and_paste(page, host):
+    """The External string, exactly as copied, in the real psql; and the session is counted."""
+    open_branch(page, "dev")
+    page.until("the stream is live", lambda: page.text("#stream") == "Live")
+    check(page.find("#via-external").get_attribute("aria-current") == "true", "External comes first")
+    check(page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "the exact hostname")
+    check(page.text('[data-field="port"] [data-value]') == str(host.port), "the port")
+    check(page.text('[data-field="sslmode"] [data-value]') == "require", "sslmode=require")
+    check(MASK in page.text("#snippet-text"), "the password is masked")
+    accessible(page, "branch")
+    keyboard(page, "branch")
+    page.click("#copy-snippet")
+    string = page.until("something is copied", lambda: (text := page.clipboard()).startswith("postgresql://") and text)
+    check(MASK not in string, "what is copied has the password")
+    result = psql(string, "SELECT branch FROM item WHERE id = 1")
+    check(result.stdout == "dev\n", "psql with exactly that string reaches dev", result.stderr)
+    page.click("#reveal")
+    page.until("it is revealed", lambda: MASK not in page.text("#snippet-text"))
+    check(page.text("#snippet-text").strip() == string.strip(), "what is revealed is what was copied")
+    page.shot("branch-revealed")
+    page.click("#reveal")
+    page.until("it is masked again", lambda: MASK in page.text("#snippet-text"))
+
+    session = subprocess.Popen(["psql", string, "-XqAtc", "SELECT pg_sleep(600)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    page.until("the session is counted", lambda: page.text("#sessions-now") == "1 session")
+    check("1 session" in page.text('.tree-branch[aria-current="page"]'), "in the tree too")
+    page.shot("branch-connected")
+    for tab in ["psql", "env", "node", "jdbc", "python", "go", "swift"]:
+        page.click(f"#tab-{tab}")
+        page.until(f"the tab {tab} is shown", lambda: page.find("#snippet-text").get_attribute("data-snippet") == tab)
+    page.shot("branch-swift")
+    return string, session
+
+
+def stop_and_start(page, string, session):
+    page.js("window.marker = 'not reloaded'")
+    page.click("#via-external")
+    page.click("#action-stop")
+    page.until("the question is asked", lambda: page.find("#stop-dialog").is_displayed())
+    page.shot("stop-dialog")
+    page.click("#stop-dialog .primary")
+    page.until("the state changes", lambda: page.text("#branch-status") == "Stopped")
+    page.until("the sentence is there", lambda: "This branch is stopped" in page.text(".missing-sentence"))
+    check(page.js("return window.marker") == "not reloaded", "without a reload")
+    check(page.find(".missing").get_attribute("data-reason") == "target_stopped", "with its reason")
+    check(session.wait(30) != 0, "the session was closed")
+    check("is stopped" in psql(string, "SELECT 1").stderr, "and psql is told so")
+    accessible(page, "stopped")
+    page.click("#missing-start")
+    page.until("it is started", lambda: page.text("#branch-status") == "Active")
+    check(psql(string, "SELECT 1").stdout == "1\n", "and the same string works again")
+
+
+def create_rename_delete(page):
+    page.click("#action-create")
+    page.until("the form is there", lambda: page.find("#create-dialog").is_displayed())
+    page.fill("#create-name", "dev")
+    page.click("#create-dialog .primary")
+    page.until("the name is refused", lambda: "already" in page.text("#create-name-error"))
+    page.shot("create-refused")
+    page.fill("#create-name", "feature")
+    page.click("#create-dialog .primary")
+    page.until("its panel is opened", lambda: page.text("h1") == "feature")
+    page.until("it is active", lambda: page.text("#branch-status") == "Active")
+    page.click("#copy-snippet")
+    string = page.until("something is copied", lambda: "feature.pg" in (text := page.clipboard()) and text)
+    check(psql(string, "SELECT branch FROM item WHERE id = 1").stdout == "dev\n", "a copy of dev, by its string")
+
+    page.click("#action-rename")
+    page.until("the form is there", lambda: page.find("#rename-dialog").is_displayed())
+    page.fill("#rename-name", "renamed")
+    page.click("#rename-dialog .primary")
+    page.until("the name changes", lambda: page.text("h1") == "renamed")
+    page.until(
+        "the hostname too", lambda: page.text('[data-field="host"] [data-value]') == "renamed.pg.shop.localhost"
+    )
+    check("no branch has the hostname" in psql(string, "SELECT 1").stderr, "the old string is told so")
+
+    page.click("#action-delete")
+    page.until("the question is asked", lambda: page.find("#delete-dialog").is_displayed())
+    button = page.find("#delete-dialog .solid")
+    page.fill("#delete-confirm", "rename")
+    check(not button.is_enabled(), "its name has to be typed")
+    page.fill("#delete-confirm", "renamed")
+    page.shot("delete-dialog")
+    page.click("#delete-dialog .solid")
+    page.until("the page is left", lambda: page.text("h1") != "renamed")
+    page.until("it is gone from the tree", lambda: "renamed" not in page.text("#tree"))
+
+
+def null_states(page, host):
+    def save():
+        page.click("#save-settings")
+        page.until("it is saved", lambda: "Saved" in page.text("[data-saved-here]"))
+
+    open_branch(page, "dev")
+    branch = page.path
+    page.open("/settings")
+    accessible(page, "settings")
+    page.fill("#wildcard-base", "not a domain")
+    page.click("#save-settings")
+    page.until("a bad domain is refused", lambda: page.text("#wildcard-error") != "")
+    page.fill("#wildcard-base", "")
+    save()
+    page.open(branch)
+    check(page.find(".missing").get_attribute("data-reason") == "wildcard_missing", "no wildcard domain: told so")
+    check("no wildcard domain" in page.text(".missing-sentence"), "in a sentence")
+    page.shot("wildcard-missing")
+    page.open("/settings")
+    page.click("#gateway-enabled")
+    save()
+    page.open(branch)
+    check(page.find(".missing").get_attribute("data-reason") == "gateway_disabled", "the gateway is disabled: told so")
+    page.shot("gateway-disabled")
+    page.open("/settings")
+    page.click("#gateway-enabled")
+    page.fill("#wildcard-base", "localhost")
+    save()
+    page.open(branch)
+    check(page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "and all is back")
+    result = psql(host.frost("branch", "url", "dev", "--database", "shop").stdout.strip(), "SELECT 1")
+    check(result.stdout == "1\n", "and works", result.stderr)
+
+
+def followed(page, host):
+    """What somebody does elsewhere is seen here."""
+    page.open("/")
+    page.until("the stream is live", lambda: page.text("#stream") == "Live")
+    accessible(page, "overview")
+    keyboard(page, "overview")
+    page.js("window.marker = 'not reloaded'")
+    host.frost("branch", "create", "other", "--database", "shop")
+    page.until("a branch made elsewhere is in the tree", lambda: "other" in page.text("#tree"))
+    check(page.js("return window.marker") == "not reloaded", "without a reload")
+    page.open("/branches/dbt_none")
+    check("Not found" in page.text("h1"), "a page that is not there says so")
+    accessible(page, "not found")
+
+
+def without_javascript(page):
+    page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    open_branch(page, "dev")
+    check("dev.pg.shop.localhost" in page.text("#snippet-text"), "without JavaScript the string can be read")
+    page.click("#tab-jdbc")
+    check("jdbc:postgresql" in page.text("#snippet-text"), "and the tabs work")
+    page.click("#reveal")
+    check(MASK not in page.text("#snippet-text"), "and the password can be revealed")
+    check(not page.find("#action-create").is_displayed(), "what would not work is not offered")
+    page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def main():
+    shutil.rmtree(SHOTS, ignore_errors=True)
+    host = Host()
+    page = None
+    try:
+        base, token = host.wait()
+        page = Page(base, SHOTS)
+        log_in(page, token)
+        string, session = copy_and_paste(page, host)
+        stop_and_start(page, string, session)
+        create_rename_delete(page)
+        null_states(page, host)
+        followed(page, host)
+        without_javascript(page)
+        faults = [fault for fault in page.faults() if "401" not in fault and "404" not in fault and "422" not in fault and "409" not in fault]
+        check(not faults, "the browser complains of nothing", "; ".join(faults[:5]))
+    except AssertionError as error:
+        check(False, str(error))
+    finally:
+        if page:
+            page.close()
+        host.remove()
+    print(f"{passed} passed, {failed} failed; screenshots in {SHOTS.relative_to(ROOT)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
