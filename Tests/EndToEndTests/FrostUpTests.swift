@@ -119,6 +119,27 @@ import Testing
         }
     }
 
+    @Test("Another gateway port at run time: taken over at once; one that is taken ends nothing")
+    func otherPort() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { pid in
+                try await answers(host)
+                let other = try await PostgresServer.freePort()
+                try await host.check("settings", "--gateway-port", String(other))
+                try await answers(host)
+                #expect(try await host.url("main").contains(":\(other)/"))
+                let squatter = try RawListener()
+                try await host.check("settings", "--gateway-port", String(squatter.port))
+                try await host.eventually("it is told") { log(host).contains("does not run on port \(squatter.port)") }
+                #expect(isRunning(String(pid)))
+                try await host.check("settings", "--gateway-port", String(other))
+                try await answers(host)
+                withExtendedLifetime(squatter) {}
+            }
+        }
+    }
+
     @Test("Killed: its gateway goes on, and the next one ends that and takes its place")
     func killed() async throws {
         try await FrostHost.run { host in

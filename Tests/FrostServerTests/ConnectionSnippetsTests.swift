@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import FrostServer
@@ -99,7 +100,7 @@ import Testing
 
     // MARK: Read back
 
-    @Test func shellReadsPsqlAndEnv() throws {
+    @Test func shellReadsPsqlAndEnv() async throws {
         let directory = try Directory()
         for (index, info) in Self.infos.enumerated() {
             try directory.write("\(index).psql", text(.psql, info))
@@ -115,7 +116,7 @@ import Testing
                 i=$((i + 1))
             done
             """
-        let parts = try directory.run("sh", "-c", script).split(separator: 0, omittingEmptySubsequences: false)
+        let parts = try await directory.run("sh", "-c", script).split(separator: 0, omittingEmptySubsequences: false)
         let words = parts.map { String(decoding: $0, as: UTF8.self) }
         try #require(words.count == Self.infos.count * 5 + 1)
         for (index, info) in Self.infos.enumerated() {
@@ -131,7 +132,7 @@ import Testing
         }
     }
 
-    @Test func nodeReadsItsProgram() throws {
+    @Test func nodeReadsItsProgram() async throws {
         let directory = try Directory()
         let texts = Self.infos.map { text(.node, $0) }
         try directory.write("texts.json", String(decoding: JSONEncoder().encode(texts), as: UTF8.self))
@@ -151,7 +152,7 @@ import Testing
             process.stdout.write(JSON.stringify(read));
             """
         // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
-        let printed = try directory.run(
+        let printed = try await directory.run(
             "docker",
             "run",
             "--rm",
@@ -174,7 +175,7 @@ import Testing
         }
     }
 
-    @Test func pythonReadsItsProgram() throws {
+    @Test func pythonReadsItsProgram() async throws {
         let directory = try Directory()
         let texts = Self.infos.map { text(.python, $0) }
         try directory.write("texts.json", String(decoding: JSONEncoder().encode(texts), as: UTF8.self))
@@ -193,23 +194,23 @@ import Testing
                 exec(text, {})
             write(json.dumps(read))
             """
-        let read = try JSONDecoder().decode([[String]].self, from: directory.run("python3", "-c", script))
+        let read = try JSONDecoder().decode([[String]].self, from: await directory.run("python3", "-c", script))
         try #require(read.count == Self.infos.count)
         for (read, info) in zip(read, Self.infos) {
             #expect(same(read, [info.username, info.password, info.databaseName]))
         }
     }
 
-    @Test func swiftReadsItsLiterals() throws {
+    @Test func swiftReadsItsLiterals() async throws {
         let directory = try Directory()
         let literals = Self.texts.map { "    \(ConnectionSnippets.swift($0)),\n" }.joined()
         let program = "let texts: [String] = [\n\(literals)]\nfor text in texts { print(text, terminator: \"\\0\") }\n"
         try directory.write("main.swift", program)
-        _ = try directory.run("swiftc", "-Onone", "main.swift", "-o", "main")
-        try expectTexts(try directory.run("./main"))
+        _ = try await directory.run("swiftc", "-Onone", "main.swift", "-o", "main")
+        try expectTexts(try await directory.run("./main"))
     }
 
-    @Test func javaReadsItsLiterals() throws {
+    @Test func javaReadsItsLiterals() async throws {
         let directory = try Directory()
         let literals = Self.texts.map { "        \(ConnectionSnippets.java($0)),\n" }.joined()
         let program = """
@@ -227,7 +228,7 @@ import Testing
         try directory.write("Main.java", program)
         // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
         try expectTexts(
-            try directory.run(
+            try await directory.run(
                 "docker",
                 "run",
                 "--rm",
@@ -332,12 +333,7 @@ private struct SplitMix: RandomNumberGenerator {
 }
 
 /// A directory of one test, which goes with it, and programs run there.
-private final class Directory {
-    struct Failed: Error {
-        let command: [String]
-        let status: Int32
-    }
-
+private final class Directory: Sendable {
     private let url = FileManager.default.temporaryDirectory.appendingPathComponent("snippets-\(UUID())")
 
     init() throws {
@@ -354,18 +350,11 @@ private final class Directory {
         try Data(text.utf8).write(to: url.appendingPathComponent(name))
     }
 
-    /// - Returns: the standard output. The standard error is the test's own.
-    func run(_ command: String...) throws -> Data {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        process.currentDirectoryURL = url
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failed(command: command, status: process.terminationStatus) }
-        return output
+    /// Runs a program here, which has to succeed.
+    ///
+    /// - Returns: the standard output.
+    func run(_ command: String...) async throws -> Data {
+        let output = try await Command.check("sh", ["-c", #"cd "$0" && exec "$@""#, path] + command)
+        return Data(output.utf8)
     }
 }

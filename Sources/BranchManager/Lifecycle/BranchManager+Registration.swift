@@ -15,6 +15,7 @@ extension BranchManager {
         let operation = Operation(
             id: Identifier.operation.make(),
             targetId: id,
+            targetName: "\(database.name)/\(name)",
             action: .create,
             status: .running,
             step: OperationStep.registered.rawValue,
@@ -81,9 +82,10 @@ extension BranchManager {
         expecting expected: LifecycleStatus? = nil
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let lock = try await lock(id, .exclusive)
-        let operation = Operation(
+        let new = Operation(
             id: Identifier.operation.make(),
             targetId: id,
+            targetName: nil,
             action: action,
             status: .running,
             step: OperationStep.registered.rawValue,
@@ -91,7 +93,7 @@ extension BranchManager {
             startedAt: .now,
             finishedAt: nil
         )
-        let (details, previous) = try store.write { db in
+        let (operation, details, previous) = try store.write { db in
             var target = try Self.current(db, id)
             let previous = target.lifecycleStatus
             guard previous.allows(action), previous == expected ?? previous else { throw Self.unfinished(target) }
@@ -106,8 +108,11 @@ extension BranchManager {
                 target.reason = nil
                 try target.update(db)
             }
+            let details = try BranchStore.details(db, target)
+            var operation = new
+            operation.targetName = details.displayName
             try operation.insert(db)
-            return (try BranchStore.details(db, target), previous)
+            return (operation, details, previous)
         }
         let run = OperationRun(
             id: operation.id,

@@ -236,6 +236,7 @@ package final class BranchManager: Sendable {
         let operation = Operation(
             id: Identifier.operation.make(),
             targetId: id,
+            targetName: "\(branch.database.name)/\(name)",
             action: .rename,
             status: .succeeded,
             step: nil,

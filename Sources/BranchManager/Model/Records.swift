@@ -64,6 +64,8 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
 
     package var id: String
     package var targetId: String
+    /// `<database>/<branch>` as it was called then: the branch may be gone. nil for those of older stores.
+    package var targetName: String?
     package var action: BranchAction
     package var status: Status
     /// How far it has come: what recovery goes by after a crash.

@@ -62,6 +62,11 @@ enum Migrations {
                 table.column("freedAt", .datetime).notNull()
             }
         }
+        migrator.registerMigration("3: operations keep the name of their branch") { db in
+            try db.alter(table: "operation") { table in
+                table.add(column: "targetName", .text)
+            }
+        }
         return migrator
     }
 }

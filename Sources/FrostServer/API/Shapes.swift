@@ -50,6 +50,7 @@ enum Shapes {
         [
             .init("id", .string) { .string($0.id) },
             .init("targetId", .string) { .string($0.targetId) },
+            .init("targetName", .string, orNull: true) { .text($0.targetName) },
             .init("action", .oneOf(BranchAction.allCases.map(\.rawValue))) { .string($0.action.rawValue) },
             .init("status", .oneOf(["running", "succeeded", "failed"])) { .string($0.status.rawValue) },
             .init("step", .string, orNull: true) { .text($0.step) },

@@ -79,7 +79,7 @@ struct PageContent: Sendable {
             return OperationRow(
                 id: operation.id,
                 action: operation.action.rawValue.capitalized,
-                target: name ?? "a branch that is gone",
+                target: name ?? operation.targetName ?? "a branch that is gone",
                 targetHref: branch.map { "/branches/\($0.target.id)" },
                 status: operation.status.rawValue,
                 statusText: operation.status.rawValue.capitalized,

@@ -84,7 +84,32 @@ struct Up: AsyncParsableCommand {
         try await context.routes.routesChanged()
         if stop.isMade { return }
         let port = try port ?? store.gatewayPort()
-        let child = GatewayChild(
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await context.routes.follow() }
+            group.addTask { await Supervisor(manager: context.manager).run() }
+            let ends = try await Self.first([
+                { await stop.wait() },
+                {
+                    if let api { try await serveAPI(context, at: api) } else { await stop.wait() }
+                },
+                {
+                    if gateway {
+                        try await runGateway(context, stop, port: port)
+                    } else {
+                        await child(context, port: port).endLeftOver()
+                        if self.port != nil { try store.setGatewayPort(port) }
+                        printBranches(try store.branches(), port: port)
+                        await stop.wait()
+                    }
+                },
+            ])
+            group.cancelAll()
+            try ends.get()
+        }
+    }
+
+    private func child(_ context: FrostContext, port: Int) -> GatewayChild {
+        GatewayChild(
             GatewayChild.Settings(
                 routeFile: context.routeFile,
                 port: port,
@@ -96,31 +121,45 @@ struct Up: AsyncParsableCommand {
             ),
             directory: context.directory
         )
-        stop.onFurther { child.endAtOnce() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await context.routes.follow() }
-            group.addTask { await Supervisor(manager: context.manager).run() }
-            let ends = try await Self.first([
-                { await stop.wait() },
+    }
+
+    /// The gateway, and another on another port when the settings say so.
+    private func runGateway(_ context: FrostContext, _ stop: StopRequest, port first: Int) async throws {
+        let store = context.store
+        var port = first
+        while !Task.isCancelled {
+            let current = port
+            let child = child(context, port: current)
+            stop.onFurther { child.endAtOnce() }
+            await child.endLeftOver()
+            let outcome = try await Self.first([
                 {
-                    if let api { try await serveAPI(context, at: api) } else { await stop.wait() }
-                },
-                {
-                    await child.endLeftOver()
-                    if gateway {
+                    do {
                         try await child.run {
-                            try store.setGatewayPort(port)
-                            printBranches(try store.branches(), port: port)
+                            if current == first { try store.setGatewayPort(current) }
+                            printBranches(try store.branches(), port: current)
                         }
-                    } else {
-                        if self.port != nil { try store.setGatewayPort(port) }
-                        printBranches(try store.branches(), port: port)
-                        await stop.wait()
+                    } catch let code as ExitCode where current != first {
+                        // Branches, page and settings go on, in which another can be set.
+                        Complaint.print("the gateway does not run on port \(current) (\(code.rawValue)); set another")
+                        try await Task.sleep(for: .seconds(Int64.max / 2))
                     }
                 },
+                { try await Self.waitForPort(otherThan: current, store) },
             ])
-            group.cancelAll()
-            try ends.get()
+            try outcome.get()
+            port = try store.gatewayPort()
+        }
+    }
+
+    /// Returns when the settings have come to say another port.
+    private static func waitForPort(otherThan current: Int, _ store: BranchStore) async throws {
+        var before = try store.gatewayPort()
+        while true {
+            try await Task.sleep(for: .milliseconds(300))
+            let now = try store.gatewayPort()
+            if now != before, now != current { return }
+            before = now
         }
     }
 
