@@ -45,6 +45,17 @@ import Testing
         }
     }
 
+    @Test("Metrics: text as Prometheus reads it")
+    func metrics() async throws {
+        try await run { _, _, address in
+            let answer = try request("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", to: address)
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
+            #expect(answer.contains("Content-Type: text/plain; version=0.0.4"))
+            #expect(answer.contains("\n# TYPE postgres_gateway_connections_active gauge\n"))
+            #expect(answer.hasSuffix("\npostgres_gateway_routes 0\n"))
+        }
+    }
+
     @Test("An event loop that does not turn: 503, from a thread that does")
     func stuckLoop() async throws {
         try await run { gateway, _, address in
