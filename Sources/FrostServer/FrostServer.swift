@@ -42,8 +42,11 @@ package struct FrostServer: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await hub.run() }
             group.addTask { try await application.run() }
-            try await group.next()
+            // What was begun is brought to an end, whatever ends this.
+            let ended = await group.nextResult()
             group.cancelAll()
+            await state.operations.finish()
+            try ended?.get()
         }
     }
 
@@ -55,19 +58,19 @@ package struct FrostServer: Sendable {
             router.on(RouterPath("\(API.prefix)\(endpoint.path)"), method: endpoint.method) { request, context in
                 do {
                     if !endpoint.isOpen { try authenticator.check(request) }
-                } catch let error as APIError {
-                    return error.answer.response
+                } catch {
+                    return API.fault(error, context).response
                 }
                 return await API.answer(endpoint, request, context).response
             }
         }
-        router.get("\(API.prefix)/events") { request, _ in
+        router.get("\(API.prefix)/events") { request, context in
             do {
                 try authenticator.check(request)
-            } catch let error as APIError {
-                return error.answer.response
+            } catch {
+                return API.fault(error, context).response
             }
-            return await EventStream.response(hub)
+            return await EventStream.response(hub) { (try? authenticator.check(request)) != nil }
         }
         // What is not there is told as an object too.
         for method in [HTTPRequest.Method.get, .post, .put, .patch, .delete] {

@@ -13,6 +13,7 @@ package struct ServerState: Sendable {
     /// The gateway's admin address, `host:port`; nil where none is known of.
     let gatewayAdmin: String?
     let logger: Logger
+    let operations = OperationTasks()
 
     package init(
         manager: BranchManager,
@@ -38,7 +39,7 @@ package struct ServerState: Sendable {
     /// - Throws: what keeps it from beginning.
     func begin(_ body: @escaping @Sendable () async throws -> Void) async throws -> BranchOperation? {
         let (begun, beginning) = AsyncThrowingStream<BranchOperation?, any Error>.makeStream()
-        Task {
+        let isBegun = operations.run {
             do {
                 try await OperationObserver.$registered.withValue({ beginning.yield($0) }) { try await body() }
                 beginning.yield(nil)
@@ -48,6 +49,7 @@ package struct ServerState: Sendable {
                 beginning.finish(throwing: error)
             }
         }
+        guard isBegun else { throw APIError(.busy, "frost is stopping; try again when it is up again") }
         for try await operation in begun { return operation }
         return nil
     }

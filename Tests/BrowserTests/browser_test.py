@@ -76,9 +76,9 @@ class Host:
         while time.monotonic() < deadline and self.process.poll() is None:
             text = self.log.read_text()
             base = re.search(r"page and API: (\S+)", text)
-            token = re.search(r"token, shown this once: (\S+)", text)
-            if base and token and "Try:" in text:
-                return base.group(1), token.group(1)
+            if base and "Try:" in text:
+                # Shown on a terminal only.
+                return base.group(1), self.frost("token").stdout.strip()
             time.sleep(0.1)
         raise SystemExit(f"frost up did not come up: {self.log.read_text()[-2000:]}")
 

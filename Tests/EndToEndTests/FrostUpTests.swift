@@ -133,7 +133,8 @@ import Testing
                 try await host.check("settings", "--gateway-port", String(squatter.port))
                 try await host.eventually("it is told") { log(host).contains("does not run on port \(squatter.port)") }
                 #expect(isRunning(String(pid)))
-                try await host.check("settings", "--gateway-port", String(other))
+                // Back on what worked, also for the next start.
+                try await host.eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
                 try await answers(host)
                 withExtendedLifetime(squatter) {}
             }

@@ -2,13 +2,14 @@ import AsyncHTTPClient
 import BranchManager
 import BranchTestSupport
 import Foundation
-import FrostServer
 import NIOCore
 import NIOHTTP1
 import RouteMap
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import FrostServer
 
 @Suite struct APITests {
     @Test(
@@ -56,7 +57,10 @@ import Testing
 
             let database = try await host.expect(200, .GET, "/api/databases/\(shop.database)")
             #expect(database["password"].isNull, "no password where nobody asks for one")
-            try await host.expect(202, .DELETE, "/api/databases/\(shop.database)")
+            let whole = try await host.expect(202, .DELETE, "/api/databases/\(shop.database)")
+            #expect(whole["operation"]["targetId"].text == shop.main, "main's stands for the whole")
+            #expect(try await host.follow(whole)["status"].text == "succeeded")
+            #expect(try host.manager.store.branches().isEmpty, "and ends with it")
             let project = "/api/projects/\(try #require(database["projectId"].text))"
             try await eventually { try await host.expect(200, .GET, "\(project)/databases").list.isEmpty }
             #expect(try await host.expect(200, .PATCH, project, #"{"name": "store"}"#)["name"].text == "store")
@@ -103,7 +107,10 @@ import Testing
                 (.PATCH, "\(targets)/\(shop.main)", #"{"name": "x"}"#, 409, "not_allowed", nil),
                 (.DELETE, "\(targets)/\(shop.main)", nil, 409, "not_allowed", nil),
                 (.POST, "\(targets)/\(shop.main)/reset", nil, 409, "not_allowed", nil),
-                (.POST, "\(targets)/\(shop.dev)/reset", #"{"sourceTargetId": "\#(shop.dev)"}"#, 422, "invalid", nil),
+                (
+                    .POST, "\(targets)/\(shop.dev)/reset", #"{"sourceTargetId": "\#(shop.dev)"}"#, 422, "invalid",
+                    "sourceTargetId"
+                ),
                 (.POST, "\(targets)/\(shop.dev)/stop", #"{"now": true}"#, 422, "invalid", "now"),
                 (.GET, "/api/operations/op_none", nil, 404, "not_found", nil),
                 (.PATCH, "/api/settings", #"{"gatewayPort": 0}"#, 422, "invalid", "gatewayPort"),
@@ -151,6 +158,87 @@ import Testing
             #expect(try await host.request(.GET, "/api/projects", headers: ["X-Frost-Token": new]).status == 200)
             #expect(try host.manager.store.accessTokenHash()?.contains(new) == false, "only its hash is kept")
         }
+    }
+
+    @Test(
+        "A browser: logged in with the token; what it changes has to come from a page of ours; it ends with the token"
+    )
+    func browser() async throws {
+        try await APIHost.run { host in
+            let here = "http://127.0.0.1:\(host.port)"
+            func logIn(_ token: String, _ headers: [String: String]) async throws -> (status: Int, cookie: String?) {
+                var request = HTTPClientRequest(url: "\(here)/login")
+                request.method = .POST
+                for (name, value) in headers { request.headers.add(name: name, value: value) }
+                request.body = .bytes(ByteBuffer(string: "token=\(token)"))
+                // Redirections are looked at, not followed.
+                let response = try await Self.client.execute(request, timeout: .seconds(30))
+                let cookie = response.headers.first(name: "Set-Cookie")
+                if let cookie {
+                    #expect(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "\(cookie)")
+                }
+                return (Int(response.status.code), cookie.map { String($0.prefix { $0 != ";" }) })
+            }
+            #expect(try await logIn("frost_wrong", ["Origin": here]).status == 401)
+            #expect(try await logIn(host.token, ["Origin": "http://evil.example"]).status == 403)
+            #expect(try await logIn(host.token, ["Sec-Fetch-Site": "cross-site", "Origin": here]).status == 403)
+            #expect(try await logIn(host.token, [:]).status == 403)
+            let login = try await logIn(host.token, ["Sec-Fetch-Site": "same-origin"])
+            #expect(login.status == 303)
+            let cookie = try #require(login.cookie)
+
+            #expect(try await host.request(.GET, "/api/projects", headers: ["Cookie": cookie]).status == 200)
+            let cases: [([String: String], Int)] = [
+                ([:], 403), (["Sec-Fetch-Site": "cross-site"], 403), (["Sec-Fetch-Site": "same-site"], 403),
+                (["Sec-Fetch-Site": "none"], 403), (["Origin": "http://evil.example"], 403), (["Origin": "null"], 403),
+                (["Origin": "http://127.0.0.1:1"], 403), (["Sec-Fetch-Site": "cross-site", "Origin": here], 403),
+                (["Sec-Fetch-Site": "same-origin"], 201), (["Origin": here], 201),
+            ]
+            for (number, (headers, status)) in cases.enumerated() {
+                let answer = try await host.request(
+                    .POST,
+                    "/api/projects",
+                    #"{"name": "p\#(number)"}"#,
+                    headers: headers.merging(["Cookie": cookie]) { $1 }
+                )
+                #expect(answer.status == status, "\(headers): \(answer.body)")
+            }
+            // Any part changed, and nothing is allowed.
+            let parts = cookie.split(separator: ".").map(String.init)
+            for changed in [
+                "frost_session=9\(parts[0].dropFirst(14)).\(parts[1]).\(parts[2])", "\(parts[0]).x.\(parts[2])",
+                cookie + "x",
+            ] {
+                #expect(
+                    try await host.request(.GET, "/api/projects", headers: ["Cookie": changed]).status == 401,
+                    "\(changed)"
+                )
+            }
+            _ = try AccessToken.make(in: host.manager.store)
+            #expect(try await host.request(.GET, "/api/projects", headers: ["Cookie": cookie]).status == 401)
+        }
+    }
+
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    @Test("A login ends after a week, whoever signs")
+    func loginEnds() throws {
+        let directory = try TemporaryDirectory("login")
+        defer { directory.remove() }
+        let store = try BranchStore.open(in: directory.path)
+        #expect(try LoginCookie.make(in: store) == nil, "without a token there is no login")
+        _ = try AccessToken.make(in: store)
+        let begun = Date(timeIntervalSince1970: 1_000_000)
+        let cookie = try #require(try LoginCookie.make(in: store, at: begun))
+        #expect(try LoginCookie.isRight(cookie, in: store, at: begun))
+        #expect(
+            try LoginCookie.isRight(cookie, in: store, at: begun.addingTimeInterval(Double(LoginCookie.lifetime - 1)))
+        )
+        #expect(try !LoginCookie.isRight(cookie, in: store, at: begun.addingTimeInterval(Double(LoginCookie.lifetime))))
     }
 
     @Test("One operation at a time on a branch: the second is told, and both ends are true")

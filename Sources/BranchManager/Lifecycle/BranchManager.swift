@@ -179,8 +179,21 @@ package final class BranchManager: Sendable {
     ) async throws(BranchError) {
         let branches = try store.branches(of: database.id)
         do throws(BranchError) {
-            // Copies before what they were copied from; `main` last.
-            for branch in branches.reversed() { try await remove(branch) }
+            // Begun with main, whose operation stands for the whole, and ended with it.
+            var main: (run: OperationRun, details: BranchDetails)?
+            if let first = branches.first(where: \.target.isMain) {
+                main = try await begin(.delete, first.target.id, status: .deleting)
+            }
+            do throws(BranchError) {
+                for branch in branches.reversed() where !branch.target.isMain { try await remove(branch) }
+            } catch {
+                if let (run, _) = main {
+                    try run.finish(.failed, branch: run.previous ?? .deleting, message: error.description)
+                    await tellRoutes()
+                }
+                throw error
+            }
+            if let (run, details) = main { try await finishDelete(run, details) }
             try store.write { db in
                 _ = try BranchDatabase.deleteOne(db, key: database.id)
             }

@@ -42,8 +42,8 @@ final class OperationLock: Sendable {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .store("cannot open \(path): \(String(cString: strerror(errno)))") }
         let operation = mode == .exclusive ? LOCK_EX : LOCK_SH
+        // What this throws from here on ends in `deinit`, which closes it.
         guard flock(descriptor, operation | LOCK_NB) == 0 else {
-            close(descriptor)
             throw .busy("another operation is under way on this branch; try again when it is done")
         }
     }

@@ -45,9 +45,12 @@ extension BranchStore {
 
     /// What hostnames end in, e.g. `example.net`; nil when it is not set.
     package func wildcardBase() throws(BranchError) -> Hostname? {
-        guard let text = try text(.wildcardBase) else { return nil }
+        guard let text = try text(.wildcardBase), !text.isEmpty else { return nil }
         do { return try Hostname(text) } catch { throw .store("the wildcard base '\(text)' in the store \(error)") }
     }
+
+    /// Whether somebody has said what hostnames end in, or that they shall have none.
+    package func hasSetWildcardBase() throws(BranchError) -> Bool { try text(.wildcardBase) != nil }
 
     /// Sets what hostnames end in, and gives every branch its name; nil takes all names away.
     package func setWildcardBase(_ base: Hostname?) throws(BranchError) {
@@ -57,7 +60,8 @@ extension BranchStore {
             )
         }
         try write { db in
-            try Self.set(.wildcardBase, to: base?.name, in: db)
+            // Empty where somebody wants none, which is not the same as never set.
+            try Self.set(.wildcardBase, to: base?.name ?? "", in: db)
             try base == nil ? db.execute(sql: "UPDATE target SET hostname = NULL") : Self.assignHostnames(db)
         }
     }

@@ -76,7 +76,7 @@ package struct BranchStore: Sendable {
 
     /// Gives every branch a hostname; whoever has one that still fits keeps it.
     static func assignHostnames(_ db: Database) throws {
-        guard let text = try Self.setting(.wildcardBase, in: db) else { return }
+        guard let text = try Self.setting(.wildcardBase, in: db), !text.isEmpty else { return }
         let base = try Hostname(text)
         let rows = try Row.fetchAll(
             db,

@@ -39,11 +39,21 @@ function submitButton(form) {
   return form.querySelector("button:not([type=button])");
 }
 
+/** Whether somebody has set a control to something else than the page came with. */
+function hasChanged(control) {
+  return control.type === "checkbox"
+    ? control.checked !== control.defaultChecked
+    : control.value.trim() !== control.defaultValue.trim();
+}
+
 /** What the API gets: text, numbers, truth values, and null for an empty field that means none. */
 function fieldValues(form) {
   const values = {};
   for (const control of form.elements) {
     if (!control.name) {
+      continue;
+    }
+    if ("onlyChanged" in form.dataset && !hasChanged(control)) {
       continue;
     }
     if (control.type === "checkbox") {

@@ -145,8 +145,14 @@ function showStream(state, text) {
   stream.querySelector("[data-stream-text]").textContent = text;
 }
 
+/** The stream that is open. A browser opens six connections to a host at most: what nobody looks at gives its own back. */
+let source = null;
+
 function listen() {
-  const source = new EventSource("/api/events");
+  if (document.hidden || source) {
+    return;
+  }
+  source = new EventSource("/api/events");
   source.addEventListener("open", () => {
     showStream("live", "Live");
     // What happened while nobody listened.
@@ -154,7 +160,8 @@ function listen() {
   });
   source.addEventListener("error", () => {
     showStream("lost", "Reconnecting");
-    if (source.readyState === EventSource.CLOSED) {
+    if (source && source.readyState === EventSource.CLOSED) {
+      source = null;
       // The browser has given up, as it does on an answer that is no stream: the session may have ended.
       setTimeout(listen, 3000);
       refreshSoon();
@@ -191,7 +198,11 @@ setInterval(() => {
   }
 }, 5000);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else {
+    listen();
     refresh();
   }
 });

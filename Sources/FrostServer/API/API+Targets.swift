@@ -122,7 +122,9 @@ extension API {
             ) { exchange in
                 let target = try state.target(exchange)
                 let source = exchange.string("sourceTargetId") == nil ? nil : try await state.source(exchange, or: "")
-                return try await state.accept { _ = try await state.manager.reset(target, to: source) }
+                return try await checking("sourceTargetId") {
+                    try await state.accept { _ = try await state.manager.reset(target, to: source) }
+                }
             },
         ]
     }

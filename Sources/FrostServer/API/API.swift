@@ -36,11 +36,17 @@ struct API: Sendable {
         do {
             let exchange = try await Exchange(request, parameters: context.parameters, endpoint: endpoint)
             return try await endpoint.handle(exchange)
-        } catch let error as APIError {
-            return error.answer
-        } catch let error as BranchError {
-            return APIError(error).answer
         } catch {
+            return fault(error, context)
+        }
+    }
+
+    /// What an error is told as.
+    static func fault(_ error: any Error, _ context: ServerContext) -> Answer {
+        switch error {
+        case let error as APIError: return error.answer
+        case let error as BranchError: return APIError(error).answer
+        default:
             context.logger.error("request failed", metadata: ["error": "\(error)"])
             return APIError(.unexpected, "something went wrong that nobody has foreseen; see frost's log").answer
         }

@@ -71,7 +71,7 @@ actor EventHub {
             if looks % Self.looksPerSessions == 0, !listeners.isEmpty {
                 let now = await sessions.counts()
                 if now != counts {
-                    tell(Event(kind: .sessions, data: .object((now ?? [:]).mapValues { .integer($0) })))
+                    tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
                 }
                 counts = now
             }

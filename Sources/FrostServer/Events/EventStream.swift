@@ -5,8 +5,11 @@ import Hummingbird
 enum EventStream {
     /// A line that says nothing, so that whoever is gone is noticed, and whoever is between keeps the connection.
     private static let interval = Duration.seconds(15)
+    /// Events that wait for a client that does not read; the oldest are dropped.
+    private static let maximumWaiting = 512
 
-    static func response(_ hub: EventHub) async -> Response {
+    /// - Parameter isAllowed: asked again and again: a stream ends with the token or the login that it began with.
+    static func response(_ hub: EventHub, while isAllowed: @escaping @Sendable () -> Bool) async -> Response {
         let events = await hub.listen()
         return Response(
             status: .ok,
@@ -14,17 +17,25 @@ enum EventStream {
             body: ResponseBody { writer in
                 // Told that it listens: what happens from here on is not missed.
                 try await writer.write(ByteBuffer(string: "retry: 1000\n: listening\n\n"))
-                for await text in lines(of: events) { try await writer.write(ByteBuffer(string: text)) }
+                for await text in lines(of: events, while: isAllowed) {
+                    try await writer.write(ByteBuffer(string: text))
+                }
                 try await writer.finish(nil)
             }
         )
     }
 
     /// Events with the lines between them. It ends with the events.
-    private static func lines(of events: AsyncStream<EventHub.Event>) -> AsyncStream<String> {
-        let (lines, continuation) = AsyncStream<String>.makeStream()
+    private static func lines(
+        of events: AsyncStream<EventHub.Event>,
+        while isAllowed: @escaping @Sendable () -> Bool
+    ) -> AsyncStream<String> {
+        let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(maximumWaiting))
         let pulse = Task {
-            while (try? await Task.sleep(for: interval)) != nil { continuation.yield(": still here\n\n") }
+            while (try? await Task.sleep(for: interval)) != nil {
+                guard isAllowed() else { return continuation.finish() }
+                continuation.yield(": still here\n\n")
+            }
         }
         let pass = Task {
             for await event in events { continuation.yield(event.text) }

@@ -260,6 +260,12 @@ struct PageContent: Sendable {
         return switch runtime.unavailableReason {
         case .gatewayDisabled: .gatewayDisabled
         case .wildcardMissing: .wildcardMissing
+        case .targetStopped where runtime.branch.target.lifecycleStatus == .deleting:
+            MissingConnection(
+                reason: "target_stopped",
+                sentence: "This branch is being deleted.",
+                nextStep: "If that has failed, the reason is above; delete it again."
+            )
         case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy
         default: .targetStopped
         }

@@ -53,7 +53,10 @@ struct SettingsCommand: AsyncParsableCommand {
             try store.setWildcardBase(wildcardBase == "none" ? nil : Hostname(wildcardBase))
             try await context.routes.routesChanged()
         }
-        if let gatewayEnabled { try store.setGatewayEnabled(gatewayEnabled) }
+        if let gatewayEnabled {
+            try store.setGatewayEnabled(gatewayEnabled)
+            try await context.routes.routesChanged()
+        }
         if let gatewayPort { try store.setGatewayPort(gatewayPort) }
         if let postgresImage { try store.setPostgresImage(postgresImage) }
         var limits = try store.containerLimits()

@@ -30,11 +30,8 @@ final class ReadySocket: Sendable {
         let bound = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
         }
-        guard bound == 0 else {
-            let failure = Self.failure
-            close(descriptor)
-            throw failure
-        }
+        // `deinit` closes it.
+        guard bound == 0 else { throw Self.failure }
     }
 
     deinit { close(descriptor) }

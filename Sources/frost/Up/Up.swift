@@ -76,8 +76,11 @@ struct Up: AsyncParsableCommand {
     private func serve(_ context: FrostContext, until stop: StopRequest) async throws {
         let store = context.store
         let api = try listenAPI()
-        let base = try wildcardBase.map { try Hostname($0) } ?? store.wildcardBase() ?? Hostname("localhost")
-        if try store.wildcardBase() != base { try store.setWildcardBase(base) }
+        if let base = try wildcardBase.map({ try Hostname($0) }) {
+            if try store.wildcardBase() != base { try store.setWildcardBase(base) }
+        } else if try !store.hasSetWildcardBase() {
+            try store.setWildcardBase(Hostname("localhost"))
+        }
         if example, !stop.isMade { try await ExampleProject.make(context) }
         // From here on only `frost settings` moves it, which waits for this to end.
         try store.setRouteFile(context.routeFile)
@@ -127,8 +130,11 @@ struct Up: AsyncParsableCommand {
     private func runGateway(_ context: FrostContext, _ stop: StopRequest, port first: Int) async throws {
         let store = context.store
         var port = first
+        var working = first
+        var isFirst = true
         while !Task.isCancelled {
-            let current = port
+            let (current, last, isFirstRun) = (port, working, isFirst)
+            isFirst = false
             let child = child(context, port: current)
             stop.onFurther { child.endAtOnce() }
             await child.endLeftOver()
@@ -136,18 +142,23 @@ struct Up: AsyncParsableCommand {
                 {
                     do {
                         try await child.run {
-                            if current == first { try store.setGatewayPort(current) }
+                            if isFirstRun { try store.setGatewayPort(current) }
                             printBranches(try store.branches(), port: current)
                         }
-                    } catch let code as ExitCode where current != first {
-                        // Branches, page and settings go on, in which another can be set.
-                        Complaint.print("the gateway does not run on port \(current) (\(code.rawValue)); set another")
-                        try await Task.sleep(for: .seconds(Int64.max / 2))
+                    } catch let code as ExitCode where !isFirstRun {
+                        // Back to what worked, also for the next start.
+                        Complaint.print(
+                            "the gateway does not run on port \(current) (\(code.rawValue)); back to \(last)"
+                        )
+                        try store.setGatewayPort(last)
+                        // One that worked may be taken now.
+                        if current == last { try await Task.sleep(for: .seconds(5)) }
                     }
                 },
                 { try await Self.waitForPort(otherThan: current, store) },
             ])
             try outcome.get()
+            if try store.gatewayPort() != last { working = current }
             port = try store.gatewayPort()
         }
     }
@@ -173,11 +184,15 @@ struct Up: AsyncParsableCommand {
             gatewayAdmin: GatewayChild.adminAddress(isChild: gateway),
             logger: Logger(label: "api") { _ in ComplaintLogHandler() }
         )
-        let token = try AccessToken.makeFirst(in: context.store)
         do {
             try await FrostServer(state, address: address).run { port in
                 print("  page and API: http://\(address.host):\(port)")
-                if let token { print("  token, shown this once: \(token)\n") }
+                // Who has it has every password: it is for eyes, as they are.
+                if !isForEyes {
+                    print("  its token: frost token\n")
+                } else if let token = try? AccessToken.makeFirst(in: context.store) {
+                    print("  token, shown this once: \(token)\n")
+                }
                 fflush(nil)
             }
         } catch let error as IOError {
@@ -223,10 +238,11 @@ struct Up: AsyncParsableCommand {
         }
     }
 
+    /// Passwords are for eyes, and for who asked; a journal keeps them for years.
+    private var isForEyes: Bool { temporary || isatty(STDOUT_FILENO) == 1 }
+
     private func printBranches(_ branches: [BranchDetails], port: Int) {
         print("")
-        // Passwords are for eyes, and for who asked; a journal keeps them for years.
-        let isForEyes = temporary || isatty(STDOUT_FILENO) == 1
         for branch in branches where branch.target.lifecycleStatus == .active {
             guard let external = ConnectionInfo(external: branch, port: port), let hostname = branch.target.hostname
             else {

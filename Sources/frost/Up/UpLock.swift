@@ -24,8 +24,8 @@ final class UpLock: Sendable {
             throw .store("cannot open \(path): \(String(cString: strerror(errno))); give another with --data-dir")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            // `deinit` closes it.
             let other = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-            close(descriptor)
             throw .busy("a frost up (process \(other)) runs on \(directory) already; stop it first")
         }
         ftruncate(descriptor, 0)

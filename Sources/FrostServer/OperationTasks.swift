@@ -1,0 +1,46 @@
+import Synchronization
+
+/// Operations that were begun for somebody and go on by themselves: they are waited for before the program ends.
+final class OperationTasks: Sendable {
+    private struct State {
+        var running = 0
+        var isClosed = false
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Runs an operation on its own.
+    ///
+    /// - Returns: false when none is begun any more.
+    func run(_ body: @escaping @Sendable () async -> Void) -> Bool {
+        let isOpen = state.withLock { state in
+            if !state.isClosed { state.running += 1 }
+            return !state.isClosed
+        }
+        guard isOpen else { return false }
+        Task {
+            await body()
+            let waiting = state.withLock { state in
+                state.running -= 1
+                guard state.running == 0 else { return nil as CheckedContinuation<Void, Never>? }
+                defer { state.waiting = nil }
+                return state.waiting
+            }
+            waiting?.resume()
+        }
+        return true
+    }
+
+    /// Begins no more, and returns when those that were begun have ended.
+    func finish() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                state.isClosed = true
+                if state.running > 0 { state.waiting = continuation }
+                return state.running == 0
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+}
