@@ -37,6 +37,41 @@ import Testing
         }
     }
 
+    @Test("A container has the memory and the processors that are set, and no more")
+    func limits() async throws {
+        let limits = try DockerRuntime.Limits(
+            memory: DockerRuntime.Limits.memory("256MiB"),
+            nanoCPUs: DockerRuntime.Limits.nanoCPUs("0.5")
+        )
+        try await RuntimeHost.run(.docker, limits: limits) { host in
+            let main = try await host.makeDatabase()
+            let inspected = try await Command.check(
+                "docker",
+                [
+                    "inspect", "--format", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}",
+                    DockerRuntime.containerName(main.target.id),
+                ]
+            )
+            #expect(inspected == "268435456 500000000\n")
+            #expect(try await host.query(main, "SELECT 1") == "1")
+        }
+    }
+
+    @Test("Sizes of memory and numbers of processors")
+    func limitTexts() throws {
+        #expect(try DockerRuntime.Limits.memory("512MiB") == 536_870_912)
+        #expect(try DockerRuntime.Limits.memory("2GiB") == 2_147_483_648)
+        #expect(try DockerRuntime.Limits.memory("33554432") == 33_554_432)
+        #expect(try DockerRuntime.Limits.memory("none") == nil)
+        #expect(try DockerRuntime.Limits.nanoCPUs("1.5") == 1_500_000_000)
+        for text in ["", "MiB", "512MB", "-1", "1.5GiB", "9999999999999999999", "9223372036854775807GiB", "٣MiB"] {
+            #expect(throws: BranchError.self, "\(text)") { try DockerRuntime.Limits.memory(text) }
+        }
+        for text in ["", "0", "-1", "nan", "inf", "1e9", "x"] {
+            #expect(throws: BranchError.self, "\(text)") { try DockerRuntime.Limits.nanoCPUs(text) }
+        }
+    }
+
     @Test("No engine: told by its socket")
     func noEngine() async throws {
         let directory = try TemporaryDirectory("engine")

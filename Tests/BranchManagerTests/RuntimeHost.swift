@@ -17,7 +17,13 @@ struct RuntimeHost: Sendable {
     }
 
     /// Makes one, does something with it, and sees that nothing is left.
-    static func run(_ kind: RuntimeKind, _ body: (RuntimeHost) async throws -> Void) async throws {
+    ///
+    /// - Parameter limits: of containers.
+    static func run(
+        _ kind: RuntimeKind,
+        limits: DockerRuntime.Limits = DockerRuntime.Limits(),
+        _ body: (RuntimeHost) async throws -> Void
+    ) async throws {
         let directory = try TemporaryDirectory("runtime")
         defer { directory.remove() }
         let place = directory.file("branches")
@@ -25,7 +31,13 @@ struct RuntimeHost: Sendable {
         let runtime: any BranchRuntime =
             switch kind {
             case .local: try LocalRuntime(directory: place, installation: PostgresInstallation())
-            case .docker: try DockerRuntime(directory: place, image: try await PostgresImage.tag(), network: network)
+            case .docker:
+                try DockerRuntime(
+                    directory: place,
+                    image: try await PostgresImage.tag(),
+                    network: network,
+                    limits: { limits }
+                )
             }
         let manager = try BranchManager(
             store: BranchStore.open(in: directory.path),
