@@ -186,7 +186,7 @@ let package = Package(
             name: "FrostServerTests",
             dependencies: [
                 "BranchManager", "BranchTestSupport", "FrostServer", "RouteMap", "RouteSync", "TestSupport",
-                asyncHTTPClient, logging, nioCore, nioHTTP1,
+                asyncHTTPClient, grdb, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),

@@ -135,10 +135,13 @@ package struct GatewaySummary: Sendable {
     package var wildcardBase: String?
     /// What to do before branches can be reached from outside; nil when they can.
     package let missing: String?
+    /// What keeps the gateway from doing what the settings say; nil when it does.
+    package let fault: String?
 
-    package init(isEnabled: Bool, port: Int, wildcardBase: String?) {
+    package init(isEnabled: Bool, port: Int, wildcardBase: String?, fault: String? = nil) {
         self.port = port
         self.wildcardBase = wildcardBase
+        self.fault = isEnabled ? fault : nil
         if !isEnabled {
             missing = "Branches can only be reached on this host. Turn the gateway on to give each one a hostname."
             dot = StatusDot(status: "stopped", text: "Off")
@@ -147,7 +150,7 @@ package struct GatewaySummary: Sendable {
             dot = StatusDot(status: "waiting", text: "Needs a domain")
         } else {
             missing = nil
-            dot = StatusDot(status: "active", text: "On")
+            dot = fault == nil ? StatusDot(status: "active", text: "On") : StatusDot(status: "failed", text: "Fault")
         }
     }
 }
@@ -202,24 +205,24 @@ package struct SettingsView: Sendable {
     package var gatewayEnabled: Bool
     package var gatewayPort: Int
     package var gateway: GatewaySummary
-    package var saved: String?
-    package var fault: String?
 
     package init(
         shell: Shell,
         wildcardBase: String?,
         gatewayEnabled: Bool,
         gatewayPort: Int,
-        saved: String? = nil,
-        fault: String? = nil
+        gatewayFault: String? = nil
     ) {
         self.shell = shell
         self.wildcardBase = wildcardBase
         self.gatewayEnabled = gatewayEnabled
         self.gatewayPort = gatewayPort
-        self.gateway = GatewaySummary(isEnabled: gatewayEnabled, port: gatewayPort, wildcardBase: wildcardBase)
-        self.saved = saved
-        self.fault = fault
+        self.gateway = GatewaySummary(
+            isEnabled: gatewayEnabled,
+            port: gatewayPort,
+            wildcardBase: wildcardBase,
+            fault: gatewayFault
+        )
     }
 }
 

@@ -33,11 +33,14 @@ package struct FrostServer: Sendable {
         let hub = EventHub(state, sessions: sessions)
         let router = router(hub)
         try PageRoutes(state, sessions: sessions).add(to: router)
+        // What it logs of its own is that connections ended with it.
+        var quiet = state.logger
+        quiet.logLevel = .critical
         let application = Application(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in ready(channel.localAddress?.port ?? address.port) },
-            logger: state.logger
+            logger: quiet
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await hub.run() }
@@ -59,16 +62,16 @@ package struct FrostServer: Sendable {
                 do {
                     if !endpoint.isOpen { try authenticator.check(request) }
                 } catch {
-                    return API.fault(error, context).response
+                    return API.fault(error, state.logger).response
                 }
-                return await API.answer(endpoint, request, context).response
+                return await API.answer(endpoint, request, context, state.logger).response
             }
         }
-        router.get("\(API.prefix)/events") { request, context in
+        router.get("\(API.prefix)/events") { request, _ in
             do {
                 try authenticator.check(request)
             } catch {
-                return API.fault(error, context).response
+                return API.fault(error, state.logger).response
             }
             return await EventStream.response(hub) { (try? authenticator.check(request)) != nil }
         }

@@ -240,8 +240,19 @@ import Testing
             await #expect(throws: BranchError.self) {
                 try await host.manager.renameProject(host.main.project, to: "other")
             }
-            #expect(try host.manager.store.branches().map(\.target.hostname) == names)
-            #expect(try host.manager.store.projects().map(\.name) == ["shop"])
+            for change in [
+                SettingsChange(wildcardBase: .some(nil), gatewayPort: 6_432),
+                SettingsChange(wildcardBase: .some(try Hostname("other.example")), gatewayPort: 6_432),
+                SettingsChange(isGatewayEnabled: false, gatewayPort: 6_432),
+            ] {
+                await #expect(throws: BranchError.self) { try await host.manager.changeSettings(change) }
+            }
+            let store = host.manager.store
+            #expect(try store.wildcardBase()?.name == "example.net")
+            #expect(try store.isGatewayEnabled())
+            #expect(try store.gatewayPort() == BranchStore.defaultGatewayPort)
+            #expect(try store.branches().map(\.target.hostname) == names)
+            #expect(try store.projects().map(\.name) == ["shop"])
             try await host.manager.start(host.dev())
             try host.expectTruth()
         }

@@ -78,14 +78,27 @@ if (document.documentElement.scrollWidth > innerWidth) {
 return faults;
 """
 
+# How often an element has had the focus is kept on the element itself: two of them may look the same.
 FOCUS = r"""
 const element = document.activeElement;
 if (!element || element === document.body) return null;
 const style = getComputedStyle(element);
 const box = element.getBoundingClientRect();
+element.tabStops = (element.tabStops ?? 0) + 1;
+const region = element.closest("header.top, #sidebar, main, body");
 return {
   what: element.outerHTML.slice(0, 100),
   visible: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none",
-  top: box.top + scrollY,
+  again: element.tabStops > 1,
+  region: `${region.tagName} ${region.className}`,
+  top: box.top + scrollY, bottom: box.bottom + scrollY, left: box.left, right: box.right,
 };
+"""
+
+# What the Tab key has to lead to.
+STOPS = r"""
+const shown = (element) => element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
+for (const element of document.querySelectorAll("*")) delete element.tabStops;
+return [...document.querySelectorAll("a[href],button,input,select,textarea,summary,[tabindex]")]
+  .filter((element) => element.tabIndex >= 0 && !element.disabled && shown(element)).length;
 """

@@ -21,12 +21,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from accessibility import CHECK, FOCUS  # noqa: E402
+from accessibility import CHECK, FOCUS, STOPS  # noqa: E402
 from page import Page  # noqa: E402
 
 FROST = str(ROOT / ".build/debug/frost")
 SHOTS = ROOT / ".build/browser-test"
 MASK = "••••••••"
+# What the tests themselves have refused, which the browser tells as well.
+KNOWN_FAULTS = [
+    f"/{path} - Failed to load resource: the server responded with a status of {status} "
+    for path, status in [
+        ("login", 401), ("api/databases/[a-z0-9_]+/targets", 409), ("api/settings", 422), ("branches/dbt_none", 404),
+    ]
+]
 passed = failed = 0
 
 
@@ -95,6 +102,11 @@ class Host:
         shutil.rmtree(self.directory)
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def psql(string, command, **options):
     return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=60, **options)
 
@@ -113,19 +125,30 @@ def accessible(page, what):
 
 
 def keyboard(page, what):
-    """Through the page with the Tab key: each stop is seen, and none comes twice before the end."""
+    """Through the page with the Tab key: everything is reached once, seen, and in the order in which it is read."""
     page.js("document.activeElement.blur(); scrollTo(0, 0)")
+    wanted = page.js(STOPS)
     stops = []
-    for _ in range(80):
+    for _ in range(wanted + 10):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         stop = page.js(FOCUS)
-        if stop is None or stop["what"] in [seen["what"] for seen in stops]:
+        if stop is None or stop["again"]:
             break
         stops.append(stop)
     hidden = [stop["what"] for stop in stops if not stop["visible"]]
-    check(len(stops) > 5, f"{what}: the Tab key goes through it ({len(stops)} stops)")
+    check(5 < len(stops) == wanted, f"{what}: the Tab key reaches all {wanted} of it", str(len(stops)))
     check(not hidden, f"{what}: focus is seen at every stop", "; ".join(hidden[:4]))
     check("skip" in stops[0]["what"], f"{what}: the first stop skips to the content", stops[0]["what"])
+    regions = [stop["region"] for stop in stops[1:]]
+    parts = [region for index, region in enumerate(regions) if index == 0 or region != regions[index - 1]]
+    check(len(parts) == len(set(parts)), f"{what}: one part of the page after the other", " > ".join(parts))
+    # Upwards only into a column further right.
+    back = [
+        f"{after['what']} after {before['what']}"
+        for before, after in zip(stops[1:], stops[2:])
+        if before["region"] == after["region"] and after["bottom"] <= before["top"] and after["left"] < before["right"]
+    ]
+    check(not back, f"{what}: focus goes on, not back", "; ".join(back[:3]))
 
 
 def open_branch(page, name):
@@ -236,6 +259,8 @@ def create_rename_delete(page):
     check(not button.is_enabled(), "its name has to be typed")
     page.fill("#delete-confirm", "renamed")
     page.shot("delete-dialog")
+    # The page may ask for itself before it hears that its branch is gone.
+    KNOWN_FAULTS.append(f"{page.path} - Failed to load resource: the server responded with a status of 404 ")
     page.click("#delete-dialog .solid")
     page.until("the page is left", lambda: page.text("h1") != "renamed")
     page.until("it is gone from the tree", lambda: "renamed" not in page.text("#tree"))
@@ -265,14 +290,27 @@ def null_states(page, host):
     page.open(branch)
     check(page.find(".missing").get_attribute("data-reason") == "gateway_disabled", "the gateway is disabled: told so")
     page.shot("gateway-disabled")
+    page.open("/")
+    check("the gateway is off" in page.text("#sessions-summary"), "on the overview too")
+    page.until("nothing listens any more", lambda: not listens(host.port))
     page.open("/settings")
     page.click("#gateway-enabled")
     page.fill("#wildcard-base", "localhost")
     save()
     page.open(branch)
     check(page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "and all is back")
-    result = psql(host.frost("branch", "url", "dev", "--database", "shop").stdout.strip(), "SELECT 1")
-    check(result.stdout == "1\n", "and works", result.stderr)
+    string = host.frost("branch", "url", "dev", "--database", "shop").stdout.strip()
+    page.until("and works", lambda: psql(string, "SELECT 1").stdout == "1\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        page.open("/settings")
+        page.fill("#gateway-port", str(port))
+        save()
+        fault = page.until("a port that is taken is told", lambda: page.text("#gateway-fault"))
+        check(f"port {port}" in fault and f"back to {host.port}" in fault, "with what became of it", fault)
+        accessible(page, "gateway fault")
+    page.until("and all works as before", lambda: psql(string, "SELECT 1").stdout == "1\n")
 
 
 def followed(page, host):
@@ -316,7 +354,7 @@ def main():
         null_states(page, host)
         followed(page, host)
         without_javascript(page)
-        faults = [fault for fault in page.faults() if "401" not in fault and "404" not in fault and "422" not in fault and "409" not in fault]
+        faults = [fault for fault in page.faults() if not any(re.search(known, fault) for known in KNOWN_FAULTS)]
         check(not faults, "the browser complains of nothing", "; ".join(faults[:5]))
     except AssertionError as error:
         check(False, str(error))

@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test("Another gateway port at run time: taken over at once; one that is taken ends nothing")
+    @Test("Another gateway port at run time: taken over at once; one that is taken ends nothing, and is told")
     func otherPort() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
@@ -131,13 +131,78 @@ import Testing
                 #expect(try await host.url("main").contains(":\(other)/"))
                 let squatter = try RawListener()
                 try await host.check("settings", "--gateway-port", String(squatter.port))
-                try await host.eventually("it is told") { log(host).contains("does not run on port \(squatter.port)") }
+                try await host.eventually("it is told") { log(host).contains("cannot run on port \(squatter.port)") }
                 #expect(isRunning(String(pid)))
                 // Back on what worked, also for the next start.
                 try await host.eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
                 try await answers(host)
+                let fault = try await settings(host).gatewayFault
+                #expect(fault?.contains("went back to \(other)") == true, "\(fault ?? "no fault")")
                 withExtendedLifetime(squatter) {}
+
+                let third = try await PostgresServer.freePort()
+                try await host.check("settings", "--gateway-port", String(third))
+                try await answers(host)
+                #expect(try await settings(host).gatewayFault == nil)
             }
+        }
+    }
+
+    @Test("Disabled at run time, nothing listens; enabled again, and with another port, all is back")
+    func disabled() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { _ in
+                try await answers(host)
+                try await host.check("settings", "--gateway-enabled", "false")
+                try await host.eventually("nothing listens") { (try? RawConnection(port: host.port)) == nil }
+                #expect(try await host.frost(["branch", "url", "main", "--database", "shop"]).exitCode != 0)
+                try await host.check("settings", "--gateway-enabled", "true")
+                try await answers(host)
+                try await host.check("settings", "--gateway-enabled", "false")
+                let other = try await PostgresServer.freePort()
+                try await host.check("settings", "--gateway-enabled", "true", "--gateway-port", String(other))
+                try await answers(host)
+                #expect(try await host.url("main").contains(":\(other)/"))
+            }
+            // At a start as well.
+            try await host.check("settings", "--gateway-enabled", "false")
+            try await Program.whileRunning(
+                Checkout.program("frost"),
+                Self.arguments(host),
+                environment: Self.environment(host),
+                port: nil,
+                log: host.directory.file("disabled.log")
+            ) { _ in
+                try await host.eventually("it says so") {
+                    log(host, "disabled.log").contains("frost settings --gateway-enabled true")
+                }
+                try await host.check("settings", "--gateway-enabled", "true")
+                try await answers(host)
+            }
+        }
+    }
+
+    private struct Settings: Decodable { var gatewayFault: String? }
+
+    private func settings(_ host: FrostHost) async throws -> Settings {
+        try JSONDecoder().decode(Settings.self, from: Data(await host.check("settings", "--json").utf8))
+    }
+
+    @Test("A port that is taken at the start ends it with 98, and names the port", .timeLimit(.minutes(2)))
+    func takenPort() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let squatter = try RawListener()
+            for replaced in [
+                ["--port", String(squatter.port)], ["--api-address", "127.0.0.1:\(squatter.port)"],
+            ] {
+                let up = try await host.frost(Self.arguments(host) + replaced, environment: Self.environment(host))
+                #expect(up.exitCode == 98, "\(replaced): \(up.output) \(up.errors)")
+                #expect(up.errors.contains(String(squatter.port)), "\(replaced): \(up.errors)")
+            }
+            #expect(try await host.url("main").contains(":\(host.port)/"), "what was set is as it was")
+            withExtendedLifetime(squatter) {}
         }
     }
 

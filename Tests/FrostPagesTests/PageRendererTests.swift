@@ -115,16 +115,19 @@ struct PageRendererTests {
     @Test
     func `Faults are shown`() {
         #expect(pages.login(LoginView(assetVersion: "1", fault: "Wrong token")).contains("Wrong token"))
+        let fault = "The gateway cannot run on port 1."
         let settings = SettingsView(
             shell: shell(named: "x"),
-            wildcardBase: nil,
-            gatewayEnabled: false,
+            wildcardBase: "example.net",
+            gatewayEnabled: true,
             gatewayPort: 5432,
-            saved: "Saved it",
-            fault: "Broken"
+            gatewayFault: fault
         )
-        #expect(pages.settings(settings).contains("Saved it"))
-        #expect(pages.settings(settings).contains("Broken"))
+        #expect(pages.settings(settings).contains(fault))
+        #expect(pages.home(homeView(gateway: settings.gateway)).contains(fault))
+        #expect(settings.gateway.dot.tone == "bad")
+        let off = GatewaySummary(isEnabled: false, port: 5432, wildcardBase: "example.net", fault: fault)
+        #expect(off.fault == nil, "one that is off has none")
     }
 
     // MARK: Markup

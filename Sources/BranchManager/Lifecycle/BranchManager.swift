@@ -128,6 +128,23 @@ package final class BranchManager: Sendable {
         try BranchStore.assignHostnames(db)
     }
 
+    /// Changes settings, and the route map with them; where the map cannot be written nothing is changed.
+    package func changeSettings(_ change: SettingsChange) async throws(BranchError) {
+        try change.check()
+        let (before, names) = try store.write { db in
+            let before = try BranchStore.undoing(change, in: db)
+            try BranchStore.change(change, in: db)
+            return before
+        }
+        guard change.isOfRoutes else { return }
+        do throws(BranchError) {
+            try await routes.routesChanged()
+        } catch {
+            try store.write { db in try BranchStore.change(before, keeping: names, in: db) }
+            throw error
+        }
+    }
+
     package func deleteProject(_ project: Project) throws(BranchError) {
         try store.write { db in
             guard try BranchDatabase.filter(Column("projectId") == project.id).isEmpty(db) else {

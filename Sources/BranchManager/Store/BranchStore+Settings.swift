@@ -6,6 +6,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case wildcardBase
     case gatewayEnabled
     case gatewayPort
+    case gatewayFault
     case routeFile
     case postgresImage
     case containerMemory
@@ -23,7 +24,7 @@ extension BranchStore {
     }
 
     /// nil takes a setting back.
-    private static func set(_ setting: Setting, to value: String?, in db: Database) throws {
+    static func set(_ setting: Setting, to value: String?, in db: Database) throws {
         guard let value else {
             return try db.execute(sql: "DELETE FROM setting WHERE key = ?", arguments: [setting.rawValue])
         }
@@ -54,24 +55,44 @@ extension BranchStore {
 
     /// Sets what hostnames end in, and gives every branch its name; nil takes all names away.
     package func setWildcardBase(_ base: Hostname?) throws(BranchError) {
-        if let base, base.name.utf8.count > HostnameBuilder.maximumBaseLength {
-            throw .invalid(
-                "'\(base)' is too long for a wildcard base; at most \(HostnameBuilder.maximumBaseLength) characters"
-            )
-        }
-        try write { db in
+        try change(SettingsChange(wildcardBase: .some(base)))
+    }
+
+    /// Changes settings in one transaction.
+    package func change(_ change: SettingsChange) throws(BranchError) {
+        try change.check()
+        try write { db in try Self.change(change, in: db) }
+    }
+
+    /// - Parameter names: hostnames by branch that fit again; those that branches have, when nil.
+    static func change(_ change: SettingsChange, keeping names: [String: String]? = nil, in db: Database) throws {
+        if let base = change.wildcardBase {
             // Empty where somebody wants none, which is not the same as never set.
-            try Self.set(.wildcardBase, to: base?.name ?? "", in: db)
-            try base == nil ? db.execute(sql: "UPDATE target SET hostname = NULL") : Self.assignHostnames(db)
+            try set(.wildcardBase, to: base?.name ?? "", in: db)
+            try base == nil
+                ? db.execute(sql: "UPDATE target SET hostname = NULL") : assignHostnames(db, keeping: names)
         }
+        if let isEnabled = change.isGatewayEnabled { try set(.gatewayEnabled, to: String(isEnabled), in: db) }
+        if let port = change.gatewayPort { try set(.gatewayPort, to: String(port), in: db) }
     }
 
-    /// Whether people are shown how to get in through the gateway.
+    /// The change that takes another back, and the hostnames that belong to it.
+    static func undoing(_ change: SettingsChange, in db: Database) throws -> (SettingsChange, names: [String: String]) {
+        var undoing = SettingsChange()
+        if change.wildcardBase != nil {
+            let text = try setting(.wildcardBase, in: db) ?? ""
+            undoing.wildcardBase = .some(text.isEmpty ? nil : try Hostname(text))
+        }
+        if change.isGatewayEnabled != nil { undoing.isGatewayEnabled = try setting(.gatewayEnabled, in: db) != "false" }
+        if change.gatewayPort != nil {
+            undoing.gatewayPort = try setting(.gatewayPort, in: db).flatMap(Int.init) ?? defaultGatewayPort
+        }
+        let rows = try Row.fetchAll(db, sql: "SELECT id, hostname FROM target WHERE hostname IS NOT NULL")
+        return (undoing, Dictionary(uniqueKeysWithValues: rows.map { ($0["id"], $0["hostname"]) }))
+    }
+
+    /// Whether branches are reached through the gateway, and `frost up` runs one.
     package func isGatewayEnabled() throws(BranchError) -> Bool { try text(.gatewayEnabled) != "false" }
-
-    package func setGatewayEnabled(_ isEnabled: Bool) throws(BranchError) {
-        try set(.gatewayEnabled, to: String(isEnabled))
-    }
 
     /// The gateway's port in connection strings.
     package func gatewayPort() throws(BranchError) -> Int {
@@ -79,9 +100,13 @@ extension BranchStore {
     }
 
     package func setGatewayPort(_ port: Int) throws(BranchError) {
-        guard (1...65_535).contains(port) else { throw .invalid("\(port) is no port; use a number from 1 to 65535") }
-        try set(.gatewayPort, to: String(port))
+        try change(SettingsChange(gatewayPort: port))
     }
+
+    /// What keeps the gateway from doing what the settings say, in a sentence; nil when it does.
+    package func gatewayFault() throws(BranchError) -> String? { try text(.gatewayFault) }
+
+    package func setGatewayFault(_ fault: String?) throws(BranchError) { try set(.gatewayFault, to: fault) }
 
     /// The route map that the gateway reads; nil until a first command has said so.
     package func routeFile() throws(BranchError) -> String? { try text(.routeFile) }
@@ -127,11 +152,4 @@ extension BranchStore {
     package func isExampleMade() throws(BranchError) -> Bool { try text(.exampleMade) == "true" }
 
     package func setExampleMade() throws(BranchError) { try set(.exampleMade, to: "true") }
-
-    // MARK: The API's token
-
-    /// Of the token that the API asks for; nil until one was made.
-    package func accessTokenHash() throws(BranchError) -> String? { try text(.accessTokenHash) }
-
-    package func setAccessTokenHash(_ hash: String) throws(BranchError) { try set(.accessTokenHash, to: hash) }
 }

@@ -75,7 +75,9 @@ package struct BranchStore: Sendable {
     // MARK: Hostnames
 
     /// Gives every branch a hostname; whoever has one that still fits keeps it.
-    static func assignHostnames(_ db: Database) throws {
+    ///
+    /// - Parameter names: hostnames by branch, in place of those that branches have.
+    static func assignHostnames(_ db: Database, keeping names: [String: String]? = nil) throws {
         guard let text = try Self.setting(.wildcardBase, in: db), !text.isEmpty else { return }
         let base = try Hostname(text)
         let rows = try Row.fetchAll(
@@ -86,11 +88,11 @@ package struct BranchStore: Sendable {
                 ORDER BY target.createdAt, target.rowid
                 """
         )
-        var previous: [String: Hostname] = [:]
+        var current: [String: Hostname] = [:]
         let requests = rows.map { row in
             let id: String = row["id"]
             let hostname: String? = row["hostname"]
-            previous[id] = hostname.flatMap { try? Hostname($0) }
+            current[id] = hostname.flatMap { try? Hostname($0) }
             return HostnameBuilder.Request(
                 targetID: id,
                 target: row["name"],
@@ -98,8 +100,9 @@ package struct BranchStore: Sendable {
                 project: row["projectName"]
             )
         }
-        let names = try HostnameBuilder.names(for: requests, base: base, keeping: previous)
-        let changed = names.filter { previous[$0.key] != $0.value }
+        let kept = names?.compactMapValues { try? Hostname($0) } ?? current
+        let changed = try HostnameBuilder.names(for: requests, base: base, keeping: kept)
+            .filter { current[$0.key] != $0.value }
         // In two steps: a name may go from one branch to another.
         for id in changed.keys {
             try db.execute(sql: "UPDATE target SET hostname = NULL WHERE id = ?", arguments: [id])

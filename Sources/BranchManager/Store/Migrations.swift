@@ -67,6 +67,12 @@ enum Migrations {
                 table.add(column: "targetName", .text)
             }
         }
+        migrator.registerMigration("4: logins") { db in
+            try db.create(table: "login") { table in
+                table.primaryKey("hash", .text)
+                table.column("endsAt", .datetime).notNull().indexed()
+            }
+        }
         return migrator
     }
 }

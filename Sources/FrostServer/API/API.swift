@@ -32,22 +32,27 @@ struct API: Sendable {
     }
 
     /// Answers whatever may happen as an object that says it.
-    static func answer(_ endpoint: Endpoint, _ request: Request, _ context: ServerContext) async -> Answer {
+    static func answer(
+        _ endpoint: Endpoint,
+        _ request: Request,
+        _ context: ServerContext,
+        _ logger: Logger
+    ) async -> Answer {
         do {
             let exchange = try await Exchange(request, parameters: context.parameters, endpoint: endpoint)
             return try await endpoint.handle(exchange)
         } catch {
-            return fault(error, context)
+            return fault(error, logger)
         }
     }
 
     /// What an error is told as.
-    static func fault(_ error: any Error, _ context: ServerContext) -> Answer {
+    static func fault(_ error: any Error, _ logger: Logger) -> Answer {
         switch error {
         case let error as APIError: return error.answer
         case let error as BranchError: return APIError(error).answer
         default:
-            context.logger.error("request failed", metadata: ["error": "\(error)"])
+            logger.error("request failed", metadata: ["error": "\(error)"])
             return APIError(.unexpected, "something went wrong that nobody has foreseen; see frost's log").answer
         }
     }
@@ -227,15 +232,16 @@ extension API {
                 ],
                 answer: .object("Settings")
             ) { exchange in
+                var change = SettingsChange(
+                    isGatewayEnabled: exchange.bool("gatewayEnabled"),
+                    gatewayPort: exchange.integer("gatewayPort")
+                )
                 try await checking("wildcardBase") {
-                    if let base = exchange.body["wildcardBase"] {
-                        guard case .string(let text) = base else { return try state.store.setWildcardBase(nil) }
-                        try state.store.setWildcardBase(Hostname(text))
+                    if exchange.body["wildcardBase"] != nil {
+                        change.wildcardBase = .some(try exchange.string("wildcardBase").map { try Hostname($0) })
                     }
+                    try await state.manager.changeSettings(change)
                 }
-                if let isEnabled = exchange.bool("gatewayEnabled") { try state.store.setGatewayEnabled(isEnabled) }
-                if let port = exchange.integer("gatewayPort") { try state.store.setGatewayPort(port) }
-                try await state.routes.routesChanged()
                 return Answer(.ok, Shapes.settings(try ServerSettings(state.store)))
             },
         ]

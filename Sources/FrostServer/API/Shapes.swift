@@ -103,6 +103,7 @@ enum Shapes {
             .init("wildcardBase", .string, orNull: true) { .text($0.wildcardBase) },
             .init("gatewayEnabled", .boolean) { .bool($0.gatewayEnabled) },
             .init("gatewayPort", .integer(1...65_535)) { .integer($0.gatewayPort) },
+            .init("gatewayFault", .string, orNull: true) { .text($0.gatewayFault) },
         ]
     )
 

@@ -52,15 +52,18 @@ struct TargetRuntime: Sendable {
     }
 }
 
-/// What an operator may change at run time.
+/// What an operator may change at run time, and what came of it.
 struct ServerSettings: Hashable, Sendable {
     var wildcardBase: String?
     var gatewayEnabled: Bool
     var gatewayPort: Int
+    /// What keeps the gateway of `frost up` from doing what they say.
+    var gatewayFault: String?
 
     init(_ store: BranchStore) throws(BranchError) {
         wildcardBase = try store.wildcardBase()?.name
         gatewayEnabled = try store.isGatewayEnabled()
         gatewayPort = try store.gatewayPort()
+        gatewayFault = try store.gatewayFault()
     }
 }

@@ -32,9 +32,11 @@ struct Authenticator: Sendable {
     }
 
     func isLoggedIn(_ request: Request) throws -> Bool {
-        guard let value = request.cookies[LoginCookie.name]?.value else { return false }
-        return try LoginCookie.isRight(value, in: store)
+        guard let value = Self.login(of: request) else { return false }
+        return try Login.isRight(value, in: store)
     }
+
+    static func login(of request: Request) -> String? { request.cookies[Login.cookie]?.value }
 
     private static func isSafe(_ request: Request) -> Bool { request.method == .get || request.method == .head }
 

@@ -103,7 +103,9 @@ struct PageContent: Sendable {
         let total = counts?.values.reduce(0, +) ?? 0
         let busy = counts?.values.count { $0 > 0 } ?? 0
         let summary =
-            if counts == nil {
+            if !settings.gatewayEnabled {
+                "Nobody: the gateway is off"
+            } else if counts == nil {
                 "The gateway does not answer"
             } else if total == 0 {
                 "No sessions"
@@ -117,7 +119,8 @@ struct PageContent: Sendable {
             gateway: GatewaySummary(
                 isEnabled: settings.gatewayEnabled,
                 port: settings.gatewayPort,
-                wildcardBase: settings.wildcardBase
+                wildcardBase: settings.wildcardBase,
+                fault: settings.gatewayFault
             ),
             runtimes: [
                 Choice(value: "local", title: "Process of this host", isSelected: true),
@@ -132,7 +135,8 @@ struct PageContent: Sendable {
             shell: try shell(counts: await sessions.counts()),
             wildcardBase: settings.wildcardBase,
             gatewayEnabled: settings.gatewayEnabled,
-            gatewayPort: settings.gatewayPort
+            gatewayPort: settings.gatewayPort,
+            gatewayFault: settings.gatewayFault
         )
     }
 

@@ -46,8 +46,14 @@ struct PageRoutes: Sendable {
             return Self.html(renderer.login(LoginView(assetVersion: PageContent.assetVersion)))
         }
         router.post("/login") { request, context in await logIn(request, context) }
-        router.post("/logout") { request, _ in
+        router.post("/logout") { request, context in
             guard Authenticator.isFromHere(request) else { return Self.redirect("/") }
+            do {
+                if let value = Authenticator.login(of: request) { try Login.end(value, in: state.store) }
+            } catch {
+                state.logger.error("logout failed", metadata: ["error": "\(error)"])
+                return await problem(.serviceUnavailable, "You are still logged in", "\(error)", context)
+            }
             return Self.redirect("/login", cookie: Self.cookie("", lifetime: 0, request))
         }
         for (path, bytes, type) in [
@@ -80,7 +86,7 @@ struct PageRoutes: Sendable {
         } catch BranchError.notFound(let text) {
             return await problem(.notFound, "Not found", "\(text) It may have been deleted or renamed.", context)
         } catch {
-            context.logger.error("page failed", metadata: ["error": "\(error)"])
+            state.logger.error("page failed", metadata: ["error": "\(error)"])
             return await problem(.internalServerError, "This page cannot be shown", "\(error)", context)
         }
     }
@@ -111,8 +117,7 @@ struct PageRoutes: Sendable {
             let fields = URLComponents(string: "?\(String(buffer: form).replacing("+", with: "%20"))")?.queryItems ?? []
             let token =
                 fields.first { $0.name == "token" }?.value?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-            guard try AccessToken.isRight(token, in: state.store), let value = try LoginCookie.make(in: state.store)
-            else {
+            guard let value = try Login.begin(with: token, in: state.store) else {
                 return Self.html(
                     login(
                         "That is not the token. It was shown when frost first started; make another with: frost token"
@@ -120,7 +125,7 @@ struct PageRoutes: Sendable {
                     status: .unauthorized
                 )
             }
-            return Self.redirect("/", cookie: Self.cookie(value, lifetime: LoginCookie.lifetime, request))
+            return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
             return Self.html(login("The login could not be read; try again."), status: .badRequest)
         }
@@ -151,7 +156,7 @@ struct PageRoutes: Sendable {
     private static func cookie(_ value: String, lifetime: Int, _ request: Request) -> Cookie {
         let isEncrypted = HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] } == "https"
         return Cookie(
-            name: LoginCookie.name,
+            name: Login.cookie,
             value: value,
             maxAge: lifetime,
             path: "/",

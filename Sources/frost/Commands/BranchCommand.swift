@@ -149,6 +149,12 @@ struct BranchCommand: AsyncParsableCommand {
             try await Complaint.exiting {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
+                guard try store.isGatewayEnabled() else {
+                    throw BranchError.notAllowed(
+                        "the gateway is disabled, so branches are reached on this host only; "
+                            + "enable it: frost settings --gateway-enabled true"
+                    )
+                }
                 guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) else {
                     throw BranchError.notAllowed(
                         "hostnames have no wildcard base yet; set one: frost settings --wildcard-base example.net"

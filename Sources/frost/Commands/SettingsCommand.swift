@@ -15,9 +15,9 @@ struct SettingsCommand: AsyncParsableCommand {
     @OptionGroup var options: FrostOptions
     @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
         String?
-    @Option(help: "Whether people are shown how to get in through the gateway: true or false.") var gatewayEnabled:
-        Bool?
-    @Option(help: "The gateway's port in connection strings.") var gatewayPort: Int?
+    @Option(help: "Whether branches are reached through the gateway: true or false; frost up runs it or ends it.")
+    var gatewayEnabled: Bool?
+    @Option(help: "The gateway's port; one that frost up runs moves there.") var gatewayPort: Int?
     @Option(help: "The image of branches in containers.") var postgresImage: String?
     @Option(help: "Memory of a branch's container from its next start on, e.g. 512MiB; none for no limit.")
     var containerMemory: String?
@@ -28,6 +28,7 @@ struct SettingsCommand: AsyncParsableCommand {
         var wildcardBase: String?
         var gatewayEnabled: Bool
         var gatewayPort: Int
+        var gatewayFault: String?
         var routeFile: String
         var postgresImage: String
         var containerMemory: Int?
@@ -49,15 +50,11 @@ struct SettingsCommand: AsyncParsableCommand {
 
     private func change(_ context: FrostContext) async throws {
         let store = context.store
-        if let wildcardBase {
-            try store.setWildcardBase(wildcardBase == "none" ? nil : Hostname(wildcardBase))
-            try await context.routes.routesChanged()
+        var change = SettingsChange(isGatewayEnabled: gatewayEnabled, gatewayPort: gatewayPort)
+        if let wildcardBase { change.wildcardBase = .some(wildcardBase == "none" ? nil : try Hostname(wildcardBase)) }
+        if wildcardBase != nil || gatewayEnabled != nil || gatewayPort != nil {
+            try await context.manager.changeSettings(change)
         }
-        if let gatewayEnabled {
-            try store.setGatewayEnabled(gatewayEnabled)
-            try await context.routes.routesChanged()
-        }
-        if let gatewayPort { try store.setGatewayPort(gatewayPort) }
         if let postgresImage { try store.setPostgresImage(postgresImage) }
         var limits = try store.containerLimits()
         if let containerMemory { limits.memory = try DockerRuntime.Limits.memory(containerMemory) }
@@ -72,6 +69,7 @@ struct SettingsCommand: AsyncParsableCommand {
             wildcardBase: try store.wildcardBase()?.name,
             gatewayEnabled: try store.isGatewayEnabled(),
             gatewayPort: try store.gatewayPort(),
+            gatewayFault: try store.gatewayFault(),
             routeFile: routeFile,
             postgresImage: try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage,
             containerMemory: limits.memory,
@@ -82,7 +80,8 @@ struct SettingsCommand: AsyncParsableCommand {
             ["SETTING", "VALUE"],
             [
                 ["wildcard base", shown.wildcardBase ?? "-"], ["gateway enabled", String(shown.gatewayEnabled)],
-                ["gateway port", String(shown.gatewayPort)], ["route file", shown.routeFile],
+                ["gateway port", String(shown.gatewayPort)], ["gateway fault", shown.gatewayFault ?? "-"],
+                ["route file", shown.routeFile],
                 ["postgres image", shown.postgresImage],
                 ["container memory", shown.containerMemory.map { "\($0) bytes" } ?? "-"],
                 ["container processors", shown.containerNanoCPUs.map { String(Double($0) / 1e9) } ?? "-"],

@@ -17,7 +17,6 @@ import Musl
 final class GatewayChild: Sendable {
     struct Settings: Sendable {
         var routeFile: String
-        var port: Int
         var listenAddress: String?
         var certFile: String?
         var keyFile: String?
@@ -26,12 +25,14 @@ final class GatewayChild: Sendable {
     }
 
     private let given: Settings
+    private let port: Int
     private let record: ProcessRecord
     private let pid = Mutex<Int32?>(nil)
 
     /// - Parameter directory: where it is kept which process it is.
-    init(_ settings: Settings, directory: String) {
+    init(_ settings: Settings, port: Int, directory: String) {
         given = settings
+        self.port = port
         record = ProcessRecord.gateway(in: directory)
     }
 
@@ -63,7 +64,7 @@ final class GatewayChild: Sendable {
 
     private var environment: [Environment.Key: String?] {
         let values: [String: String?] = [
-            "ENABLED": "true", "PORT": String(given.port), "ROUTE_FILE": given.routeFile,
+            "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": given.routeFile,
             "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
             "CERT_DIR": given.certDir, "DRAIN_TIMEOUT": given.drainTimeout,
             "ADMIN_ADDRESS": Self.adminAddress(isChild: true),

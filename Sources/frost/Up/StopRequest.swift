@@ -12,7 +12,8 @@ import Musl
 final class StopRequest: Sendable {
     private struct State {
         var count = 0
-        var waiting: [CheckedContinuation<Void, Never>] = []
+        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+        var lastWaiter = 0
         var again: (@Sendable () -> Void)?
     }
 
@@ -37,14 +38,23 @@ final class StopRequest: Sendable {
 
     var isMade: Bool { state.withLock { $0.count > 0 } }
 
-    /// Returns when it has been made.
+    /// Returns when it has been made, or the task is cancelled.
     func wait() async {
-        await withCheckedContinuation { continuation in
-            let isMade = state.withLock { state in
-                if state.count == 0 { state.waiting.append(continuation) }
-                return state.count > 0
+        let waiter = state.withLock { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    let isOver = state.count > 0 || Task.isCancelled
+                    if !isOver { state.waiting[waiter] = continuation }
+                    return isOver
+                }
+                if isOver { continuation.resume() }
             }
-            if isMade { continuation.resume() }
+        } onCancel: {
+            state.withLock { $0.waiting.removeValue(forKey: waiter) }?.resume()
         }
     }
 
@@ -54,10 +64,10 @@ final class StopRequest: Sendable {
     private func receive() {
         let (waiting, again) = state.withLock { state in
             state.count += 1
-            defer { state.waiting = [] }
+            defer { state.waiting = [:] }
             return (state.waiting, state.count > 1 ? state.again : nil)
         }
-        for continuation in waiting { continuation.resume() }
+        for continuation in waiting.values { continuation.resume() }
         again?()
     }
 }

@@ -86,22 +86,23 @@ struct Up: AsyncParsableCommand {
         try store.setRouteFile(context.routeFile)
         try await context.routes.routesChanged()
         if stop.isMade { return }
-        let port = try port ?? store.gatewayPort()
+        let keeper = keeper(context, stop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
-            let ends = try await Self.first([
+            let ends = await Race.run([
                 { await stop.wait() },
                 {
                     if let api { try await serveAPI(context, at: api) } else { await stop.wait() }
                 },
                 {
                     if gateway {
-                        try await runGateway(context, stop, port: port)
+                        try await keeper.run(port: port) { port in printBranches(try store.branches(), port: port) }
                     } else {
-                        await child(context, port: port).endLeftOver()
-                        if self.port != nil { try store.setGatewayPort(port) }
-                        printBranches(try store.branches(), port: port)
+                        await keeper.endLeftOver()
+                        if let port { try store.setGatewayPort(port) }
+                        try store.setGatewayFault(nil)
+                        try printBranches(store.branches(), port: store.gatewayPort())
                         await stop.wait()
                     }
                 },
@@ -111,67 +112,20 @@ struct Up: AsyncParsableCommand {
         }
     }
 
-    private func child(_ context: FrostContext, port: Int) -> GatewayChild {
-        GatewayChild(
-            GatewayChild.Settings(
+    private func keeper(_ context: FrostContext, _ stop: StopRequest) -> GatewayKeeper {
+        GatewayKeeper(
+            store: context.store,
+            settings: GatewayChild.Settings(
                 routeFile: context.routeFile,
-                port: port,
                 listenAddress: listenAddress,
                 certFile: certFile,
                 keyFile: keyFile,
                 certDir: certDir,
                 drainTimeout: temporary ? "2s" : nil
             ),
-            directory: context.directory
+            directory: context.directory,
+            stop: stop
         )
-    }
-
-    /// The gateway, and another on another port when the settings say so.
-    private func runGateway(_ context: FrostContext, _ stop: StopRequest, port first: Int) async throws {
-        let store = context.store
-        var port = first
-        var working = first
-        var isFirst = true
-        while !Task.isCancelled {
-            let (current, last, isFirstRun) = (port, working, isFirst)
-            isFirst = false
-            let child = child(context, port: current)
-            stop.onFurther { child.endAtOnce() }
-            await child.endLeftOver()
-            let outcome = try await Self.first([
-                {
-                    do {
-                        try await child.run {
-                            if isFirstRun { try store.setGatewayPort(current) }
-                            printBranches(try store.branches(), port: current)
-                        }
-                    } catch let code as ExitCode where !isFirstRun {
-                        // Back to what worked, also for the next start.
-                        Complaint.print(
-                            "the gateway does not run on port \(current) (\(code.rawValue)); back to \(last)"
-                        )
-                        try store.setGatewayPort(last)
-                        // One that worked may be taken now.
-                        if current == last { try await Task.sleep(for: .seconds(5)) }
-                    }
-                },
-                { try await Self.waitForPort(otherThan: current, store) },
-            ])
-            try outcome.get()
-            if try store.gatewayPort() != last { working = current }
-            port = try store.gatewayPort()
-        }
-    }
-
-    /// Returns when the settings have come to say another port.
-    private static func waitForPort(otherThan current: Int, _ store: BranchStore) async throws {
-        var before = try store.gatewayPort()
-        while true {
-            try await Task.sleep(for: .milliseconds(300))
-            let now = try store.gatewayPort()
-            if now != before, now != current { return }
-            before = now
-        }
     }
 
     /// The API and the page, and the token on the first start.
@@ -218,25 +172,6 @@ struct Up: AsyncParsableCommand {
     }
 
     private static let defaultAPIAddress = "127.0.0.1:3000"
-
-    /// Runs some until one of them ends; then the others are cancelled, and waited for.
-    private static func first(_ bodies: [@Sendable () async throws -> Void]) async throws -> Result<Void, any Error> {
-        await withTaskGroup(of: Result<Void, any Error>.self) { group in
-            for body in bodies {
-                group.addTask {
-                    do { return .success(try await body()) } catch { return .failure(error) }
-                }
-            }
-            let ended = await group.next() ?? .success(())
-            group.cancelAll()
-            var fault = ended
-            for await result in group {
-                // That it was cancelled is no fault.
-                if case .failure(let error) = result, !(error is CancellationError) { fault = result }
-            }
-            return fault
-        }
-    }
 
     /// Passwords are for eyes, and for who asked; a journal keeps them for years.
     private var isForEyes: Bool { temporary || isatty(STDOUT_FILENO) == 1 }

@@ -1,0 +1,31 @@
+package import RouteMap
+
+/// What an operator changes of the settings at once: all of it or nothing. What is nil stays as it is.
+package struct SettingsChange: Sendable {
+    /// `.some(nil)` takes all hostnames away.
+    package var wildcardBase: Hostname??
+    package var isGatewayEnabled: Bool?
+    /// From 1 to 65535.
+    package var gatewayPort: Int?
+
+    package init(wildcardBase: Hostname?? = nil, isGatewayEnabled: Bool? = nil, gatewayPort: Int? = nil) {
+        self.wildcardBase = wildcardBase
+        self.isGatewayEnabled = isGatewayEnabled
+        self.gatewayPort = gatewayPort
+    }
+
+    /// Whether the route map follows.
+    var isOfRoutes: Bool { wildcardBase != nil || isGatewayEnabled != nil }
+
+    /// - Throws: ``BranchError/invalid(_:)``.
+    func check() throws(BranchError) {
+        if case .some(.some(let base)) = wildcardBase, base.name.utf8.count > HostnameBuilder.maximumBaseLength {
+            throw .invalid(
+                "'\(base)' is too long for a wildcard base; at most \(HostnameBuilder.maximumBaseLength) characters"
+            )
+        }
+        if let gatewayPort, !(1...65_535).contains(gatewayPort) {
+            throw .invalid("\(gatewayPort) is no port; use a number from 1 to 65535")
+        }
+    }
+}

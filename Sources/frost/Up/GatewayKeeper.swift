@@ -1,0 +1,118 @@
+import ArgumentParser
+import BranchManager
+import Synchronization
+
+/// Keeps the gateway of `frost up` as the settings say: running or not, and on their port.
+struct GatewayKeeper: Sendable {
+    let store: BranchStore
+    let settings: GatewayChild.Settings
+    let directory: String
+    let stop: StopRequest
+
+    /// Between two looks at the settings.
+    private static let interval = Duration.milliseconds(300)
+    /// Before a port that could not be had is tried again.
+    private static let pause = Duration.seconds(5)
+
+    private struct Wanted: Equatable {
+        var isEnabled: Bool
+        var port: Int
+
+        init(_ store: BranchStore) throws(BranchError) {
+            isEnabled = try store.isGatewayEnabled()
+            port = try store.gatewayPort()
+        }
+    }
+
+    /// Ends what an earlier `frost up` that was killed has left.
+    func endLeftOver() async { await child(port: 0).endLeftOver() }
+
+    /// How it goes, for the tasks that keep it.
+    private final class Course: Sendable {
+        /// The port that worked last.
+        let working = Mutex<Int?>(nil)
+        /// Whether it is there to be read why the gateway is back on that port.
+        let isBack = Mutex(false)
+    }
+
+    /// Runs until the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - given: the port to begin with, in place of what is set; it is set once the gateway has it.
+    ///   - ready: called each time the gateway has come up, with its port.
+    /// - Throws: the gateway's exit code, when it cannot use its settings or its port at the start.
+    func run(port given: Int?, ready: @escaping @Sendable (Int) throws -> Void) async throws {
+        await endLeftOver()
+        try store.setGatewayFault(nil)
+        let course = Course()
+        var isStart = true
+        while !Task.isCancelled {
+            let set = try Wanted(store)
+            guard set.isEnabled else {
+                Complaint.print("the gateway is disabled; to run it: frost settings --gateway-enabled true")
+                try store.setGatewayFault(nil)
+                if isStart, let given { try store.setGatewayPort(given) }
+                isStart = false
+                try await waitForChange(of: Wanted(store), running: nil)
+                continue
+            }
+            let port = isStart ? given ?? set.port : set.port
+            let (child, isFirst) = (child(port: port), isStart)
+            stop.onFurther { child.endAtOnce() }
+            let outcome = await Race.run([
+                {
+                    try await child.run {
+                        if isFirst, port == given { try store.setGatewayPort(port) }
+                        if !course.isBack.withLock({ $0 }) { try store.setGatewayFault(nil) }
+                        course.working.withLock { $0 = port }
+                        try ready(port)
+                    }
+                },
+                { try await waitForChange(of: set, running: port) },
+            ])
+            let working = course.working.withLock { $0 }
+            course.isBack.withLock { $0 = false }
+            if case .failure(let code as ExitCode) = outcome, !isStart || working != nil {
+                let isBack = try await fall(back: working, from: port, code)
+                course.isBack.withLock { $0 = isBack }
+            } else {
+                try outcome.get()
+            }
+            isStart = false
+        }
+    }
+
+    /// Goes back to the port that worked, also for the next start; where none has, or it is taken now, the same is
+    /// tried again after a while.
+    ///
+    /// - Returns: whether it goes back.
+    private func fall(back working: Int?, from port: Int, _ code: ExitCode) async throws -> Bool {
+        let reason = code.rawValue == 98 ? "another program has it" : "it ended with \(code.rawValue), see its log"
+        let fault = "The gateway cannot run on port \(port): \(reason)."
+        if let working, working != port {
+            Complaint.print("\(fault) It goes back to \(working).")
+            try store.setGatewayFault("\(fault) It went back to \(working).")
+            try store.setGatewayPort(working)
+            return true
+        }
+        if try store.gatewayFault() == nil { Complaint.print("\(fault) It is tried again until it can.") }
+        try store.setGatewayFault("\(fault) It is tried again every \(Self.pause.components.seconds) s.")
+        try await Task.sleep(for: Self.pause)
+        return false
+    }
+
+    /// Returns when the settings have come to say something else than what runs.
+    private func waitForChange(of known: Wanted, running port: Int?) async throws {
+        var known = known
+        while true {
+            try await Task.sleep(for: Self.interval)
+            let now = try Wanted(store)
+            if now != known, now.isEnabled != (port != nil) || (port != nil && now.port != port) { return }
+            known = now
+        }
+    }
+
+    private func child(port: Int) -> GatewayChild {
+        GatewayChild(settings, port: port, directory: directory)
+    }
+}
