@@ -309,7 +309,14 @@ def null_states(page, host):
         save()
         fault = page.until("a port that is taken is told", lambda: page.text("#gateway-fault"))
         check(f"port {port}" in fault and f"back to {host.port}" in fault, "with what became of it", fault)
+        page.until("and the port is what it is", lambda: page.find("#gateway-port").get_property("value") == str(host.port))
+        check(page.text("[data-saved-here]") == "", "and not that it is in force")
         accessible(page, "gateway fault")
+    page.fill("#wildcard-base", "other.example")
+    save()
+    page.fill("#wildcard-base", "localhost")
+    save()
+    check("localhost" in host.frost("settings").stdout, "what is changed and changed back is saved twice")
     page.until("and all works as before", lambda: psql(string, "SELECT 1").stdout == "1\n")
 
 

@@ -111,6 +111,12 @@ async function send(form) {
       return;
     }
     showSaved(form, form.dataset.saved ?? "");
+    if ("onlyChanged" in form.dataset) {
+      for (const control of form.querySelectorAll("input")) {
+        control.defaultValue = control.value;
+        control.defaultChecked = control.checked;
+      }
+    }
     await refresh();
   } catch (error) {
     showErrors(form, error);

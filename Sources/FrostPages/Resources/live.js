@@ -56,6 +56,9 @@ async function refreshOnce() {
   for (const fresh of page.querySelectorAll("[data-live]")) {
     takeOver(fresh);
   }
+  for (const fresh of page.querySelectorAll("form[data-only-changed] input")) {
+    takeOverControl(fresh);
+  }
   document.title = page.title;
   afterRender();
 }
@@ -90,9 +93,40 @@ function takeOver(fresh) {
   }
 }
 
+/** What is set now, in a control that nobody has changed since; one that somebody has changed keeps that. */
+function takeOverControl(fresh) {
+  const current = document.getElementById(fresh.id);
+  if (!current) {
+    return;
+  }
+  const isUntouched = !hasChanged(current);
+  current.defaultValue = fresh.defaultValue;
+  current.defaultChecked = fresh.defaultChecked;
+  if (isUntouched && current.type === "checkbox") {
+    current.checked = fresh.defaultChecked;
+  } else if (isUntouched) {
+    current.value = fresh.defaultValue;
+  }
+}
+
+/** The gateway's fault as it was last shown. */
+let shownFault = null;
+
+/** A fault that comes after something was saved takes that word back. */
+function showFault() {
+  const fault = document.getElementById("gateway-fault")?.textContent ?? null;
+  if (fault !== null && fault !== shownFault) {
+    for (const place of document.querySelectorAll("[data-saved-here]")) {
+      place.textContent = "";
+    }
+  }
+  shownFault = fault;
+}
+
 /** What the script adds to a page that the server rendered. */
 function afterRender() {
   hideDismissed();
+  showFault();
   for (const row of document.querySelectorAll("#operations [data-operation]")) {
     settle(row.dataset.operation, row.dataset.status, row.querySelector(".operation-message")?.textContent);
   }
