@@ -72,7 +72,7 @@ import Testing
 
     @Test("Another wildcard base gives all branches new names; without one they have none")
     func wildcardBase() async throws {
-        try await LifecycleTests.withHost { host in
+        try await LifecycleHost.run { host in
             let store = host.manager.store
             try store.setWildcardBase(Hostname("db.example.com"))
             #expect(
@@ -90,7 +90,7 @@ import Testing
 
     @Test("Things are found by name and by id; what is not there is named")
     func lookUp() async throws {
-        try await LifecycleTests.withHost { host in
+        try await LifecycleHost.run { host in
             let store = host.manager.store
             #expect(try store.database("shop").id == host.main.database.id)
             #expect(try store.database(host.main.database.id).name == "shop")

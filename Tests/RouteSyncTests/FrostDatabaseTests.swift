@@ -13,135 +13,21 @@ import Glibc
 import Musl
 #endif
 
-/// A Frost that is installed already: its tables, as `drivers.md` A2 has them.
+/// `frost sync`: the route map of a Frost that is installed already.
 @Suite struct FrostDatabaseTests {
-    private static let schema = """
-        CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-        CREATE TABLE projects (id TEXT PRIMARY KEY, name TEXT NOT NULL, hostname TEXT);
-        CREATE TABLE databases (id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects(id), name TEXT NOT NULL,
-            engine TEXT NOT NULL, UNIQUE (project_id, name));
-        CREATE TABLE database_targets (id TEXT PRIMARY KEY, database_id TEXT NOT NULL REFERENCES databases(id), name TEXT NOT NULL,
-            hostname TEXT NOT NULL, kind TEXT NOT NULL, source_target_id TEXT, runtime_service_id TEXT,
-            lifecycle_status TEXT NOT NULL, provider_ref_json TEXT NOT NULL, ttl_value INTEGER, ttl_unit TEXT,
-            scale_to_zero_minutes INTEGER, last_activity_at INTEGER, runtime_host_port INTEGER, created_at INTEGER NOT NULL,
-            UNIQUE (database_id, name), UNIQUE (database_id, hostname));
-        """
-
-    /// The same tables without a type or a rule.
-    private static let looseSchema = """
-        CREATE TABLE settings (key, value);
-        CREATE TABLE projects (id, name, hostname);
-        CREATE TABLE databases (id, project_id, name, engine);
-        CREATE TABLE database_targets (id, database_id, name, hostname, kind, lifecycle_status, provider_ref_json, created_at);
-        """
-
-    /// What is logged: the level and the whole of it.
-    private final class Log: Sendable {
-        private let lines = Mutex<[(level: Logger.Level, text: String)]>([])
-
-        func add(_ level: Logger.Level, _ text: String) { lines.withLock { $0.append((level, text)) } }
-
-        func texts(_ level: Logger.Level) -> [String] {
-            lines.withLock { lines in lines.filter { $0.level == level }.map(\.text) }
-        }
-    }
-
-    private struct RecordingLogHandler: LogHandler {
-        let log: Log
-        var logLevel = Logger.Level.trace
-        var metadata: Logger.Metadata = [:]
-
-        init(_ log: Log) { self.log = log }
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            log.add(event.level, "\(event.message) \(event.metadata ?? [:])")
-        }
-    }
-
-    private func withFrost(
-        schema: String = FrostDatabaseTests.schema,
-        log: Log = Log(),
-        _ body: (DatabaseQueue, FrostDatabaseSync, TemporaryDirectory) async throws -> Void
-    ) async throws {
-        let directory = try TemporaryDirectory("installed")
-        defer { directory.remove() }
-        let queue = try await makeDatabase(directory.file("frost.db"), schema: schema)
-        let sync = FrostDatabaseSync(
-            databasePath: directory.file("frost.db"),
-            routeFile: directory.file("routes.json"),
-            logger: Logger(label: "test") { _ in RecordingLogHandler(log) }
-        )
-        try await body(queue, sync, directory)
-    }
-
-    /// As Frost has it: it waits for whoever reads.
-    private func openDatabase(_ path: String) throws -> DatabaseQueue {
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
-        return try DatabaseQueue(path: path, configuration: configuration)
-    }
-
-    private func makeDatabase(
-        _ path: String,
-        schema: String = FrostDatabaseTests.schema
-    ) async throws -> DatabaseQueue {
-        let queue = try openDatabase(path)
-        try await queue.write { db in
-            try db.execute(sql: schema)
-            try db.execute(
-                sql: """
-                    INSERT INTO settings VALUES ('wildcard_domain', 'example.net');
-                    INSERT INTO projects VALUES ('proj_1', 'Shop', 'shop'), ('proj_2', 'Shop!', 'shop'), ('proj_3', '日本', '');
-                    INSERT INTO databases VALUES ('db_1', 'proj_1', 'orders', 'postgres'), ('db_2', 'proj_2', 'orders', 'postgres'),
-                        ('db_3', 'proj_3', 'orders', 'postgres'), ('db_4', 'proj_1', 'legacy', 'mysql');
-                    """
-            )
-        }
-        return queue
-    }
-
-    private func add(
-        _ queue: DatabaseQueue,
-        _ id: String,
-        database: String,
-        name: String = "main",
-        status: String = "active",
-        ref: String,
-        at: Int
-    ) async throws {
-        try await queue.write { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO database_targets (id, database_id, name, hostname, kind, lifecycle_status, provider_ref_json, created_at)
-                    VALUES (?, ?, ?, ?, 'branch', ?, ?, ?)
-                    """,
-                arguments: [id, database, name, name, status, ref, at]
-            )
-        }
-    }
-
-    private func table(_ directory: TemporaryDirectory) throws -> RouteTable {
-        try RouteMapFile.load(path: directory.file("routes.json"))
-    }
-
     @Test("Active, stopped and expired branches; the stable port; projects that slug alike or to nothing; no MySQL")
     func routes() async throws {
-        try await withFrost { queue, sync, directory in
-            try await add(
+        try await InstalledFrost.run { queue, sync, directory in
+            try await InstalledFrost.add(
                 queue,
                 "dbt_1",
                 database: "db_1",
                 ref: #"{"hostPort": 10001, "runtimeHostPort": 15001}"#,
                 at: 1
             )
-            try await add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
-            try await add(queue, "dbt_3", database: "db_3", ref: #"{"hostPort": 10003}"#, at: 3)
-            try await add(
+            try await InstalledFrost.add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
+            try await InstalledFrost.add(queue, "dbt_3", database: "db_3", ref: #"{"hostPort": 10003}"#, at: 3)
+            try await InstalledFrost.add(
                 queue,
                 "dbt_4",
                 database: "db_1",
@@ -150,13 +36,21 @@ import Musl
                 ref: #"{"hostPort": 10004}"#,
                 at: 4
             )
-            try await add(queue, "dbt_5", database: "db_1", name: "gone", status: "expired", ref: "{}", at: 5)
-            try await add(queue, "dbt_6", database: "db_1", name: "odd", ref: "nonsense", at: 6)
-            try await add(queue, "dbt_7", database: "db_4", ref: #"{"hostPort": 3306}"#, at: 7)
+            try await InstalledFrost.add(
+                queue,
+                "dbt_5",
+                database: "db_1",
+                name: "gone",
+                status: "expired",
+                ref: "{}",
+                at: 5
+            )
+            try await InstalledFrost.add(queue, "dbt_6", database: "db_1", name: "odd", ref: "nonsense", at: 6)
+            try await InstalledFrost.add(queue, "dbt_7", database: "db_4", ref: #"{"hostPort": 3306}"#, at: 7)
             let counts = try await sync.writeOnce()
             #expect(counts.active == 3)
             #expect(counts.stopped == 3)
-            let table = try table(directory)
+            let table = try InstalledFrost.table(directory)
             guard case .active(let first) = table.lookUp(serverName: "main.pg.shop.example.net") else {
                 Issue.record("main has no route")
                 return
@@ -183,7 +77,7 @@ import Musl
             try await queue.write { db in try db.execute(sql: "DELETE FROM database_targets WHERE id = 'dbt_1'") }
             try await sync.writeOnce()
             #expect(
-                try self.table(directory).lookUp(
+                try InstalledFrost.table(directory).lookUp(
                     serverName: "main-\(HostnameBuilder.hash("dbt_2")).pg.shop.example.net"
                 ) == second
             )
@@ -192,16 +86,16 @@ import Musl
 
     @Test("Changes are followed; a database that is gone or of another kind is told, and the map stays")
     func follows() async throws {
-        try await withFrost { queue, sync, directory in
+        try await InstalledFrost.run { queue, sync, directory in
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
-            try await eventually("the route is there") { try table(directory).count == 1 }
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            try await InstalledFrost.eventually("the route is there") { try InstalledFrost.table(directory).count == 1 }
             try await queue.write { db in
                 try db.execute(sql: "UPDATE database_targets SET lifecycle_status = 'stopped'")
             }
-            try await eventually("it is stopped") {
-                if case .stopped = try table(directory).lookUp(serverName: "main.pg.shop.example.net") {
+            try await InstalledFrost.eventually("it is stopped") {
+                if case .stopped = try InstalledFrost.table(directory).lookUp(serverName: "main.pg.shop.example.net") {
                     true
                 } else {
                     false
@@ -216,7 +110,7 @@ import Musl
             #expect(error?.description.contains(directory.file("frost.db")) == true)
             try await Command.check("rm", [directory.file("frost.db")])
             await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
-            let count = try table(directory).count
+            let count = try InstalledFrost.table(directory).count
             #expect(count == 1)
         }
     }
@@ -226,25 +120,41 @@ import Musl
         arguments: [["mv"], ["rm", "mv"], ["rm", "cp"]]
     )
     func replaced(how: [String]) async throws {
-        try await withFrost { queue, sync, directory in
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
-            let other = try await makeDatabase(directory.file("backup.db"))
-            try await add(other, "dbt_9", database: "db_1", name: "restored", ref: #"{"hostPort": 10009}"#, at: 1)
+        try await InstalledFrost.run { queue, sync, directory in
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            let other = try await InstalledFrost.makeDatabase(directory.file("backup.db"))
+            try await InstalledFrost.add(
+                other,
+                "dbt_9",
+                database: "db_1",
+                name: "restored",
+                ref: #"{"hostPort": 10009}"#,
+                at: 1
+            )
             try other.close()
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
-            try await eventually("the route is there") { try table(directory).hostnames.keys.sorted() == ["dbt_1"] }
+            try await InstalledFrost.eventually("the route is there") {
+                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_1"]
+            }
             for step in how {
                 let files = [directory.file("backup.db"), directory.file("frost.db")]
                 try await Command.check(step, step == "rm" ? [files[1]] : files)
             }
-            try await eventually("the other's route is there") {
-                try table(directory).hostnames.keys.sorted() == ["dbt_9"]
+            try await InstalledFrost.eventually("the other's route is there") {
+                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_9"]
             }
-            let opened = try openDatabase(directory.file("frost.db"))
-            try await add(opened, "dbt_8", database: "db_2", name: "later", ref: #"{"hostPort": 10008}"#, at: 2)
-            try await eventually("the other is followed") {
-                try table(directory).hostnames.keys.sorted() == ["dbt_8", "dbt_9"]
+            let opened = try InstalledFrost.openDatabase(directory.file("frost.db"))
+            try await InstalledFrost.add(
+                opened,
+                "dbt_8",
+                database: "db_2",
+                name: "later",
+                ref: #"{"hostPort": 10008}"#,
+                at: 2
+            )
+            try await InstalledFrost.eventually("the other is followed") {
+                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_8", "dbt_9"]
             }
             following.cancel()
             await following.value
@@ -253,8 +163,8 @@ import Musl
 
     @Test("Whatever is in its columns: what can be made a route is one, the rest is told, and nothing ends it")
     func anyColumns() async throws {
-        let log = Log()
-        try await withFrost(schema: Self.looseSchema, log: log) { queue, sync, directory in
+        let log = RecordedLog()
+        try await InstalledFrost.run(schema: InstalledFrost.looseSchema, log: log) { queue, sync, directory in
             let long = String(repeating: "n", count: 100_000)
             try await queue.write { db in
                 try db.execute(
@@ -288,7 +198,7 @@ import Musl
             let counts = try await sync.writeOnce()
             #expect(counts.active == 5)
             #expect(counts.stopped == 3)
-            let table = try table(directory)
+            let table = try InstalledFrost.table(directory)
             let cut = String(repeating: "n", count: 54) + "-" + HostnameBuilder.hash("dbt_l")
             #expect(
                 table.hostnames.mapValues(\.name) == [
@@ -331,14 +241,16 @@ import Musl
 
     @Test("A problem that stays is told once, however often the database changes")
     func problemsOnce() async throws {
-        let log = Log()
-        try await withFrost(log: log) { queue, sync, directory in
-            try await add(queue, "dbt_1", database: "db_1", name: "odd", ref: "nonsense", at: 1)
+        let log = RecordedLog()
+        try await InstalledFrost.run(log: log) { queue, sync, directory in
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", name: "odd", ref: "nonsense", at: 1)
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
-            try await eventually("it is written") { try table(directory).count == 1 }
-            try await add(queue, "dbt_2", database: "db_1", name: "later", ref: "nonsense", at: 2)
-            try await eventually("it is written again") { try table(directory).count == 2 }
+            try await InstalledFrost.eventually("it is written") { try InstalledFrost.table(directory).count == 1 }
+            try await InstalledFrost.add(queue, "dbt_2", database: "db_1", name: "later", ref: "nonsense", at: 2)
+            try await InstalledFrost.eventually("it is written again") {
+                try InstalledFrost.table(directory).count == 2
+            }
             following.cancel()
             await following.value
             #expect(log.texts(.warning).count == 2)
@@ -347,13 +259,13 @@ import Musl
 
     @Test("A route file that cannot be used changes no name: it stays, is told, and is tried again until it is mended")
     func routeFileFault() async throws {
-        let log = Log()
-        try await withFrost(log: log) { queue, sync, directory in
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
-            try await add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
+        let log = RecordedLog()
+        try await InstalledFrost.run(log: log) { queue, sync, directory in
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            try await InstalledFrost.add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
             try await sync.writeOnce()
             let name = "main-\(HostnameBuilder.hash("dbt_2")).pg.shop.example.net"
-            #expect(try table(directory).hostnames["dbt_2"]?.name == name)
+            #expect(try InstalledFrost.table(directory).hostnames["dbt_2"]?.name == name)
             let good = try String(contentsOfFile: directory.file("routes.json"), encoding: .utf8)
             // From here on the clean name is free.
             try await queue.write { db in try db.execute(sql: "DELETE FROM database_targets WHERE id = 'dbt_1'") }
@@ -375,11 +287,11 @@ import Musl
             try directory.write("{", to: "routes.json")
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
-            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
+            try await InstalledFrost.eventually("the fault is told") { !log.texts(.error).isEmpty }
             try directory.write(good, to: "good.json")
             try await Command.check("mv", [directory.file("good.json"), directory.file("routes.json")])
-            try await eventually("it is written") { try table(directory).count == 1 }
-            #expect(try table(directory).hostnames.mapValues(\.name) == ["dbt_2": name])
+            try await InstalledFrost.eventually("it is written") { try InstalledFrost.table(directory).count == 1 }
+            #expect(try InstalledFrost.table(directory).hostnames.mapValues(\.name) == ["dbt_2": name])
             following.cancel()
             await following.value
         }
@@ -387,21 +299,21 @@ import Musl
 
     @Test("A fault is logged once, and once when it is over")
     func faultIsOver() async throws {
-        let log = Log()
-        try await withFrost(log: log) { queue, sync, directory in
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+        let log = RecordedLog()
+        try await InstalledFrost.run(log: log) { queue, sync, directory in
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
             let following = Task { await sync.run { _, _ in } }
             defer { following.cancel() }
-            try await eventually("the route is there") { try table(directory).count == 1 }
+            try await InstalledFrost.eventually("the route is there") { try InstalledFrost.table(directory).count == 1 }
             #expect(log.texts(.error).isEmpty)
             #expect(log.texts(.notice).isEmpty)
             try await Command.check("mv", [directory.file("frost.db"), directory.file("away.db")])
-            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
+            try await InstalledFrost.eventually("the fault is told") { !log.texts(.error).isEmpty }
             // Some looks more, which are silent.
             try await Task.sleep(for: FrostDatabaseSync.interval * 4)
             #expect(log.texts(.notice).isEmpty)
             try await Command.check("mv", [directory.file("away.db"), directory.file("frost.db")])
-            try await eventually("its end is told") { !log.texts(.notice).isEmpty }
+            try await InstalledFrost.eventually("its end is told") { !log.texts(.notice).isEmpty }
             try await Task.sleep(for: FrostDatabaseSync.interval * 2)
             following.cancel()
             await following.value
@@ -414,10 +326,10 @@ import Musl
 
     @Test("A database in WAL mode is read while Frost runs and while it does not; what is missing to read it is told")
     func writeAheadLog() async throws {
-        try await withFrost { queue, sync, directory in
+        try await InstalledFrost.run { queue, sync, directory in
             let path = directory.file("frost.db")
             try await queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA journal_mode = WAL") }
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
             #expect(FileManager.default.fileExists(atPath: "\(path)-wal"))
             #expect(try await sync.writeOnce().active == 1)
             try queue.close()
@@ -429,14 +341,14 @@ import Musl
             let error = await #expect(throws: FrostDatabaseError.self) { try await sync.writeOnce() }
             #expect(error?.description.contains(path) == true)
             #expect(error?.description.contains("Start Frost") == true)
-            let count = try table(directory).count
+            let count = try InstalledFrost.table(directory).count
             #expect(count == 1)
         }
     }
 
     @Test("Nothing is read and written while another process writes the same route file")
     func lock() async throws {
-        try await withFrost { queue, sync, directory in
+        try await InstalledFrost.run { queue, sync, directory in
             let file = directory.file("routes.json")
             let descriptor = open("\(file).lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             try #require(descriptor >= 0)
@@ -448,18 +360,9 @@ import Musl
             // It waits for whoever has it; what is written is of after that.
             let writing = Task { try await sync.writeOnce() }
             try await Task.sleep(for: .milliseconds(200))
-            try await add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
+            try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
             flock(descriptor, LOCK_UN)
             #expect(try await writing.value.active == 1)
-        }
-    }
-
-    private func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while true {
-            if (try? condition()) == true { return }
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
-            await Task.yield()
         }
     }
 }
