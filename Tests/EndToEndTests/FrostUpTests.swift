@@ -260,6 +260,57 @@ import Testing
         }
     }
 
+    @Test(
+        "A third signal ends it while a copy takes for ever; what was under way is made good",
+        .timeLimit(.minutes(3))
+    )
+    func thirdSignal() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let main = try await host.branch("main")
+            let postmaster = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
+                .prefix { $0 != "\n" }
+            try await withUp(host) { pid in
+                try await answers(host)
+                // It takes connections and answers none.
+                try await Command.check("kill", ["-STOP", String(postmaster)])
+                let outcome: Result<Void, any Error>
+                do {
+                    let database = try #require(try await host.list("database", as: [FrostHost.NamedThing].self).first)
+                        .id
+                    let body = try await api(host, .POST, "databases/\(database)/targets", #"{"name": "qa"}"#)
+                    #expect(String(decoding: body, as: UTF8.self).contains("running"))
+                    for _ in 0..<2 { try await Command.check("kill", ["-INT", String(pid)]) }
+                    try await host.eventually("the gateway has ended") { (try? RawConnection(port: host.port)) == nil }
+                    #expect(isRunning(String(pid)), "it waits for the copy")
+                    try await Command.check("kill", ["-INT", String(pid)])
+                    try await host.eventually("it ends") { !isRunning(String(pid)) }
+                    outcome = .success(())
+                } catch { outcome = .failure(error) }
+                try await Command.check("kill", ["-CONT", String(postmaster)])
+                try outcome.get()
+            }
+            #expect(log(host).contains("ended at once"))
+            try await host.check("recover")
+            #expect(try await host.branches().map(\.name) == ["main"])
+            #expect(try await host.direct(main, "SELECT branch FROM mark") == "main")
+        }
+    }
+
+    /// A request to the API of a `frost up` that runs, with a new token.
+    private func api(_ host: FrostHost, _ method: HTTPMethod, _ path: String, _ body: String? = nil) async throws
+        -> Data
+    {
+        let token = try await host.check("token").trimmingCharacters(in: .newlines)
+        let page = try #require(log(host).firstMatch(of: /page and API: (\S+)/)).1
+        var request = HTTPClientRequest(url: "\(page)/api/\(path)")
+        request.method = method
+        request.headers.add(name: "X-Frost-Token", value: token)
+        request.body = body.map { .bytes(ByteBuffer(string: $0)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        return Data(try await response.body.collect(upTo: 1_024 * 1_024).readableBytesView)
+    }
+
     @Test("Every tab of the page, as pasted, with its driver: through the gateway and past it")
     func snippets() async throws {
         try await FrostHost.run { host in
@@ -267,8 +318,6 @@ import Testing
             try await withUp(host) { _ in
                 try await answers(host)
                 let main = try await host.branch("main")
-                let token = try await host.check("token").trimmingCharacters(in: .newlines)
-                let page = try #require(log(host).firstMatch(of: /page and API: (\S+)/)).1
                 let branches = try await host.list("database", as: [FrostHost.NamedThing].self)
                 let database = try #require(branches.first).id
                 struct Connections: Decodable {
@@ -280,13 +329,8 @@ import Testing
                     var external: Connection
                     var direct: Connection
                 }
-                var request = HTTPClientRequest(
-                    url: "\(page)/api/databases/\(database)/targets/\(main.id)/connections"
-                )
-                request.headers.add(name: "X-Frost-Token", value: token)
-                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-                let body = try await response.body.collect(upTo: 1_024 * 1_024)
-                let connections = try JSONDecoder().decode(Connections.self, from: Data(body.readableBytesView))
+                let body = try await api(host, .GET, "databases/\(database)/targets/\(main.id)/connections")
+                let connections = try JSONDecoder().decode(Connections.self, from: body)
                 for connection in [connections.external, connections.direct] {
                     let text = try JSONEncoder().encode(connection.snippets)
                     try host.directory.write(String(decoding: text, as: UTF8.self), to: "snippets.json")

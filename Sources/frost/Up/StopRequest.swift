@@ -7,8 +7,8 @@ import Glibc
 import Musl
 #endif
 
-/// Ctrl-C and its like. What is under way is brought to an end; the first asks to stop, each further one is
-/// passed on to whoever still takes its time.
+/// Ctrl-C and its like. The first asks to stop, and what is under way is brought to an end; the second is passed on
+/// to whoever still takes its time; the third ends the process, as a crash does, which the next start makes good.
 final class StopRequest: Sendable {
     private struct State {
         var count = 0
@@ -18,6 +18,9 @@ final class StopRequest: Sendable {
     }
 
     private let state = Mutex(State())
+
+    /// The signal that nothing is waited for.
+    private static let atOnce = 3
 
     /// Begins to listen, for the rest of the process.
     static func listen() async -> StopRequest {
@@ -62,10 +65,14 @@ final class StopRequest: Sendable {
     func onFurther(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.again = action } }
 
     private func receive() {
-        let (waiting, again) = state.withLock { state in
+        let (count, waiting, again) = state.withLock { state in
             state.count += 1
             defer { state.waiting = [:] }
-            return (state.waiting, state.count > 1 ? state.again : nil)
+            return (state.count, state.waiting, state.count > 1 ? state.again : nil)
+        }
+        if count >= Self.atOnce {
+            Complaint.print("ended at once; the next start, or frost recover, makes good what was under way")
+            exit(EXIT_FAILURE)
         }
         for continuation in waiting.values { continuation.resume() }
         again?()

@@ -24,7 +24,8 @@ struct Up: AsyncParsableCommand {
             and dev. Branches go on when this ends; with --temporary they and all state are removed.
 
             Ctrl-C brings what is under way to an end and drains the gateway's sessions; a second \
-            one cuts them off.
+            one cuts them off; a third ends frost at once, and the next start makes good what was \
+            under way.
             """
     )
 
