@@ -29,7 +29,7 @@ package struct FrostServer: Sendable {
     /// - Parameter ready: called once it listens, with the port.
     /// - Throws: what keeps it from listening.
     package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
-        let sessions = GatewaySessions(admin: state.gatewayAdmin)
+        let sessions = GatewaySessions(admin: state.gatewayAdmin, store: state.store)
         let hub = EventHub(state, sessions: sessions)
         let router = router(hub)
         try PageRoutes(state, sessions: sessions).add(to: router)
@@ -54,10 +54,12 @@ package struct FrostServer: Sendable {
     }
 
     func router(_ hub: EventHub) -> Router<ServerContext> {
-        let router = Router(context: ServerContext.self)
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
         let authenticator = Authenticator(store: state.store)
+        var served = ["/events": [HTTPRequest.Method.get]]
         for endpoint in API(state).endpoints {
+            served[endpoint.path, default: []].append(endpoint.method)
             router.on(RouterPath("\(API.prefix)\(endpoint.path)"), method: endpoint.method) { request, context in
                 do {
                     if !endpoint.isOpen { try authenticator.check(request) }
@@ -75,8 +77,14 @@ package struct FrostServer: Sendable {
             }
             return await EventStream.response(hub) { (try? authenticator.check(request)) != nil }
         }
+        let methods = [HTTPRequest.Method.get, .post, .put, .patch, .delete]
+        for (path, own) in served {
+            for method in methods + [.options] where !own.contains(method) {
+                router.on(RouterPath("\(API.prefix)\(path)"), method: method) { _, _ in Self.notAllowed(method, own) }
+            }
+        }
         // What is not there is told as an object too.
-        for method in [HTTPRequest.Method.get, .post, .put, .patch, .delete] {
+        for method in methods {
             router.on("\(API.prefix)/**", method: method) { request, _ in
                 APIError(.notFound, "there is no \(request.method) \(request.uri.path); see \(API.prefix)/openapi.json")
                     .answer
@@ -84,6 +92,14 @@ package struct FrostServer: Sendable {
             }
         }
         return router
+    }
+
+    /// RFC 9110, section 15.5.6.
+    private static func notAllowed(_ method: HTTPRequest.Method, _ allowed: [HTTPRequest.Method]) -> Response {
+        let names = (allowed + (allowed.contains(.get) ? [.head] : [])).map(\.rawValue).joined(separator: ", ")
+        var response = APIError(.methodNotAllowed, "\(method) is not served here; there is \(names)").answer.response
+        response.headers[.allow] = names
+        return response
     }
 }
 
@@ -113,9 +129,11 @@ struct SecurityHeaders: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let error as HTTPError {
-            response =
-                APIError(error.status == .notFound ? .notFound : .malformed, error.body ?? "\(error.status)").answer
-                .response
+            let isMissing = error.status == .notFound
+            let text =
+                isMissing
+                ? "there is no \(request.method) \(request.uri.path); see \(API.prefix)/openapi.json" : error.body
+            response = APIError(isMissing ? .notFound : .malformed, text ?? "\(error.status)").answer.response
             response.status = error.status
         }
         response.headers[.contentSecurityPolicy] = Self.policy

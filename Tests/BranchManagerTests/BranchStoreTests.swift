@@ -51,6 +51,10 @@ import Testing
         try store.setWildcardBase(Hostname("example.net"))
         try store.setGatewayPort(6_432)
         #expect(throws: BranchError.self) { try store.setGatewayPort(0) }
+        try store.setGatewayFault("It cannot.")
+        #expect(try store.gatewayFault() == "It cannot.")
+        try store.change(SettingsChange())
+        #expect(try store.gatewayFault() == nil, "a change, even of nothing, is a new try")
         let again = try BranchStore.open(in: directory.path)
         #expect(try again.wildcardBase()?.name == "example.net")
         #expect(try again.gatewayPort() == 6_432)

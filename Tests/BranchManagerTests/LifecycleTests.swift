@@ -1,10 +1,12 @@
-import BranchManager
 import BranchTestSupport
+import Foundation
 import GRDB
 import RouteMap
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import BranchManager
 
 /// The lifecycle as such: what is called in which order, and what may be done.
 @Suite struct LifecycleTests {
@@ -72,6 +74,11 @@ import Testing
             await #expect(throws: BranchError.self) { try await host.manager.reset(dev, to: dev) }
             #expect(throws: BranchError.self) { try host.manager.deleteProject(main.project) }
             #expect(throws: BranchError.self) { try host.manager.createProject("shop") }
+            let locks = try FileManager.default.contentsOfDirectory(atPath: host.manager.locks)
+            #expect(
+                Set(locks).isSubset(of: [main, dev].map { "\($0.target.id).lock" }),
+                "what is refused leaves nothing"
+            )
             let other = try await host.manager.createDatabase("other", in: main.project)
             await #expect(throws: BranchError.self) { try await host.manager.reset(dev, to: other) }
             // What it was copied from may go; then it has to be said what to reset to.
@@ -79,6 +86,27 @@ import Testing
             try await host.manager.delete(dev)
             await #expect(throws: BranchError.self) { try await host.manager.reset(qa.self) }
             try host.expectTruth()
+        }
+    }
+
+    @Test("A project's name is any that people can read and type")
+    func projectNames() async throws {
+        try await LifecycleHost.run { host in
+            let longest = String(repeating: "x", count: 200)
+            for name in ["日本", "Ünïcode & <Co>", "a b", "👩‍👩‍👧", "می‌خواهم", longest] {
+                let project = try host.manager.createProject(name)
+                #expect(project.name == name)
+            }
+            for name in [
+                "", " ", " x", "x ", "\u{2028}", "\u{200B}", "\u{200D}", "a\u{7F}b", "a\u{85}b", "a\u{202E}b", "a\nb",
+                longest + "x",
+                "a" + String(repeating: "\u{301}", count: 300),
+            ] {
+                #expect(throws: BranchError.self, "\(name.debugDescription)") { try host.manager.createProject(name) }
+                await #expect(throws: BranchError.self) {
+                    try await host.manager.renameProject(host.main.project, to: name)
+                }
+            }
         }
     }
 

@@ -67,6 +67,7 @@ class Host:
             **os.environ,
             "FROST_DATA_DIR": str(self.directory / "data"),
             "FROST_HOST_PORTS": "9700-9749",
+            "FROST_POSTGRES_IMAGE": "frost-there-is-none",
             "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": f"127.0.0.1:{free_port()}",
         }
         self.port = free_port()
@@ -172,6 +173,10 @@ def log_in(page, token):
     cookie = page.driver.get_cookie("frost_session")
     check(cookie["httpOnly"] and cookie["sameSite"] == "Strict", "the cookie is out of scripts' and other sites' reach")
     check(page.js("return document.cookie") == "", "and no script sees it")
+    page.driver.get(page.base.replace("127.0.0.1", "frost.localhost"))
+    check(page.driver.current_url.endswith("frost.localhost:" + page.base.split(":")[-1] + "/login"),
+          "under a name of its own the page is another one", page.driver.current_url)
+    page.open("/")
 
 
 def copy_and_paste(page, host):
@@ -225,6 +230,7 @@ def stop_and_start(page, string, session):
     page.click("#missing-start")
     page.until("it is started", lambda: page.text("#branch-status") == "Active")
     check(psql(string, "SELECT 1").stdout == "1\n", "and the same string works again")
+    keyboard_start(page)
 
 
 def create_rename_delete(page):
@@ -264,6 +270,33 @@ def create_rename_delete(page):
     page.click("#delete-dialog .solid")
     page.until("the page is left", lambda: page.text("h1") != "renamed")
     page.until("it is gone from the tree", lambda: "renamed" not in page.text("#tree"))
+
+
+def failing_create(page):
+    """One that fails before the page of the new branch is there says why, wherever that leads."""
+    # The page may be left before the server has answered what is no longer there.
+    KNOWN_FAULTS.append(r"/branches/dbt_[a-z0-9]+ - Failed to load resource: the server responded with a status of 404 ")
+    page.open("/")
+    page.click(".project-head .actions button")
+    page.until("the form is there", lambda: page.find("#new-database-dialog").is_displayed())
+    page.fill("#new-database-name", "failing")
+    page.find('#new-database-runtime option[value="docker"]').click()
+    page.click("#new-database-dialog .primary")
+    page.until("the reason is told", lambda: "frost-there-is-none" in page.text("#notices"))
+    page.shot("create-failed")
+    page.click("#notices [data-dismiss]")
+
+
+def keyboard_start(page):
+    """Who uses the keyboard stays where they were when a button goes."""
+    page.find("#action-stop").send_keys(Keys.ENTER)
+    page.until("the question is asked", lambda: page.find("#stop-dialog").is_displayed())
+    page.find("#stop-dialog .primary").send_keys(Keys.ENTER)
+    page.until("it is stopped", lambda: page.text("#branch-status") == "Stopped")
+    check(page.js("return document.activeElement !== document.body"), "after Stop by keyboard the focus is not lost")
+    page.find("#action-start").send_keys(Keys.ENTER)
+    page.until("it is started", lambda: page.text("#branch-status") == "Active")
+    check(page.js("return document.activeElement !== document.body"), "nor after Start")
 
 
 def null_states(page, host):
@@ -358,6 +391,7 @@ def main():
         string, session = copy_and_paste(page, host)
         stop_and_start(page, string, session)
         create_rename_delete(page)
+        failing_create(page)
         null_states(page, host)
         followed(page, host)
         without_javascript(page)

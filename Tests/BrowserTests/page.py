@@ -5,10 +5,15 @@ import tempfile
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
 PATIENCE = 30
+
+
+def is_gone(error):
+    """Whether an element was replaced, or its page left, between two looks at it."""
+    return any(text in str(error) for text in ["stale element", "does not belong to the document"])
 
 
 class Page:
@@ -55,8 +60,9 @@ class Page:
             try:
                 found = self.all(selector)
                 return found[0].text if found else ""
-            except StaleElementReferenceException:
-                continue
+            except WebDriverException as error:
+                if not is_gone(error):
+                    raise
         return ""
 
     def until(self, what, condition):
@@ -66,8 +72,9 @@ class Page:
                 value = condition()
                 if value:
                     return value
-            except StaleElementReferenceException:
-                pass
+            except WebDriverException as error:
+                if not is_gone(error):
+                    raise
             if time.monotonic() > deadline:
                 self.shot("failed")
                 raise AssertionError(f"not within {PATIENCE} s: {what}; the page is {self.path}")

@@ -117,7 +117,8 @@ import Testing
                 (.PATCH, "/api/settings", #"{"gatewayPort": 1.5}"#, 422, "invalid", "gatewayPort"),
                 (.PATCH, "/api/settings", #"{"wildcardBase": "a b"}"#, 422, "invalid", "wildcardBase"),
                 (.PATCH, "/api/settings", #"{"gatewayEnabled": "yes"}"#, 422, "invalid", "gatewayEnabled"),
-                (.GET, "/api/none", nil, 404, "not_found", nil),
+                (.GET, "/api/none", nil, 404, "not_found", nil), (.GET, "/api", nil, 404, "not_found", nil),
+                (.GET, "/api/databases/x/targets/y/z", nil, 404, "not_found", nil),
                 (.GET, "/api/projects/%00/databases", nil, 404, "not_found", nil),
             ]
             for (method, path, body, status, code, field) in cases {
@@ -224,6 +225,15 @@ import Testing
             }
             #expect(Set(names).count == names.count, "operationIds are unique")
             #expect(names.contains("databases.getTargetRuntime"))
+            #expect(document.operations.contains { $0.path == "/api/openapi.json" })
+            // HEAD wherever there is GET (RFC 9110, section 9.3.2), without a body.
+            for path in ["/api/health", "/api/projects", "/api/openapi.json"] {
+                let head = try await host.request(.HEAD, path)
+                #expect(head.status == 200 && head.body.isNull, "\(path): \(head.status)")
+            }
+            for path in ["/api", "/api/databases/x", "/api/databases/x/targets/y/z/w", "/none", "/branches/"] {
+                #expect(try await host.request(.DELETE, path).status >= 404, "\(path)")
+            }
             for (path, method) in document.operations where path != "/api/events" {
                 let answer = try await host.request(
                     HTTPMethod(rawValue: method),
@@ -236,7 +246,11 @@ import Testing
                         HTTPMethod(rawValue: other),
                         path.replacing(/\{[A-Za-z]+\}/, with: "none")
                     )
-                    #expect([404, 405].contains(refused.status), "\(other) \(path) is served: \(refused.status)")
+                    #expect(
+                        refused.status == 405 && refused.code == "method_not_allowed",
+                        "\(other) \(path): \(refused.status)"
+                    )
+                    #expect(refused.headers["allow"]?.contains(method) == true, "\(refused.headers)")
                 }
             }
         }

@@ -23,40 +23,42 @@ extension BranchManager {
             startedAt: .now,
             finishedAt: nil
         )
-        let details = try store.write { db in
-            if !isNew {
-                guard let current = try BranchDatabase.fetchOne(db, key: database.id), !current.isDeleting else {
-                    throw BranchError.notFound("the database '\(database.name)' is being deleted")
+        let details = try forgetting(id) { () throws(BranchError) in
+            try store.write { db in
+                if !isNew {
+                    guard let current = try BranchDatabase.fetchOne(db, key: database.id), !current.isDeleting else {
+                        throw BranchError.notFound("the database '\(database.name)' is being deleted")
+                    }
+                } else {
+                    let others = BranchDatabase.filter(
+                        Column("projectId") == database.projectId && Column("name") == database.name
+                    )
+                    guard try others.isEmpty(db) else {
+                        throw BranchError.exists("the project has a database '\(database.name)' already")
+                    }
+                    try database.insert(db)
                 }
-            } else {
-                let others = BranchDatabase.filter(
-                    Column("projectId") == database.projectId && Column("name") == database.name
+                guard try BranchTarget.filter(Column("databaseId") == database.id && Column("name") == name).isEmpty(db)
+                else {
+                    throw BranchError.exists("the database '\(database.name)' has a branch '\(name)' already")
+                }
+                let target = BranchTarget(
+                    id: id,
+                    databaseId: database.id,
+                    name: name,
+                    sourceTargetId: source,
+                    runtime: kind,
+                    hostPort: try Self.freePort(db, of: hostPorts),
+                    lifecycleStatus: .creating,
+                    reason: nil,
+                    hostname: nil,
+                    createdAt: .now
                 )
-                guard try others.isEmpty(db) else {
-                    throw BranchError.exists("the project has a database '\(database.name)' already")
-                }
-                try database.insert(db)
+                try target.insert(db)
+                try operation.insert(db)
+                try BranchStore.assignHostnames(db)
+                return try BranchStore.details(db, Self.current(db, id))
             }
-            guard try BranchTarget.filter(Column("databaseId") == database.id && Column("name") == name).isEmpty(db)
-            else {
-                throw BranchError.exists("the database '\(database.name)' has a branch '\(name)' already")
-            }
-            let target = BranchTarget(
-                id: id,
-                databaseId: database.id,
-                name: name,
-                sourceTargetId: source,
-                runtime: kind,
-                hostPort: try Self.freePort(db, of: hostPorts),
-                lifecycleStatus: .creating,
-                reason: nil,
-                hostname: nil,
-                createdAt: .now
-            )
-            try target.insert(db)
-            try operation.insert(db)
-            try BranchStore.assignHostnames(db)
-            return try BranchStore.details(db, Self.current(db, id))
         }
         let run = OperationRun(
             id: operation.id,
@@ -70,6 +72,16 @@ extension BranchManager {
         OperationObserver.registered?(operation)
         reached(.create, .registered)
         return (run, details)
+    }
+
+    /// Enters a branch, or leaves nothing of it.
+    private func forgetting<Value>(_ id: String, _ body: () throws(BranchError) -> Value) throws(BranchError) -> Value {
+        do throws(BranchError) {
+            return try body()
+        } catch {
+            OperationLock.forget(id, in: locks)
+            throw error
+        }
     }
 
     /// Begins an operation on a branch that is there.

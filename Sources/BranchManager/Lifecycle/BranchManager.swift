@@ -21,7 +21,7 @@ package final class BranchManager: Sendable {
     let runtimes: [RuntimeKind: any BranchRuntime]
     private let unavailable: [RuntimeKind: BranchError]
     let routes: any RouteListener
-    private let locks: String
+    let locks: String
     let hostPorts: ClosedRange<Int>
     let reached: @Sendable (BranchAction, OperationStep) -> Void
 

@@ -5,7 +5,7 @@ package enum BranchName {
 
     /// Longest name of a branch or database, in characters.
     package static let maximumLength = 62
-    /// Longest name of a project, in characters.
+    /// Longest name of a project, in UTF-16 code units, as browsers count.
     package static let maximumProjectLength = 200
 
     /// `^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$`
@@ -26,13 +26,30 @@ package enum BranchName {
         }
     }
 
+    /// For people: any script, seen as it is typed.
+    ///
+    /// - Throws: ``BranchError`` that says the rule.
     static func checkProject(_ name: String) throws(BranchError) {
-        guard !name.isEmpty, name.count <= maximumProjectLength,
-            !name.unicodeScalars.contains(where: { $0.value < 0x20 })
+        let scalars = name.unicodeScalars
+        let hasEnds = [scalars.first, scalars.last].allSatisfy { $0?.properties.isWhitespace == false }
+        guard hasEnds, name.utf16.count <= maximumProjectLength, scalars.allSatisfy(isPlain),
+            !scalars.allSatisfy(isJoiner)
         else {
             throw .invalid(
-                "a project's name has 1 to \(maximumProjectLength) characters, none of them a control character"
+                "a project's name has 1 to \(maximumProjectLength) characters, none of them invisible or a control "
+                    + "character, and no space at either end"
             )
         }
     }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
+        case .format: isJoiner(scalar)
+        default: true
+        }
+    }
+
+    /// What some scripts and emoji have between their characters: U+200C and U+200D.
+    private static func isJoiner(_ scalar: Unicode.Scalar) -> Bool { (0x200C...0x200D).contains(scalar.value) }
 }

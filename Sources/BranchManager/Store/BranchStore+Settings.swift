@@ -74,6 +74,8 @@ extension BranchStore {
         }
         if let isEnabled = change.isGatewayEnabled { try set(.gatewayEnabled, to: String(isEnabled), in: db) }
         if let port = change.gatewayPort { try set(.gatewayPort, to: String(port), in: db) }
+        // It was of what was set before; one that stays is told again.
+        try set(.gatewayFault, to: nil, in: db)
     }
 
     /// The change that takes another back, and the hostnames that belong to it.

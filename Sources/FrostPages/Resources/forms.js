@@ -31,7 +31,7 @@ function openDialog(button) {
 function checkConfirmation(form) {
   const input = form.querySelector("[data-confirm-input]");
   if (input) {
-    submitButton(form).disabled = input.value.trim() !== form.dataset.confirm;
+    submitButton(form).disabled = input.value.trim() !== form.dataset.confirm.trim();
   }
 }
 

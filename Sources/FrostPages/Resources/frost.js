@@ -113,7 +113,21 @@ function settle(id, status, message) {
   }
   const reason = message || "No reason was given.";
   const shown = [...document.querySelectorAll("[data-notice]:not([hidden]) [data-text]")];
-  if (!shown.some((text) => text.textContent.includes(reason))) {
+  if (shown.some((text) => text.textContent.includes(reason))) {
+    announce(`${label} failed. ${reason}`);
+  } else {
     notify(`${label} failed. ${reason}`);
+  }
+}
+
+/** Asks for the outcome of what was begun on an earlier page: it may have come before this page listened. */
+async function settleEarlier() {
+  for (const id of Object.keys(memory.read("followed", {}))) {
+    try {
+      const { status, message } = await api("GET", `/api/operations/${encodeURIComponent(id)}`);
+      settle(id, status, message);
+    } catch {
+      // Asked again by the next page.
+    }
   }
 }

@@ -63,6 +63,11 @@ async function refreshOnce() {
   afterRender();
 }
 
+/** What had the focus last, unless somebody has gone elsewhere with the pointer. */
+let lastFocused = null;
+document.addEventListener("focusin", (event) => { lastFocused = event.target; });
+document.addEventListener("pointerdown", () => { lastFocused = null; });
+
 function takeOver(fresh) {
   const current = document.getElementById(fresh.id);
   const html = fresh.outerHTML;
@@ -71,8 +76,9 @@ function takeOver(fresh) {
     return;
   }
   rendered.set(fresh.id, html);
-  const focused = document.activeElement;
-  const focusedId = current !== focused && current.contains(focused) ? focused.id : null;
+  // A button that was disabled, or whose dialog was closed, has lost the focus already.
+  const focused = document.activeElement === document.body ? lastFocused : document.activeElement;
+  const hadFocus = focused !== null && current.contains(focused);
   const scrolled = [...current.querySelectorAll("[id]")]
     .filter((element) => element.scrollLeft || element.scrollTop)
     .map(({ id, scrollLeft, scrollTop }) => ({ id, scrollLeft, scrollTop }));
@@ -81,8 +87,8 @@ function takeOver(fresh) {
   for (const { id, scrollLeft, scrollTop } of scrolled) {
     document.getElementById(id)?.scrollTo(scrollLeft, scrollTop);
   }
-  if (focusedId !== null) {
-    const successor = document.getElementById(focusedId);
+  if (hadFocus) {
+    const successor = focused === current ? null : document.getElementById(focused.id);
     if (successor && !successor.disabled) {
       successor.focus({ preventScroll: true });
     } else {
@@ -224,6 +230,8 @@ for (const element of document.querySelectorAll("[data-live]")) {
 }
 restoreNotices();
 afterRender();
+settleEarlier();
+document.querySelector('.tree-branch[aria-current="page"]')?.scrollIntoView({ block: "nearest" });
 listen();
 // Sessions come and go without an event.
 setInterval(() => {

@@ -17,17 +17,17 @@ struct API: Sendable {
         var endpoints =
             Self.projects(state) + Self.databases(state) + Self.targets(state) + Self.operations(state)
             + Self.settings(state)
-        let document = OpenAPI.document(endpoints, version: state.version)
-        endpoints.append(
-            Endpoint(
-                method: .get,
-                path: "/openapi.json",
-                name: "openapi.get",
-                summary: "This document.",
-                isOpen: true,
-                answer: nil
-            ) { _ in Answer(.ok, document) }
-        )
+        var own = Endpoint(
+            method: .get,
+            path: "/openapi.json",
+            name: "openapi.get",
+            summary: "This document.",
+            isOpen: true,
+            answer: .object("Document")
+        ) { _ in Answer(.ok) }
+        let document = OpenAPI.document(endpoints + [own], version: state.version)
+        own.handle = { _ in Answer(.ok, document) }
+        endpoints.append(own)
         self.endpoints = endpoints
     }
 

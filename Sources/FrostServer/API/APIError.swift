@@ -9,6 +9,7 @@ struct APIError: Error, Hashable, Sendable {
         case unauthorized
         case forbidden
         case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
         case exists
         case notAllowed = "not_allowed"
         case busy
@@ -48,6 +49,7 @@ struct APIError: Error, Hashable, Sendable {
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
         case .notFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
         case .exists, .notAllowed, .busy: .conflict
         case .tooLarge: .contentTooLarge
         case .runtime: .badGateway

@@ -23,7 +23,11 @@ enum OpenAPI {
             "security": .array([.object(["token": .array([])])]),
             "paths": .object(paths.mapValues(JSONValue.object)),
             "components": .object([
-                "schemas": .object(Shapes.schemas),
+                "schemas": .object(
+                    Shapes.schemas.merging([
+                        "Document": .object(["type": .string("object"), "additionalProperties": .bool(true)])
+                    ]) { first, _ in first }
+                ),
                 "securitySchemes": .object([
                     "token": .object([
                         "type": .string("apiKey"), "in": .string("header"), "name": .string(AccessToken.header),

@@ -33,8 +33,8 @@ actor EventHub {
         var settings: JSONValue = .null
     }
 
-    /// Looks at the store between two looks at the gateway.
-    private static let looksPerSessions = 10
+    /// Between two looks at the gateway.
+    private static let sessionsInterval = Duration.seconds(2)
 
     private let state: ServerState
     private let sessions: GatewaySessions
@@ -62,19 +62,31 @@ actor EventHub {
 
     /// Looks until the task is cancelled; then all listeners' streams end.
     func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            // A gateway that takes its time holds nothing else up.
+            group.addTask { await self.followSessions() }
+            await followStore()
+        }
+        for listener in listeners.values { listener.finish() }
+    }
+
+    private func followSessions() async {
+        var counts: [String: Int]?
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.sessionsInterval)
+            guard !listeners.isEmpty else { continue }
+            let now = await sessions.counts()
+            if now != counts {
+                tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
+            }
+            counts = now
+        }
+    }
+
+    private func followStore() async {
         var version: Int?
         var seen: Seen?
-        var counts: [String: Int]?
-        var looks = 0
         while !Task.isCancelled {
-            looks += 1
-            if looks % Self.looksPerSessions == 0, !listeners.isEmpty {
-                let now = await sessions.counts()
-                if now != counts {
-                    tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
-                }
-                counts = now
-            }
             if let now = try? state.store.version(), now != version, let current = try? look() {
                 if let seen { for event in Self.events(from: seen, to: current) { tell(event) } }
                 version = now
@@ -82,7 +94,6 @@ actor EventHub {
             }
             try? await Task.sleep(for: Self.interval)
         }
-        for listener in listeners.values { listener.finish() }
     }
 
     private func tell(_ event: Event) {

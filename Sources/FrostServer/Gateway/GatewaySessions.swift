@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import BranchManager
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -12,15 +13,25 @@ actor GatewaySessions {
     private static let metric = "postgres_gateway_connections_active"
 
     private let url: String?
+    private let store: BranchStore
     private var last: (at: ContinuousClock.Instant, counts: [String: Int]?)?
 
     /// - Parameter admin: the gateway's admin address, `host:port`; nil where none is known of.
-    init(admin: String?) {
+    init(admin: String?, store: BranchStore) {
         url = admin.map { "http://\($0)/metrics" }
+        self.store = store
     }
 
-    /// Sessions by the branch's id; nil when the gateway does not answer.
+    /// One that does not listen has not been waited for: it is asked again soon enough.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// Sessions by the branch's id; nil when the gateway does not answer, and when there is to be none.
     func counts() async -> [String: Int]? {
+        guard (try? store.isGatewayEnabled()) == true else { return nil }
         if let last, ContinuousClock.now - last.at < Self.lifetime { return last.counts }
         let counts = await ask()
         last = (ContinuousClock.now, counts)
@@ -30,7 +41,7 @@ actor GatewaySessions {
     private func ask() async -> [String: Int]? {
         guard let url else { return nil }
         do {
-            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: Self.timeout)
+            let response = try await Self.client.execute(HTTPClientRequest(url: url), timeout: Self.timeout)
             guard response.status.code == 200 else { return nil }
             let body = try await response.body.collect(upTo: Self.maximumBody)
             return Self.counts(in: String(buffer: body))

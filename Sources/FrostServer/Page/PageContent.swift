@@ -186,10 +186,25 @@ struct PageContent: Sendable {
                 RunningOperation(
                     id: operation.id,
                     title: "\(operation.action.rawValue.capitalized) \(branch.target.name)",
-                    progress: isSettled ? nil : operation.step.map { "Step: \($0)" }
+                    progress: isSettled ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress)
                 )
             }
         )
+    }
+
+    /// What comes after a step, as people read it.
+    private static func progress(after step: OperationStep) -> String {
+        switch step {
+        case .registered: "Getting ready"
+        case .copying: "Copying data"
+        case .copied: "The copy is complete"
+        case .unrouted: "Closing connections"
+        case .stopped: "The server has stopped"
+        case .adopted: "Starting the server"
+        case .started: "The server answers"
+        case .removed: "The data is removed"
+        case .finished: "Almost done"
+        }
     }
 
     private func connections(_ runtime: TargetRuntime, query: [String: String]) -> [ConnectionView] {

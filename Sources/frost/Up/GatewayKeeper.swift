@@ -91,8 +91,9 @@ struct GatewayKeeper: Sendable {
         let fault = "The gateway cannot run on port \(port): \(reason)."
         if let working, working != port {
             Complaint.print("\(fault) It goes back to \(working).")
-            try store.setGatewayFault("\(fault) It went back to \(working).")
+            // In this order: a change of settings takes the fault before it back.
             try store.setGatewayPort(working)
+            try store.setGatewayFault("\(fault) It went back to \(working).")
             return true
         }
         if try store.gatewayFault() == nil { Complaint.print("\(fault) It is tried again until it can.") }

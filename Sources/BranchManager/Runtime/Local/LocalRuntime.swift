@@ -136,6 +136,7 @@ package struct LocalRuntime: BranchRuntime {
             try await account.endOrphans(in: data(server))
             // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
             unlink("\(data(server))/postmaster.pid")
+            let logged = logSize(server)
             do throws(BranchError) {
                 try await run(
                     "pg_ctl",
@@ -145,9 +146,9 @@ package struct LocalRuntime: BranchRuntime {
                     ]
                 )
             } catch {
-                // What the server itself says is in its log.
-                let tail = (try? String(contentsOfFile: log(server), encoding: .utf8))?.split(separator: "\n").suffix(6)
-                throw .runtime("PostgreSQL did not start: \(tail?.joined(separator: "; ") ?? error.description)")
+                // What the server itself has said since is in its log.
+                let said = logTail(server, from: logged)
+                throw .runtime("PostgreSQL did not start: \(said.isEmpty ? error.description : said)")
             }
         }
         // One that runs may still be replaying its log.
@@ -202,6 +203,22 @@ package struct LocalRuntime: BranchRuntime {
 
     private func makePlace(_ server: ServerSpec) throws(BranchError) {
         try account.makeDirectory(place(server))
+    }
+
+    private func logSize(_ server: ServerSpec) -> UInt64 {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: log(server))
+        return attributes?[.size] as? UInt64 ?? 0
+    }
+
+    /// The last lines of a server's log behind a place in it, on one line.
+    private func logTail(_ server: ServerSpec, from start: UInt64) -> String {
+        guard let file = FileHandle(forReadingAtPath: log(server)) else { return "" }
+        defer { try? file.close() }
+        let end = (try? file.seekToEnd()) ?? 0
+        let longest: UInt64 = 16 * 1_024
+        try? file.seek(toOffset: max(min(start, end), end > longest ? end - longest : 0))
+        let text = String(decoding: (try? file.readToEnd()) ?? Data(), as: UTF8.self)
+        return text.split(separator: "\n").suffix(6).joined(separator: "; ")
     }
 
     private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
