@@ -5,16 +5,23 @@ import Logging
 import RouteMap
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// Lines for people, beside what a command prints.
 enum Complaint {
-    static func print(_ text: String) {
-        try? FileHandle.standardError.write(contentsOf: Data("frost: \(text)\n".utf8))
-    }
+    static func print(_ text: String) { Output.write("frost: \(text)\n", to: STDERR_FILENO) }
 
-    /// Runs a command; what it cannot do is told in one line and with an exit code of its own.
+    /// Runs a command; what it cannot do is told in one line and with an exit code of its own, and so is that what it
+    /// has printed has not arrived.
     static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
-            return try await body()
+            let value = try await body()
+            try Output.flush()
+            return value
         } catch let error as BranchError {
             print(error.description)
             throw ExitCode(exitCode(of: error))

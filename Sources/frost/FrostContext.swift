@@ -70,11 +70,13 @@ struct FrostContext: Sendable {
     ///
     /// - Parameters:
     ///   - checksServers: whether servers that should run are looked for, and started.
+    ///   - finishes: whether a signal lets what is begun be finished; `frost up` sees to that itself.
     ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; the one that is set is used until then.
     static func open(
         _ options: FrostOptions,
         directory: String? = nil,
         checksServers: Bool = false,
+        finishes: Bool = true,
         movesRouteFile: Bool = false
     ) async throws -> FrostContext {
         let directory = URL(fileURLWithPath: directory ?? options.dataDirectory).standardizedFileURL.path
@@ -91,6 +93,8 @@ struct FrostContext: Sendable {
                 "the data directory \(directory) cannot be made: \(error.localizedDescription); give another with --data-dir"
             )
         }
+        if finishes { await StopRequest.finishWhatWasBegun() }
+        try refuseLostStore(directory)
         let progress = Progress()
         let store = try BranchStore.open(in: directory)
         let routeFile = try routeFile(options, store, directory, isMoved: movesRouteFile)
@@ -102,7 +106,7 @@ struct FrostContext: Sendable {
         let image = try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage
         var runtimes: [RuntimeKind: any BranchRuntime] = [
             .docker: try DockerRuntime(
-                directory: "\(directory)/containers",
+                directory: "\(directory)/\(places[1])",
                 image: image,
                 network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
                 limits: { () throws(BranchError) in try store.containerLimits() }
@@ -111,7 +115,7 @@ struct FrostContext: Sendable {
         var unavailable: [RuntimeKind: BranchError] = [:]
         do throws(BranchError) {
             runtimes[.local] = try LocalRuntime(
-                directory: "\(directory)/branches",
+                directory: "\(directory)/\(places[0])",
                 installation: PostgresInstallation(directory: options.postgresPrograms)
             )
         } catch {
@@ -143,6 +147,23 @@ struct FrostContext: Sendable {
             progress: progress,
             faults: recovered.count(where: \.isFault)
         )
+    }
+
+    /// Where data is: of the runtime `local`, and of `docker`.
+    private static let places = ["branches", "containers"]
+
+    /// A new store would know nothing of branches that are there, and take them off the route map.
+    private static func refuseLostStore(_ directory: String) throws(BranchError) {
+        guard !BranchStore.exists(in: directory) else { return }
+        for place in places.map({ "\(directory)/\($0)" }) {
+            let data = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+            guard data.isEmpty else {
+                throw .store(
+                    "the store \(BranchStore.path(in: directory)) is gone or empty, while \(place) has the data of "
+                        + "\(data.count) branches; put the store back from a backup, or move \(place) away"
+                )
+            }
+        }
     }
 
     /// The route map that all commands on a store agree on.

@@ -1,8 +1,43 @@
 import BranchManager
 import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What commands print: tables for people, JSON for programs.
 enum Output {
+    /// Whether what cannot be written at once is dropped: nobody who reads a `frost up` slowly, or not at all, may hold
+    /// its branches up.
+    private static let drops = Mutex(false)
+
+    static func dropWhatWaits() { drops.withLock { $0 = true } }
+
+    /// Writes a text past the buffer of `print`.
+    static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        let drops = drops.withLock { $0 }
+        while !rest.isEmpty {
+            var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            // A pipe that can be written takes at least so much at once (PIPE_BUF).
+            if drops, poll(&writable, 1, 0) != 1 { return }
+            let count = rest.prefix(4_096).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// - Throws: when what was printed cannot be written: a disk is full, or nobody reads.
+    static func flush() throws(BranchError) {
+        guard fflush(nil) == 0 else {
+            throw .store("what this prints cannot be written: \(String(cString: strerror(errno)))")
+        }
+    }
+
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -44,7 +79,15 @@ struct ShownBranch: Encodable {
     }
 
     var row: [String] {
-        [project, database, name, reason.map { "\(status) (\($0))" } ?? status, hostname ?? "-", String(hostPort)]
+        [
+            project, database, name, reason.map { "\(status) (\(Self.short($0)))" } ?? status, hostname ?? "-",
+            String(hostPort),
+        ]
+    }
+
+    /// All of it is in the branch's log, and in JSON.
+    private static func short(_ reason: String) -> String {
+        reason.count <= 60 ? reason : "\(reason.prefix(60))…"
     }
 
     static let header = ["PROJECT", "DATABASE", "BRANCH", "STATUS", "HOSTNAME", "HOST PORT"]

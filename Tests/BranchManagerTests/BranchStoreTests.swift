@@ -1,5 +1,6 @@
 import BranchManager
 import Foundation
+import GRDB
 import RouteMap
 import TestSupport
 import Testing
@@ -72,6 +73,18 @@ import Testing
         let error = #expect(throws: BranchError.self) { try BranchStore.open(in: directory.path) }
         #expect(error?.description.contains(directory.file("frost.db")) == true)
         #expect(throws: BranchError.self) { try BranchStore.open(in: directory.file("none")) }
+    }
+
+    @Test("A store of a newer frost is left alone")
+    func newer() throws {
+        let directory = try TemporaryDirectory("newer")
+        defer { directory.remove() }
+        do {
+            let store = try BranchStore.open(in: directory.path)
+            try store.write { db in try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('99: what comes')") }
+        }
+        let error = #expect(throws: BranchError.self) { try BranchStore.open(in: directory.path) }
+        #expect(error?.description.contains("newer frost") == true)
     }
 
     @Test("Another wildcard base gives all branches new names; without one they have none")

@@ -1,7 +1,14 @@
-import BranchManager
 import Foundation
 import TestSupport
 import Testing
+
+@testable import BranchManager
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What is the Docker runtime's own.
 @Suite struct DockerRuntimeTests {
@@ -89,6 +96,44 @@ import Testing
             try await manager.createDatabase("shop", in: project, runtime: .docker)
         }
         #expect(error?.description.contains(directory.file("none.sock")) == true)
+    }
+
+    @Test("An engine that takes connections and answers nothing holds nobody up for long", .timeLimit(.minutes(1)))
+    func silentEngine() async throws {
+        let directory = try TemporaryDirectory("engine")
+        defer { directory.remove() }
+        let socket = try SilentSocket(path: directory.file("silent.sock"))
+        let engine = DockerEngine(socket: directory.file("silent.sock"))
+        // One after the other, as recovery asks for many branches.
+        for number in 0..<50 {
+            await #expect(throws: BranchError.self) { _ = try await engine.state(of: "frost-db-\(number)") }
+            await #expect(throws: BranchError.self) { try await engine.remove("frost-db-\(number)") }
+        }
+        withExtendedLifetime(socket) {}
+    }
+
+    @Test("What is left of a branch is removed without its image")
+    func removalWithoutImage() async throws {
+        try await RuntimeHost.run(.docker) { host in
+            let main = try await host.makeDatabase()
+            let directory = host.directory.file("branches")
+            let other = try DockerRuntime(directory: directory, image: "frost-there-is-none", network: host.network)
+            let manager = try BranchManager(
+                store: host.manager.store,
+                runtimes: [.docker: other],
+                routes: SilentRoutes(),
+                directory: host.directory.path,
+                hostPorts: HostPorts.next()
+            )
+            let error = await #expect(throws: BranchError.self) {
+                try await manager.createDatabase("other", in: main.project, runtime: .docker)
+            }
+            #expect(error?.description.contains("docker pull frost-there-is-none") == true, "\(error.debugDescription)")
+            if geteuid() == 0 {
+                try await manager.deleteDatabase(main.database)
+                #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+            }
+        }
     }
 
     private struct SilentRoutes: RouteListener {

@@ -113,6 +113,17 @@ struct FrostHost: Sendable {
         try await direct(branch("main"), "CREATE TABLE mark AS SELECT 'main' AS branch")
     }
 
+    /// What the store says to a query.
+    func database(_ query: String) async throws -> String {
+        try await Command.check(
+            "python3",
+            [
+                "-c", "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall())",
+                directory.file("data/frost.db"), query,
+            ]
+        )
+    }
+
     // MARK: Clients
 
     /// psql with the very string that `frost branch url` prints.

@@ -5,6 +5,12 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// `frost up`: alone on its data directory, ended as people end things, and up again after what may happen to it.
 @Suite struct FrostUpTests {
     /// `frost up` with a gateway and the database `shop`, while something is done with it.
@@ -309,6 +315,87 @@ import Testing
         request.body = body.map { .bytes(ByteBuffer(string: $0)) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
         return Data(try await response.body.collect(upTo: 1_024 * 1_024).readableBytesView)
+    }
+
+    @Test("Nobody reads what it prints: it looks after its branches all the same, and ends when it is told to")
+    func unread() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let pipe = host.directory.file("pipe")
+            try await Command.check("mkfifo", [pipe])
+            let descriptor = open(pipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+            try #require(descriptor >= 0)
+            defer { close(descriptor) }
+            let line = [UInt8](repeating: UInt8(ascii: "x"), count: 4_096)
+            while write(descriptor, line, line.count) > 0 {}
+            let command = ([Checkout.program("frost")] + Self.arguments(host)).joined(separator: " ")
+            try await Program.whileRunning(
+                "/bin/sh",
+                ["-c", "exec \(command) > \(pipe) 2>&1"],
+                environment: Self.environment(host),
+                port: host.port,
+                log: host.directory.file("up.log")
+            ) { pid in
+                try await answers(host)
+                let main = try await host.branch("main")
+                let file = "\(host.place)/\(main.id)/data/postmaster.pid"
+                let before = try String(contentsOfFile: file, encoding: .utf8).prefix { $0 != "\n" }
+                try await Command.check("kill", ["-KILL", String(before)])
+                try await host.eventually("it is started again") {
+                    let now = try? String(contentsOfFile: file, encoding: .utf8).prefix { $0 != "\n" }
+                    return now != nil && now != before
+                }
+                try await answers(host)
+                try await Command.check("kill", ["-TERM", String(pid)])
+                try await host.eventually("it ends") { !isRunning(String(pid)) }
+            }
+        }
+    }
+
+    @Test("A store that is taken away under it is told, once, and nothing else changes")
+    func storeTakenAway() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await withUp(host) { _ in
+                try await answers(host)
+                let url = try await host.url("main")
+                let store = host.directory.file("data/frost.db")
+                try await Command.check("mv", [store, store + ".kept"])
+                try await host.eventually("it is told") { log(host).contains("was removed or replaced") }
+                #expect(try await host.psql(url: url, "SELECT branch FROM mark").output == "main\n")
+                try await Command.check("mv", [store + ".kept", store])
+                try await answers(host)
+            }
+            #expect(log(host).components(separatedBy: "was removed or replaced").count == 2, "told once")
+        }
+    }
+
+    @Test("The page at an IPv6 address, and addresses that are none")
+    func apiAddress() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            for address in ["::1", "localhost:3000", "[::1]", "127.0.0.1:", "127.0.0.1:70000", "nowhere"] {
+                let refused = try await host.frost(["up", "--no-gateway", "--api-address", address])
+                #expect(refused.exitCode == 64, "\(address): \(refused.errors)")
+                #expect(refused.errors.contains(address), "\(refused.errors)")
+            }
+            try await Program.whileRunning(
+                Checkout.program("frost"),
+                ["up", "--no-gateway", "--no-example", "--api-address", "[::1]:0"],
+                environment: Self.environment(host),
+                port: nil,
+                log: host.directory.file("up.log")
+            ) { _ in
+                try await host.eventually("it is there") { log(host).contains("page and API: http://[::1]:") }
+                let health = try await api(host, .GET, "health")
+                #expect(String(decoding: health, as: UTF8.self).contains("ok"))
+            }
+            let missing = try await host.frost(
+                Self.arguments(host),
+                environment: Self.environment(host).merging(["FROST_GATEWAY_PROGRAM": "/nowhere/gateway"]) { $1 }
+            )
+            #expect(missing.exitCode == 64 && missing.errors.contains("/nowhere/gateway"), "\(missing.errors)")
+        }
     }
 
     @Test("Every tab of the page, as pasted, with its driver: through the gateway and past it")

@@ -115,6 +115,20 @@ import Testing
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
+    @Test("A token that cannot be shown ends nothing")
+    func tokenNotShown() throws {
+        let directory = try TemporaryDirectory("token")
+        defer { directory.remove() }
+        let store = try BranchStore.open(in: directory.path)
+        let token = try AccessToken.make(in: store)
+        #expect(throws: BranchError.self) {
+            try AccessToken.make(in: store) { _ in throw BranchError.store("nobody reads") }
+        }
+        #expect(try AccessToken.isRight(token, in: store))
+        try AccessToken.make(in: store) { other in #expect(other != token) }
+        #expect(try !AccessToken.isRight(token, in: store))
+    }
+
     @Test("A login ends after a week, and is forgotten with the next one")
     func loginEnds() throws {
         let directory = try TemporaryDirectory("login")

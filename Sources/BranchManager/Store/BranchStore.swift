@@ -13,6 +13,8 @@ package struct BranchStore: Sendable {
     private let pool: DatabasePool
     /// A connection that changes nothing, and so is told of all changes.
     private let watcher: DatabaseQueue
+    private let path: String
+    private let number: UInt64?
 
     /// How long a write waits for that of another process, in seconds.
     private static let busyTimeout: TimeInterval = 20
@@ -22,8 +24,8 @@ package struct BranchStore: Sendable {
     /// - Parameter making: whether one that is not there is made.
     /// - Throws: ``BranchError`` that names the file.
     package static func open(in directory: String, making: Bool = true) throws(BranchError) -> BranchStore {
-        let path = "\(directory)/frost.db"
-        if !making, access(path, F_OK) != 0 {
+        let path = path(in: directory)
+        if !making, !exists(in: directory) {
             throw .store(
                 "there is no store \(path); give the directory of one with --data-dir (FROST_DATA_DIR), or make one: "
                     + "frost up, or frost project create"
@@ -41,12 +43,47 @@ package struct BranchStore: Sendable {
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             if descriptor >= 0 { close(descriptor) }
             let pool = try DatabasePool(path: path, configuration: configuration)
+            guard try !pool.read(Migrations.migrator.hasBeenSuperseded) else {
+                throw BranchError.store(
+                    "the store \(path) was made by a newer frost; use that one, or a backup of the store"
+                )
+            }
             try Migrations.migrator.migrate(pool)
             configuration.readonly = true
-            return BranchStore(pool: pool, watcher: try DatabaseQueue(path: path, configuration: configuration))
+            return BranchStore(
+                pool: pool,
+                watcher: try DatabaseQueue(path: path, configuration: configuration),
+                path: path,
+                number: number(of: path)
+            )
         } catch {
-            throw .store("the store \(path) cannot be used: \(error)")
+            throw error as? BranchError ?? .store("the store \(path) cannot be used: \(error)")
         }
+    }
+
+    private static func number(of path: String) -> UInt64? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return attributes?[.systemFileNumber] as? UInt64
+    }
+
+    /// Whether the file that was opened still is where it was: whoever comes next would open another.
+    package func checkPlace() throws(BranchError) {
+        guard Self.number(of: path) == number else {
+            throw .store(
+                "the store \(path) was removed or replaced; this process goes on with the one it had: put that back, or "
+                    + "start again"
+            )
+        }
+    }
+
+    /// The store's file in a data directory.
+    package static func path(in directory: String) -> String { "\(directory)/frost.db" }
+
+    /// Whether there is a file with something in it. SQLite writes its first page before it keeps a log beside it; a
+    /// log alone is what is left of a store that is gone.
+    package static func exists(in directory: String) -> Bool {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path(in: directory))
+        return (attributes?[.size] as? UInt64 ?? 0) > 0
     }
 
     /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.

@@ -20,6 +20,13 @@ package enum AccessToken {
         return token
     }
 
+    /// Makes a token as ``make(in:)``, unless it cannot be shown to whoever asked.
+    package static func make(in store: BranchStore, showing show: (String) throws -> Void) throws {
+        let token = prefix + Secret.make()
+        try show(token)
+        try store.setAccessTokenHash(Secret.hash(token))
+    }
+
     /// Whether a text is the token, in a time that says nothing about how much of it is right.
     static func isRight(_ text: String, in store: BranchStore) throws(BranchError) -> Bool {
         guard let expected = try store.accessTokenHash() else { return false }

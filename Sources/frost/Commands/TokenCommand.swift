@@ -17,8 +17,11 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Complaint.exiting {
-            let token = try AccessToken.make(in: FrostContext.store(options))
-            if options.json { try Output.json(Shown(token: token)) } else { print(token) }
+            try AccessToken.make(in: FrostContext.store(options)) { token in
+                if options.json { try Output.json(Shown(token: token)) } else { print(token) }
+                // Before the old one ends.
+                try Output.flush()
+            }
         }
     }
 }

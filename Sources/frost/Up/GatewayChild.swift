@@ -51,15 +51,26 @@ final class GatewayChild: Sendable {
     private static let longestDrain = Duration.seconds(7 * 24 * 3_600 + 60)
     private static let pauseBetweenStarts = Duration.seconds(2)
 
-    private var program: String {
+    /// - Throws: ``BranchError/invalid(_:)`` when the program that was named cannot be run.
+    private func program() throws(BranchError) -> String {
+        if let named = ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"], !named.isEmpty {
+            guard FileManager.default.isExecutableFile(atPath: named) else {
+                throw .invalid("FROST_GATEWAY_PROGRAM is \(named), which is no program that can be run")
+            }
+            return named
+        }
         // Not by the name this was called by, which may lead into the working directory.
         let executable =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/usr/local/bin/frost"
         let own = URL(fileURLWithPath: executable).deletingLastPathComponent()
-        let path =
-            ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"]
-            ?? own.appendingPathComponent("postgres-gateway").path
-        return FileManager.default.isExecutableFile(atPath: path) ? path : "/usr/local/bin/postgres-gateway"
+        let places = [own.appendingPathComponent("postgres-gateway").path, "/usr/local/bin/postgres-gateway"]
+        guard let path = places.first(where: FileManager.default.isExecutableFile) else {
+            throw .notFound(
+                "there is no postgres-gateway at \(places.joined(separator: " or ")); install it, name it with "
+                    + "FROST_GATEWAY_PROGRAM, or give --no-gateway"
+            )
+        }
+        return path
     }
 
     private var environment: [Environment.Key: String?] {
@@ -78,13 +89,19 @@ final class GatewayChild: Sendable {
 
     /// Runs it until the task is cancelled.
     ///
-    /// - Parameter ready: called each time it has come up.
+    /// - Parameters:
+    ///   - ready: called each time it has come up.
+    ///   - ended: called each time it has ended by itself and is started again.
     /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has said why.
-    func run(_ ready: @escaping @Sendable () throws -> Void) async throws {
+    func run(
+        _ ready: @escaping @Sendable () throws -> Void,
+        ended: @escaping @Sendable (TerminationStatus) throws -> Void
+    ) async throws {
         while !Task.isCancelled {
             let status = try await runOnce(ready)
             if Task.isCancelled { return }
             if case .exited(let code) = status, [78, 98].contains(code) { throw ExitCode(code) }
+            try ended(status)
             Complaint.print("the gateway ended (\(status)); starting it again")
             try await Task.sleep(for: Self.pauseBetweenStarts)
         }
@@ -114,7 +131,7 @@ final class GatewayChild: Sendable {
         platform.processGroupID = 0
         platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: Self.longestDrain)]
         let result = try await Subprocess.run(
-            .path(FilePath(program)),
+            .path(FilePath(program())),
             arguments: ["run"],
             environment: .inherit.updating(variables),
             platformOptions: platform,

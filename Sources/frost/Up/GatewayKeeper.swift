@@ -66,6 +66,9 @@ struct GatewayKeeper: Sendable {
                         if !course.isBack.withLock({ $0 }) { try store.setGatewayFault(nil) }
                         course.working.withLock { $0 = port }
                         try ready(port)
+                    } ended: { status in
+                        course.isBack.withLock { $0 = false }
+                        try store.setGatewayFault("The gateway ended (\(status)) and is started again.")
                     }
                 },
                 { try await waitForChange(of: set, running: port) },

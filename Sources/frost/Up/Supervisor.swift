@@ -10,7 +10,15 @@ struct Supervisor: Sendable {
     /// Runs until the task is cancelled. The same fault is told once.
     func run() async {
         var told: Set<String> = []
+        var hasToldPlace = false
         while (try? await Task.sleep(for: Self.interval)) != nil {
+            do throws(BranchError) {
+                try manager.store.checkPlace()
+                hasToldPlace = false
+            } catch {
+                if !hasToldPlace { Complaint.print("\(error)") }
+                hasToldPlace = true
+            }
             // What is begun is brought to an end, also when this task is cancelled.
             let look = Task { try await manager.recover(checkingServers: true) }
             do {

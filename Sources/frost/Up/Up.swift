@@ -55,13 +55,19 @@ struct Up: AsyncParsableCommand {
 
     func run() async throws {
         let stop = await StopRequest.listen()
+        Output.dropWhatWaits()
         try await Complaint.exiting {
             let directory = temporary ? try Self.makeTemporaryDirectory() : options.dataDirectory
             let outcome: Result<Void, any Error>
             var opened: FrostContext?
             do {
                 let lock = try UpLock(directory)
-                let context = try await FrostContext.open(options, directory: directory, checksServers: true)
+                let context = try await FrostContext.open(
+                    options,
+                    directory: directory,
+                    checksServers: true,
+                    finishes: false
+                )
                 opened = context
                 try await serve(context, until: stop)
                 withExtendedLifetime(lock) {}
@@ -141,14 +147,15 @@ struct Up: AsyncParsableCommand {
         )
         do {
             try await FrostServer(state, address: address).run { port in
-                print("  page and API: http://\(address.host):\(port)")
+                let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+                var text = "  page and API: http://\(host):\(port)\n"
                 // Who has it has every password: it is for eyes, as they are.
                 if !isForEyes {
-                    print("  its token: frost token\n")
+                    text += "  its token: frost token\n\n"
                 } else if let token = try? AccessToken.makeFirst(in: context.store) {
-                    print("  token, shown this once: \(token)\n")
+                    text += "  token, shown this once: \(token)\n\n"
                 }
-                fflush(nil)
+                Output.write(text, to: STDOUT_FILENO)
             }
         } catch let error as IOError {
             Complaint.print(
@@ -164,12 +171,21 @@ struct Up: AsyncParsableCommand {
         let variable = ProcessInfo.processInfo.environment["FROST_API_ADDRESS"]
         let text = apiAddress ?? variable.flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultAPIAddress
         if text == "none" { return nil }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+            let address = try? SocketAddress(ipAddress: Self.withoutBrackets(text[..<colon]), port: Int(port)),
+            let host = address.ipAddress
+        else {
             throw BranchError.invalid(
-                "the API's address is '\(text)'; use one such as \(Self.defaultAPIAddress), or none"
+                "the API's address is '\(text)'; use an IP address and a port such as \(Self.defaultAPIAddress) or "
+                    + "[::1]:3000, or none"
             )
         }
-        return FrostServer.Address(host: String(text[..<colon]), port: Int(port))
+        return FrostServer.Address(host: host, port: Int(port))
+    }
+
+    /// An IPv6 address has them, so that its colons are told from the port's (RFC 3986, section 3.2.2).
+    private static func withoutBrackets(_ host: Substring) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
     }
 
     private static let defaultAPIAddress = "127.0.0.1:3000"
@@ -178,7 +194,7 @@ struct Up: AsyncParsableCommand {
     private var isForEyes: Bool { temporary || isatty(STDOUT_FILENO) == 1 }
 
     private func printBranches(_ branches: [BranchDetails], port: Int) {
-        print("")
+        var text = "\n"
         for branch in branches where branch.target.lifecycleStatus == .active {
             guard let external = ConnectionInfo(external: branch, port: port), let hostname = branch.target.hostname
             else {
@@ -188,13 +204,11 @@ struct Up: AsyncParsableCommand {
                 isForEyes
                 ? ConnectionSnippets.snippet(.psql, external).text
                 : "\(hostname):\(port), see: frost branch url \(branch.target.name) --database \(branch.database.id)"
-            print("  branch \(branch.target.name) of \(branch.project.name)/\(branch.database.name):\n    \(line)\n")
+            text += "  branch \(branch.target.name) of \(branch.project.name)/\(branch.database.name):\n    \(line)\n\n"
         }
-        print(
-            "  Try:  SELECT * FROM item;    Ctrl-C here stops \(temporary ? "everything" : "the gateway; branches go on").\n"
-        )
-        // Seen through pipes as well.
-        fflush(nil)
+        text +=
+            "  Try:  SELECT * FROM item;    Ctrl-C here stops \(temporary ? "everything" : "the gateway; branches go on").\n\n"
+        Output.write(text, to: STDOUT_FILENO)
     }
 
     private static func makeTemporaryDirectory() throws -> String {

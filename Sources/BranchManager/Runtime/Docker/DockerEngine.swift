@@ -21,6 +21,9 @@ struct DockerEngine: Sendable {
     }()
 
     let socket: String
+    private let liveness = DockerLiveness()
+
+    init(socket: String) { self.socket = socket }
 
     struct Answer: Sendable {
         var status: Int
@@ -35,12 +38,25 @@ struct DockerEngine: Sendable {
         }
     }
 
-    /// - Throws: ``BranchError/runtime(_:)`` when the engine does not answer.
+    /// - Throws: ``BranchError/runtime(_:)`` when the engine does not answer. One that takes connections and answers
+    ///   nothing is found out by a short question before a long one.
     func request(
         _ method: HTTPMethod,
         _ path: String,
         body: (some Encodable)? = Data?.none,
         timeout: TimeAmount = DockerEngine.timeout
+    ) async throws(BranchError) -> Answer {
+        try await liveness.check { () async throws(BranchError) in
+            _ = try await ask(.GET, "/_ping", body: Data?.none, timeout: DockerLiveness.patience)
+        }
+        return try await ask(method, path, body: body, timeout: timeout)
+    }
+
+    private func ask(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: (some Encodable)?,
+        timeout: TimeAmount
     ) async throws(BranchError) -> Answer {
         guard let url = URL(httpURLWithSocketPath: socket, uri: "/\(Self.version)\(path)") else {
             throw .runtime("'\(socket)' is no path of a Docker socket")
@@ -135,7 +151,13 @@ struct DockerEngine: Sendable {
     /// Makes a container and starts it; one of the same name is removed first.
     func run(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
         try await remove(name)
-        try await check(.POST, "/containers/create?name=\(name)", body: spec)
+        let created = try await check(.POST, "/containers/create?name=\(name)", body: spec, allowing: [404])
+        guard created.status != 404 else {
+            throw .runtime(
+                "Docker: \(created.message); get it: docker pull \(spec.Image), or name another: "
+                    + "frost settings --postgres-image IMAGE"
+            )
+        }
         try await check(.POST, "/containers/\(name)/start")
     }
 

@@ -224,6 +224,17 @@ package struct DockerRuntime: BranchRuntime {
         try await engine.remove(helper(server))
         let present = names.filter { exists("\(place(server))/\($0)") }
         guard !present.isEmpty else { return }
+        // Without an image, which somebody may have removed.
+        if geteuid() == 0 {
+            for name in present {
+                do {
+                    try FileManager.default.removeItem(atPath: "\(place(server))/\(name)")
+                } catch {
+                    throw .runtime("cannot remove \(place(server))/\(name): \(error.localizedDescription)")
+                }
+            }
+            return
+        }
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.User = "root"
         spec.Entrypoint = ["/bin/rm", "-rf"] + present.map { "/place/\($0)" }

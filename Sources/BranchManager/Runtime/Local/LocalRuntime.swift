@@ -83,15 +83,7 @@ package struct LocalRuntime: BranchRuntime {
             )
         }
         if try await isRunning(source) {
-            try await run(
-                "pg_basebackup",
-                [
-                    "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
-                    "--checkpoint=fast", "--wal-method=stream", "--no-password",
-                ],
-                environment: ["PGPASSWORD": source.password],
-                toolOf: server.targetID
-            )
+            try await baseBackup(of: source, to: server)
         } else {
             // Shut down: its files are consistent. A clone where the file system has them.
             try await account.endOrphans(in: data(source))
@@ -105,6 +97,37 @@ package struct LocalRuntime: BranchRuntime {
             try await run("initdb", ["--sync-only", "-D", copy(server)], toolOf: server.targetID)
         }
     }
+
+    /// A copy takes two of the server's connections for replication (max_wal_senders): where many are made at once, or
+    /// somebody replicates, it waits for its turn.
+    private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+        let start = ContinuousClock.now
+        while true {
+            do throws(BranchError) {
+                try await run(
+                    "pg_basebackup",
+                    [
+                        "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
+                        "--checkpoint=fast", "--wal-method=stream", "--no-password",
+                    ],
+                    environment: ["PGPASSWORD": source.password],
+                    toolOf: server.targetID
+                )
+                return
+            } catch {
+                guard Self.passing.contains(where: error.description.contains),
+                    ContinuousClock.now - start < Self.turnPatience
+                else { throw error }
+                try await discardCopy(server)
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    /// What a server says that has no connection left, or whose slot another copy's checkpoint has taken.
+    private static let passing = ["max_wal_senders", "replication slot", "terminating connection due to administrator"]
+    /// How long a copy waits for its turn.
+    private static let turnPatience = Duration.seconds(600)
 
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
         let old = "\(place(server))/old"

@@ -7,8 +7,8 @@ import Glibc
 import Musl
 #endif
 
-/// Ctrl-C and its like. The first asks to stop, and what is under way is brought to an end; the second is passed on
-/// to whoever still takes its time; the third ends the process, as a crash does, which the next start makes good.
+/// Ctrl-C and its like. The first asks to stop, and what is under way is brought to an end; each further one is passed
+/// on to whoever still takes its time; the last ends the process, as a crash does, which the next start makes good.
 final class StopRequest: Sendable {
     private struct State {
         var count = 0
@@ -19,12 +19,27 @@ final class StopRequest: Sendable {
 
     private let state = Mutex(State())
 
-    /// The signal that nothing is waited for.
-    private static let atOnce = 3
+    /// The signal after which nothing is waited for.
+    private let last: Int
+    /// What the first one is answered with, on standard error.
+    private let answer: String?
+
+    private init(last: Int, answer: String?) {
+        self.last = last
+        self.answer = answer
+    }
+
+    /// For a command that does one thing: it is brought to an end.
+    static func finishWhatWasBegun() async {
+        _ = await listen(
+            last: 2,
+            answer: "finishing what was begun; once more ends it at once, and frost recover makes it good"
+        )
+    }
 
     /// Begins to listen, for the rest of the process.
-    static func listen() async -> StopRequest {
-        let request = StopRequest()
+    static func listen(last: Int = 3, answer: String? = nil) async -> StopRequest {
+        let request = StopRequest(last: last, answer: answer)
         // Of a terminal that is closed, unless nohup(1) has it ignored.
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
@@ -70,7 +85,8 @@ final class StopRequest: Sendable {
             defer { state.waiting = [:] }
             return (state.count, state.waiting, state.count > 1 ? state.again : nil)
         }
-        if count >= Self.atOnce {
+        if count == 1, let answer { Complaint.print(answer) }
+        if count >= last {
             Complaint.print("ended at once; the next start, or frost recover, makes good what was under way")
             exit(EXIT_FAILURE)
         }

@@ -1,0 +1,33 @@
+import NIOCore
+import Synchronization
+
+/// Whether the Docker engine answers, as it was known a moment ago: of many branches on an engine that hangs, the
+/// first waits, and the others are told at once.
+final class DockerLiveness: Sendable {
+    private struct Seen {
+        var at: ContinuousClock.Instant
+        var fault: BranchError?
+    }
+
+    private let last = Mutex<Seen?>(nil)
+
+    /// How long an engine may take to say that it is there.
+    static let patience = TimeAmount.seconds(3)
+    /// How long an answer, or none, is good for.
+    private static let lifetime = Duration.seconds(5)
+
+    /// - Throws: what `ask` throws, or has thrown a moment ago.
+    func check(_ ask: () async throws(BranchError) -> Void) async throws(BranchError) {
+        if let seen = last.withLock({ $0 }), ContinuousClock.now - seen.at < Self.lifetime {
+            if let fault = seen.fault { throw fault }
+            return
+        }
+        do throws(BranchError) {
+            try await ask()
+            last.withLock { $0 = Seen(at: .now) }
+        } catch {
+            last.withLock { $0 = Seen(at: .now, fault: error) }
+            throw error
+        }
+    }
+}

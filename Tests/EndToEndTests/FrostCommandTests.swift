@@ -1,0 +1,100 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What the commands of `frost` do where things are not as they should be.
+@Suite struct FrostCommandTests {
+    @Test("A store that is gone is not made anew while there are branches")
+    func lostStore() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let store = host.directory.file("data/frost.db")
+            let routes = host.directory.file("data/routes.json")
+            let before = try String(contentsOfFile: routes, encoding: .utf8)
+            #expect(before.contains("main.pg.shop.localhost"))
+            // Not while a command has it open: what is beside it is in it then.
+            try await Command.check("mv", [store, store + ".kept"])
+            for _ in 0..<2 {
+                for command in [["project", "create", "other"], ["branch", "list"], ["recover"]] {
+                    let refused = try await host.frost(command)
+                    #expect(refused.exitCode == 74, "\(command): \(refused.output) \(refused.errors)")
+                    #expect(refused.errors.contains("frost.db"), "\(command): \(refused.errors)")
+                }
+                #expect(try String(contentsOfFile: routes, encoding: .utf8) == before)
+                // And one that a full disk has emptied.
+                try host.directory.write("", to: "data/frost.db")
+            }
+            try await Command.check("mv", [store + ".kept", store])
+            #expect(try await host.branches().map(\.name) == ["main"])
+        }
+    }
+
+    @Test("Many copies of one branch at once wait for their turn")
+    func manyCopies() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let names = (0..<8).map { "copy\($0)" }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for name in names {
+                    group.addTask { try await host.check("branch", "create", name, "--database", "shop") }
+                }
+                try await group.waitForAll()
+            }
+            let branches = try await host.branches()
+            #expect(branches.map(\.name).sorted() == names + ["main"])
+            for branch in branches { #expect(try await host.direct(branch, "SELECT branch FROM mark") == "main") }
+        }
+    }
+
+    @Test("What cannot be printed is told, and a token that nobody has seen ends nothing")
+    func fullOutput() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let hash = { try await host.database("SELECT value FROM setting WHERE key = 'accessTokenHash'") }
+            try await host.check("token")
+            let before = try await hash()
+            for command in [
+                "token", "branch list", "branch list --json", "branch url main --database shop", "settings",
+            ] {
+                let tried = try await Command.run(
+                    "sh",
+                    ["-c", "exec \(Checkout.program("frost")) \(command) > /dev/full"],
+                    environment: host.environment
+                )
+                #expect(tried.exitCode == 74, "\(command): \(tried.errors)")
+                #expect(tried.errors.contains("cannot be written"), "\(command): \(tried.errors)")
+            }
+            #expect(try await hash() == before)
+        }
+    }
+
+    @Test("Ctrl-C in a command: what was begun is finished; a second one ends it", arguments: [1, 2])
+    func interrupted(signals: Int) async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let main = try await host.branch("main")
+            let postmaster = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
+                .prefix { $0 != "\n" }
+            try await Command.check("kill", ["-STOP", String(postmaster)])
+            let log = host.directory.file("create.log")
+            let printed: @Sendable () -> String = { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+            try await Program.whileRunning(
+                Checkout.program("frost"),
+                ["branch", "create", "dev", "--database", "shop"],
+                environment: host.environment,
+                port: nil,
+                log: log
+            ) { pid in
+                try await host.eventually("it copies") { try await host.branches().count == 2 }
+                try await host.eventually("it says that it takes its time") { printed().contains("creating") }
+                for _ in 0..<signals { try await Command.check("kill", ["-INT", String(pid)]) }
+                try await host.eventually("it says what it does") { printed().contains("finishing what was begun") }
+                if signals == 2 { try await host.eventually("it ends") { printed().contains("ended at once") } }
+                try await Command.check("kill", ["-CONT", String(postmaster)])
+                try await host.eventually("it ends") { !FileManager.default.fileExists(atPath: "/proc/\(pid)/exe") }
+            }
+            if signals == 2 { try await host.check("recover") }
+            #expect(try await host.branches().map(\.name).sorted() == (signals == 1 ? ["dev", "main"] : ["main"]))
+        }
+    }
+}
