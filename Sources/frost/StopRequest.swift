@@ -88,7 +88,8 @@ final class StopRequest: Sendable {
         if count == 1, let answer { Complaint.print(answer) }
         if count >= last {
             Complaint.print("ended at once; the next start, or frost recover, makes good what was under way")
-            exit(EXIT_FAILURE)
+            // Nothing of what is under way runs on beside what exit(3) takes down.
+            _exit(EXIT_FAILURE)
         }
         for continuation in waiting.values { continuation.resume() }
         again?()

@@ -53,7 +53,7 @@ struct GatewayKeeper: Sendable {
                 try store.setGatewayFault(nil)
                 if isStart, let given { try store.setGatewayPort(given) }
                 isStart = false
-                try await waitForChange(of: Wanted(store), running: nil)
+                try await waitForChange(of: set, running: nil)
                 continue
             }
             let port = isStart ? given ?? set.port : set.port

@@ -153,10 +153,9 @@ struct DockerEngine: Sendable {
         try await remove(name)
         let created = try await check(.POST, "/containers/create?name=\(name)", body: spec, allowing: [404])
         guard created.status != 404 else {
-            throw .runtime(
-                "Docker: \(created.message); get it: docker pull \(spec.Image), or name another: "
-                    + "frost settings --postgres-image IMAGE"
-            )
+            let isImage = created.message.contains("No such image")
+            let next = "; get it: docker pull \(spec.Image), or name another: frost settings --postgres-image IMAGE"
+            throw .runtime("Docker: \(created.message)\(isImage ? next : "")")
         }
         try await check(.POST, "/containers/\(name)/start")
     }
