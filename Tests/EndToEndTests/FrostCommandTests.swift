@@ -91,7 +91,9 @@ import Testing
                 try await host.eventually("it says what it does") { printed().contains("finishing what was begun") }
                 if signals == 2 { try await host.eventually("it ends") { printed().contains("ended at once") } }
                 try await Command.check("kill", ["-CONT", String(postmaster)])
-                try await host.eventually("it ends") { !FileManager.default.fileExists(atPath: "/proc/\(pid)/exe") }
+                try await host.eventually("it ends", within: .seconds(120)) {
+                    !FileManager.default.fileExists(atPath: "/proc/\(pid)/exe")
+                }
             }
             if signals == 2 { try await host.check("recover") }
             #expect(try await host.branches().map(\.name).sorted() == (signals == 1 ? ["dev", "main"] : ["main"]))

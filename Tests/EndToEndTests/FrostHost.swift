@@ -192,10 +192,14 @@ struct FrostHost: Sendable {
     }
 
     /// Waits until something is so; the gateway follows within a second.
-    func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+    func eventually(
+        _ what: String,
+        within limit: Duration = .seconds(20),
+        _ condition: () async throws -> Bool
+    ) async throws {
+        let deadline = ContinuousClock.now + limit
         while try await !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
+            guard ContinuousClock.now < deadline else { throw Command.Failure("not within \(limit): \(what)") }
         }
     }
 }
