@@ -132,6 +132,9 @@ import Musl
             if geteuid() == 0 {
                 try await manager.deleteDatabase(main.database)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+            } else {
+                // Files of the image's user: they stay until there is an image again.
+                await #expect(throws: BranchError.self) { try await manager.deleteDatabase(main.database) }
             }
         }
     }

@@ -73,9 +73,8 @@ import Testing
         try await FrostHost.run { host in
             try await host.makeShop()
             let main = try await host.branch("main")
-            let postmaster = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
-                .prefix { $0 != "\n" }
-            try await Command.check("kill", ["-STOP", String(postmaster)])
+            let postmaster = try host.postmaster(main)
+            try await Command.check("kill", ["-STOP", postmaster])
             let log = host.directory.file("create.log")
             let printed: @Sendable () -> String = { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
             try await Program.whileRunning(
@@ -90,7 +89,7 @@ import Testing
                 for _ in 0..<signals { try await Command.check("kill", ["-INT", String(pid)]) }
                 try await host.eventually("it says what it does") { printed().contains("finishing what was begun") }
                 if signals == 2 { try await host.eventually("it ends") { printed().contains("ended at once") } }
-                try await Command.check("kill", ["-CONT", String(postmaster)])
+                try await Command.check("kill", ["-CONT", postmaster])
                 try await host.eventually("it ends", within: .seconds(120)) {
                     !FileManager.default.fileExists(atPath: "/proc/\(pid)/exe")
                 }

@@ -67,6 +67,12 @@ struct FrostHost: Sendable {
     /// Of all branches' data.
     var place: String { directory.file(runtime == .local ? "data/branches" : "data/containers") }
 
+    /// The first process of a branch's server; of the runtime `local`.
+    func postmaster(_ branch: Branch) throws -> String {
+        let file = try String(contentsOfFile: "\(place)/\(branch.id)/data/postmaster.pid", encoding: .utf8)
+        return String(file.prefix { $0 != "\n" })
+    }
+
     // MARK: frost
 
     func frost(_ arguments: [String], environment more: [String: String] = [:]) async throws -> Command.Result {

@@ -93,9 +93,7 @@ import Musl
             try await withUp(host) { _ in
                 try await answers(host)
                 let main = try await host.branch("main")
-                let pid = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
-                    .split(separator: "\n")[0]
-                try await Command.check("kill", ["-KILL", String(pid)])
+                try await Command.check("kill", ["-KILL", host.postmaster(main)])
                 try await host.eventually("its end is noticed") { log(host).contains("was not running; started") }
                 try await answers(host)
 
@@ -274,12 +272,11 @@ import Musl
         try await FrostHost.run { host in
             try await host.makeShop()
             let main = try await host.branch("main")
-            let postmaster = try String(contentsOfFile: "\(host.place)/\(main.id)/data/postmaster.pid", encoding: .utf8)
-                .prefix { $0 != "\n" }
+            let postmaster = try host.postmaster(main)
             try await withUp(host) { pid in
                 try await answers(host)
                 // It takes connections and answers none.
-                try await Command.check("kill", ["-STOP", String(postmaster)])
+                try await Command.check("kill", ["-STOP", postmaster])
                 let outcome: Result<Void, any Error>
                 do {
                     let database = try #require(try await host.list("database", as: [FrostHost.NamedThing].self).first)
@@ -293,7 +290,7 @@ import Musl
                     try await host.eventually("it ends") { !isRunning(String(pid)) }
                     outcome = .success(())
                 } catch { outcome = .failure(error) }
-                try await Command.check("kill", ["-CONT", String(postmaster)])
+                try await Command.check("kill", ["-CONT", postmaster])
                 try outcome.get()
             }
             #expect(log(host).contains("ended at once"))
@@ -338,11 +335,10 @@ import Musl
             ) { pid in
                 try await answers(host)
                 let main = try await host.branch("main")
-                let file = "\(host.place)/\(main.id)/data/postmaster.pid"
-                let before = try String(contentsOfFile: file, encoding: .utf8).prefix { $0 != "\n" }
-                try await Command.check("kill", ["-KILL", String(before)])
+                let before = try host.postmaster(main)
+                try await Command.check("kill", ["-KILL", before])
                 try await host.eventually("it is started again") {
-                    let now = try? String(contentsOfFile: file, encoding: .utf8).prefix { $0 != "\n" }
+                    let now = try? host.postmaster(main)
                     return now != nil && now != before
                 }
                 try await answers(host)

@@ -151,23 +151,7 @@ import Testing
             }
             process.stdout.write(JSON.stringify(read));
             """
-        // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
-        let printed = try await directory.run(
-            "docker",
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            "-v",
-            "\(directory.path):/work",
-            "-w",
-            "/work",
-            "--entrypoint",
-            "node",
-            "frost-compat-node-pg",
-            "-e",
-            script
-        )
+        let printed = try await directory.run(in: "frost-compat-node-pg", "node", "-e", script)
         let read = try JSONDecoder().decode([[String]].self, from: printed)
         try #require(read.count == Self.infos.count)
         for (read, info) in zip(read, Self.infos) {
@@ -226,21 +210,10 @@ import Testing
             }
             """
         try directory.write("Main.java", program)
-        // Where the gate's client runs; `scripts/compat-setup.sh` makes the image.
         try expectTexts(
             try await directory.run(
-                "docker",
-                "run",
-                "--rm",
-                "--network",
-                "none",
-                "-v",
-                "\(directory.path):/work",
-                "-w",
-                "/work",
-                "--entrypoint",
+                in: "frost-compat-jdbc",
                 "sh",
-                "frost-compat-jdbc",
                 "-c",
                 "javac -encoding US-ASCII Main.java && java -cp . Main"
             )
@@ -355,6 +328,15 @@ private final class Directory: Sendable {
     /// - Returns: the standard output.
     func run(_ command: String...) async throws -> Data {
         let output = try await Command.check("sh", ["-c", #"cd "$0" && exec "$@""#, path] + command)
+        return Data(output.utf8)
+    }
+
+    /// Runs a program where the gate's client runs, whose image `scripts/compat-setup.sh` makes; in this directory.
+    ///
+    /// - Returns: the standard output.
+    func run(in image: String, _ program: String, _ arguments: String...) async throws -> Data {
+        let options = ["run", "--rm", "--network", "none", "-v", "\(path):/work", "-w", "/work"]
+        let output = try await Command.check("docker", options + ["--entrypoint", program, image] + arguments)
         return Data(output.utf8)
     }
 }
