@@ -124,8 +124,12 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    /// What a server says that has no connection left, or whose slot another copy's checkpoint has taken.
-    private static let passing = ["max_wal_senders", "replication slot", "terminating connection due to administrator"]
+    /// What a server says that has no connection left, or whose log another copy's checkpoint has taken away before this
+    /// one could keep it.
+    private static let passing = [
+        "max_wal_senders", "replication slot", "terminating connection due to administrator",
+        "has already been removed",
+    ]
     /// How long a copy waits for its turn.
     private static let turnPatience = Duration.seconds(600)
 
