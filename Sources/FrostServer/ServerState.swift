@@ -32,25 +32,30 @@ package struct ServerState: Sendable {
         self.logger = logger
     }
 
-    /// Begins an operation and comes back as soon as it is known that it may begin; it goes on by itself, and
-    /// is not cut off when the client goes away.
+    /// Begins an operation and returns as soon as it is recorded; it goes on by itself, and is not cut off
+    /// when the client goes away.
     ///
-    /// - Returns: the operation under way, or nil when all was done at once or nothing had to be.
-    /// - Throws: what keeps it from beginning.
-    func begin(_ body: @escaping @Sendable () async throws -> Void) async throws -> BranchOperation? {
-        let (begun, beginning) = AsyncThrowingStream<BranchOperation?, any Error>.makeStream()
-        let isBegun = operations.run {
-            do {
-                try await OperationObserver.$registered.withValue({ beginning.yield($0) }) { try await body() }
-                beginning.yield(nil)
-                beginning.finish()
-            } catch {
-                // One that had begun keeps its reason in the store.
-                beginning.finish(throwing: error)
+    /// - Returns: the operation under way, or nil when everything is done already.
+    /// - Throws: what keeps it from beginning, or ``APIError`` while frost is stopping.
+    func begin(_ request: BranchRequest) async throws -> BranchOperation? {
+        try await withCheckedThrowingContinuation { continuation in
+            let isOpen = operations.run {
+                let handle: OperationHandle
+                do {
+                    handle = try await manager.begin(request)
+                    // Without a record there is nothing to follow: the answer waits for the end.
+                    if handle.operation == nil { try await handle.finish() }
+                } catch {
+                    continuation.resume(throwing: error)
+                    return
+                }
+                continuation.resume(returning: handle.operation)
+                // A failure is kept in the operation's row, where the client looks for it.
+                if handle.operation != nil { try? await handle.finish() }
+            }
+            if !isOpen {
+                continuation.resume(throwing: APIError(.busy, "frost is stopping; try again when it is up again"))
             }
         }
-        guard isBegun else { throw APIError(.busy, "frost is stopping; try again when it is up again") }
-        for try await operation in begun { return operation }
-        return nil
     }
 }

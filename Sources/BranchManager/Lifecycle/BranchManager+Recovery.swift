@@ -32,7 +32,7 @@ extension BranchManager {
             guard let lock = lockNow(database.id) else { continue }
             let what = "\(database.name): deleting the database was interrupted"
             do throws(BranchError) {
-                try await finishDeleteDatabase(database, with: lock, mayStay: false)
+                try await deletion(of: database, with: lock, mayStay: false).finish()
                 done.append(Recovery(message: "\(what); finished"))
             } catch {
                 done.append(Recovery(message: "\(what), and cannot be finished: \(error)", isFault: true))

@@ -61,15 +61,12 @@ extension BranchManager {
             }
         }
         let run = OperationRun(
-            id: operation.id,
-            targetID: id,
-            action: .create,
+            operation: operation,
             previous: nil,
             store: store,
             lock: lock,
             reached: reached
         )
-        OperationObserver.registered?(operation)
         reached(.create, .registered)
         return (run, details)
     }
@@ -84,10 +81,10 @@ extension BranchManager {
         }
     }
 
-    /// Begins an operation on a branch that is there.
+    /// Records that an operation begins on a branch that is there, and takes the branch's lock for it.
     ///
     /// - Parameter expected: refuses a branch that is no longer so.
-    func begin(
+    func record(
         _ action: BranchAction,
         _ id: String,
         status: LifecycleStatus?,
@@ -127,15 +124,12 @@ extension BranchManager {
             return (operation, details, previous)
         }
         let run = OperationRun(
-            id: operation.id,
-            targetID: id,
-            action: action,
+            operation: operation,
             previous: previous,
             store: store,
             lock: lock,
             reached: reached
         )
-        OperationObserver.registered?(operation)
         reached(action, .registered)
         return (run, details)
     }
@@ -143,9 +137,7 @@ extension BranchManager {
     /// An operation that a crash cut off, taken up again.
     func resume(_ operation: Operation, with lock: OperationLock) -> OperationRun {
         OperationRun(
-            id: operation.id,
-            targetID: operation.targetId,
-            action: operation.action,
+            operation: operation,
             previous: nil,
             store: store,
             lock: lock,

@@ -23,14 +23,17 @@ package enum OperationStep: String, Codable, CaseIterable, Sendable {
 
 /// One operation under way: its row in the store, and the lock it holds.
 struct OperationRun: Sendable {
-    let id: String
-    let targetID: String
-    let action: BranchAction
+    /// As it was begun, or as recovery found it.
+    let operation: Operation
     /// What the branch was before; nil for an operation that recovery has taken up, and for a new branch.
     let previous: LifecycleStatus?
     let store: BranchStore
     let lock: OperationLock
     let reached: @Sendable (BranchAction, OperationStep) -> Void
+
+    var id: String { operation.id }
+    var targetID: String { operation.targetId }
+    var action: BranchAction { operation.action }
 
     /// Notes that a step is done, and with it what the branch's status is now.
     func reach(_ step: OperationStep, status: LifecycleStatus? = nil) throws(BranchError) {

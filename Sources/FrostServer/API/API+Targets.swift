@@ -34,7 +34,7 @@ extension API {
                 let source = try await state.source(exchange, or: BranchName.main)
                 let name = exchange.string("name") ?? ""
                 return try await checking("name") {
-                    try await state.accept { _ = try await state.manager.createBranch(name, from: source) }
+                    try await state.accept(.createBranch(name, from: source))
                 }
             },
             Endpoint(
@@ -67,7 +67,7 @@ extension API {
                 answer: .object("Accepted")
             ) { exchange in
                 let target = try state.target(exchange)
-                return try await state.accept { try await state.manager.delete(target) }
+                return try await state.accept(.delete(target))
             },
             Endpoint(
                 method: .get,
@@ -102,14 +102,10 @@ extension API {
                 return Answer(.ok, .array(try state.store.operations(of: target.id).map { Shapes.operation($0) }))
             },
             change(state, plural, one, "start", "Starts a branch; nothing happens, and no session ends, when it runs.")
-            {
-                _ = try await state.manager.start($0)
-            },
-            change(state, plural, one, "stop", "Stops a branch; its clients are told so.") {
-                _ = try await state.manager.stop($0)
-            },
+            { .start($0) },
+            change(state, plural, one, "stop", "Stops a branch; its clients are told so.") { .stop($0) },
             change(state, plural, one, "deploy", "Makes a branch's server anew, on the same data and port.") {
-                _ = try await state.manager.deploy($0)
+                .deploy($0)
             },
             Endpoint(
                 method: .post,
@@ -123,7 +119,7 @@ extension API {
                 let target = try state.target(exchange)
                 let source = exchange.string("sourceTargetId") == nil ? nil : try await state.source(exchange, or: "")
                 return try await checking("sourceTargetId") {
-                    try await state.accept { _ = try await state.manager.reset(target, to: source) }
+                    try await state.accept(.reset(target, to: source))
                 }
             },
         ]
@@ -135,7 +131,7 @@ extension API {
         _ path: String,
         _ action: String,
         _ summary: String,
-        _ body: @escaping @Sendable (BranchDetails) async throws -> Void
+        _ request: @escaping @Sendable (BranchDetails) -> BranchRequest
     ) -> Endpoint {
         Endpoint(
             method: .post,
@@ -146,7 +142,7 @@ extension API {
             answer: .object("Accepted")
         ) { exchange in
             let target = try state.target(exchange)
-            let answer = try await state.accept { try await body(target) }
+            let answer = try await state.accept(request(target))
             guard answer.status == .ok else { return answer }
             return Answer(.ok, Shapes.accepted((operation: nil, target: try state.target(exchange))))
         }

@@ -164,9 +164,7 @@ extension API {
                 let runtime = exchange.string("runtime").flatMap(RuntimeKind.init(rawValue:)) ?? .local
                 let name = exchange.string("name") ?? ""
                 return try await checking("name") {
-                    try await state.accept {
-                        _ = try await state.manager.createDatabase(name, in: project, runtime: runtime)
-                    }
+                    try await state.accept(.createDatabase(name, in: project, runtime: runtime))
                 }
             },
             Endpoint(
@@ -185,7 +183,7 @@ extension API {
                 answer: .object("Accepted")
             ) { exchange in
                 let database = try state.database(exchange)
-                return try await state.accept { try await state.manager.deleteDatabase(database) }
+                return try await state.accept(.deleteDatabase(database))
             },
         ]
     }
@@ -256,8 +254,8 @@ extension ServerState {
     }
 
     /// 202 with the operation and the branch it is about, or 200 where nothing had to be done.
-    func accept(_ body: @escaping @Sendable () async throws -> Void) async throws -> Answer {
-        guard let operation = try await begin(body) else {
+    func accept(_ request: BranchRequest) async throws -> Answer {
+        guard let operation = try await begin(request) else {
             return Answer(.ok, Shapes.accepted((operation: nil, target: nil)))
         }
         let target = try? store.branch(id: operation.targetId)

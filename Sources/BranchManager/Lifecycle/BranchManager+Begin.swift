@@ -1,0 +1,200 @@
+extension BranchManager {
+    /// Begins an operation: checks that it may be done, records it in the store, and takes the lock of its
+    /// branch. The work itself is left to ``OperationHandle/finish()``.
+    ///
+    /// - Throws: what keeps it from beginning; nothing is recorded then.
+    package func begin(_ request: BranchRequest) async throws(BranchError) -> OperationHandle {
+        switch request {
+        case .createDatabase(let name, let project, let runtime):
+            try await beginCreateDatabase(name, in: project, runtime: runtime)
+        case .deleteDatabase(let database): try await beginDeleteDatabase(database)
+        case .createBranch(let name, let source): try await beginCreateBranch(name, from: source)
+        case .start(let branch): try await beginStart(branch)
+        case .stop(let branch): try await beginStop(branch)
+        case .deploy(let branch): try await beginDeploy(branch)
+        case .reset(let branch, let source): try await beginReset(branch, to: source)
+        case .delete(let branch): try await beginDelete(branch)
+        }
+    }
+
+    private func beginCreateBranch(
+        _ name: String,
+        from source: BranchDetails
+    ) async throws(BranchError) -> OperationHandle {
+        try BranchName.check(name, of: "branch")
+        let runtime = try runtime(source.target.runtime)
+        let sourceLock = try await lock(source.target.id, .shared)
+        let source = try store.branch(id: source.target.id)
+        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
+        let (run, details) = try await register(
+            name,
+            of: source.database,
+            isNew: false,
+            source: source.target.id,
+            kind: source.target.runtime
+        )
+        return OperationHandle(run.operation) { () async throws(BranchError) in
+            try await self.make(run, details) { () async throws(BranchError) in
+                try run.reach(.copying)
+                try await runtime.copy(from: ServerSpec(source), to: ServerSpec(details))
+                withExtendedLifetime(sourceLock) {}
+                try run.reach(.copied)
+                try await runtime.adoptCopy(ServerSpec(details))
+            }
+        }
+    }
+
+    /// Nothing is recorded, and no session ends, when the branch runs already.
+    private func beginStart(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
+        let current = try store.branch(id: branch.target.id)
+        if current.target.lifecycleStatus == .active,
+            try await runtime(current.target.runtime).isRunning(ServerSpec(current))
+        {
+            return OperationHandle(nil) { () async throws(BranchError) in }
+        }
+        return try await handle(.start, branch, status: .starting) { run, details async throws(BranchError) in
+            try await self.startUnlessRunning(run, details)
+        }
+    }
+
+    /// Starts a branch that is said to be active and whose server is gone, unless somebody was faster.
+    func startAgain(_ branch: BranchDetails) async throws(BranchError) {
+        let (run, details) = try await record(.start, branch.target.id, status: .starting, expecting: .active)
+        try await startUnlessRunning(run, details)
+    }
+
+    private func startUnlessRunning(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
+        // Somebody may have started it between the look and the lock: its sessions are left alone.
+        if run.previous == .active, try await runtime(details.target.runtime).isRunning(ServerSpec(details)) {
+            return try run.finish(.succeeded, branch: .active)
+        }
+        await tellRoutes()
+        try await finishStart(run, details)
+    }
+
+    private func beginStop(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
+        try await handle(.stop, branch, status: .stopping) { run, details async throws(BranchError) in
+            try await self.finishStop(run, details)
+        }
+    }
+
+    private func beginDeploy(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
+        try await handle(.deploy, branch, status: .deploying) { run, details async throws(BranchError) in
+            try await self.finishRestart(run, details, adopting: false)
+        }
+    }
+
+    private func beginReset(
+        _ branch: BranchDetails,
+        to source: BranchDetails?
+    ) async throws(BranchError) -> OperationHandle {
+        let id = branch.target.id
+        guard !branch.target.isMain else { throw .notAllowed("the branch 'main' cannot be reset") }
+        guard let sourceID = source?.target.id ?? branch.target.sourceTargetId else {
+            throw .notAllowed(
+                "the branch that '\(branch.target.name)' was copied from is gone; say which one to reset to"
+            )
+        }
+        guard sourceID != id else { throw .invalid("a branch cannot be reset to itself") }
+        let sourceLock = try await lock(sourceID, .shared)
+        let source = try store.branch(id: sourceID)
+        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
+        guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
+            throw .invalid("a branch can be reset to a branch of its own database only")
+        }
+        let runtime = try runtime(branch.target.runtime)
+        // Copied while the branch still serves: it is down for as long as a restart takes.
+        return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
+            do throws(BranchError) {
+                try run.reach(.copying)
+                try await runtime.copy(from: ServerSpec(source), to: ServerSpec(details))
+                withExtendedLifetime(sourceLock) {}
+                try run.reach(.copied)
+            } catch {
+                try await self.undoReset(run, details, because: error.description)
+                throw error
+            }
+            try await self.finishRestart(run, details, adopting: true)
+        }
+    }
+
+    private func beginDelete(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
+        guard !branch.target.isMain else {
+            throw .notAllowed(
+                "the branch 'main' cannot be deleted; delete the database '\(branch.database.name)' instead"
+            )
+        }
+        return try await handle(.delete, branch, status: .deleting) { run, details async throws(BranchError) in
+            try await self.finishDelete(run, details)
+        }
+    }
+
+    private func handle(
+        _ action: BranchAction,
+        _ branch: BranchDetails,
+        status: LifecycleStatus?,
+        _ rest: @escaping @Sendable (OperationRun, BranchDetails) async throws(BranchError) -> Void
+    ) async throws(BranchError) -> OperationHandle {
+        let (run, details) = try await record(action, branch.target.id, status: status)
+        return OperationHandle(run.operation) { () async throws(BranchError) in try await rest(run, details) }
+    }
+
+    // MARK: From beginning to end
+
+    /// Makes a database with its branch `main`.
+    package func createDatabase(
+        _ name: String,
+        in project: Project,
+        runtime: RuntimeKind = .local
+    ) async throws(BranchError) -> BranchDetails {
+        try await finished(.createDatabase(name, in: project, runtime: runtime))
+    }
+
+    package func deleteDatabase(_ database: BranchDatabase) async throws(BranchError) {
+        try await begin(.deleteDatabase(database)).finish()
+    }
+
+    package func createBranch(_ name: String, from source: BranchDetails) async throws(BranchError) -> BranchDetails {
+        try await finished(.createBranch(name, from: source))
+    }
+
+    @discardableResult
+    package func start(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
+        try await finished(.start(branch), of: branch)
+    }
+
+    @discardableResult
+    package func stop(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
+        try await finished(.stop(branch), of: branch)
+    }
+
+    @discardableResult
+    package func deploy(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
+        try await finished(.deploy(branch), of: branch)
+    }
+
+    @discardableResult
+    package func reset(
+        _ branch: BranchDetails,
+        to source: BranchDetails? = nil
+    ) async throws(BranchError) -> BranchDetails {
+        try await finished(.reset(branch, to: source), of: branch)
+    }
+
+    package func delete(_ branch: BranchDetails) async throws(BranchError) {
+        try await begin(.delete(branch)).finish()
+    }
+
+    /// - Parameter branch: nil for one that the operation makes.
+    private func finished(
+        _ request: BranchRequest,
+        of branch: BranchDetails? = nil
+    ) async throws(BranchError) -> BranchDetails {
+        let handle = try await begin(request)
+        try await handle.finish()
+        guard let id = handle.targetID ?? branch?.target.id else {
+            throw .store("the store has no record of the operation")
+        }
+        return try store.branch(id: id)
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import GRDB
+
+extension BranchManager {
+    func beginCreateDatabase(
+        _ name: String,
+        in project: Project,
+        runtime kind: RuntimeKind
+    ) async throws(BranchError) -> OperationHandle {
+        try BranchName.check(name, of: "database")
+        let runtime = try runtime(kind)
+        let database = BranchDatabase(
+            id: Identifier.database.make(),
+            projectId: project.id,
+            name: name,
+            username: Self.username,
+            password: Self.makePassword(),
+            databaseName: name,
+            createdAt: .now
+        )
+        let (run, details) = try await register(BranchName.main, of: database, isNew: true, source: nil, kind: kind)
+        return OperationHandle(run.operation) { () async throws(BranchError) in
+            try await self.make(run, details) { () async throws(BranchError) in
+                try run.reach(.copying)
+                try await runtime.initialize(ServerSpec(details))
+            }
+        }
+    }
+
+    func beginDeleteDatabase(_ database: BranchDatabase) async throws(BranchError) -> OperationHandle {
+        let lock = try await lock(database.id, .exclusive)
+        try store.write { db in
+            try db.execute(sql: "UPDATE database SET isDeleting = 1 WHERE id = ?", arguments: [database.id])
+            guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
+        }
+        return try await deletion(of: database, with: lock, mayStay: true)
+    }
+
+    /// The deletion of a database that is marked for it. The operation of `main` stands for the whole: it
+    /// begins first and ends last.
+    ///
+    /// - Parameter mayStay: whether the database stays as it was when not one of its branches could be deleted.
+    func deletion(
+        of database: BranchDatabase,
+        with lock: OperationLock,
+        mayStay: Bool
+    ) async throws(BranchError) -> OperationHandle {
+        let branches = try store.branches(of: database.id)
+        var main: (run: OperationRun, details: BranchDetails)?
+        do throws(BranchError) {
+            if let first = branches.first(where: \.target.isMain) {
+                main = try await record(.delete, first.target.id, status: .deleting)
+            }
+        } catch {
+            if mayStay { try keep(database, of: branches.count) }
+            throw error
+        }
+        return OperationHandle(main?.run.operation) { [main] () async throws(BranchError) in
+            do throws(BranchError) {
+                try await self.deleteAll(branches, with: main)
+                try self.store.write { db in _ = try BranchDatabase.deleteOne(db, key: database.id) }
+            } catch {
+                if mayStay { try self.keep(database, of: branches.count) }
+                throw error
+            }
+            self.forgetLock(database.id)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    private func deleteAll(
+        _ branches: [BranchDetails],
+        with main: (run: OperationRun, details: BranchDetails)?
+    ) async throws(BranchError) {
+        do throws(BranchError) {
+            for branch in branches.reversed() where !branch.target.isMain {
+                let (run, details) = try await record(.delete, branch.target.id, status: .deleting)
+                try await finishDelete(run, details)
+            }
+        } catch {
+            if let (run, _) = main {
+                try run.finish(.failed, branch: run.previous ?? .deleting, message: error.description)
+                await tellRoutes()
+            }
+            throw error
+        }
+        if let (run, details) = main { try await finishDelete(run, details) }
+    }
+
+    /// Takes the mark back from a database that has all its branches: it can as well stay.
+    private func keep(_ database: BranchDatabase, of branches: Int) throws(BranchError) {
+        try store.write { db in
+            try db.execute(
+                sql: "UPDATE database SET isDeleting = 0 WHERE id = ? AND ? = "
+                    + "(SELECT count(*) FROM target WHERE databaseId = database.id AND lifecycleStatus <> 'deleting')",
+                arguments: [database.id, branches]
+            )
+        }
+    }
+}
