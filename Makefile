@@ -28,6 +28,7 @@ test-phase3: ## what shows phase 3: the API, and the page in a browser
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test
 	@scripts/compat-setup.sh
+	@scripts/build-release.sh >/dev/null
 	@swift test $(ARGS)
 
 gate: ## the whole compatibility gate: 20 rounds, release build, writes Compat/RESULTS.md
@@ -38,8 +39,8 @@ fuzz: ## both fuzzers, a minute each (SECONDS_EACH=60)
 	@scripts/setup.sh up
 	@scripts/fuzz.sh
 
-release: ## dist/*.tar.gz with checksum; only of a tree whose gate passed
-	@scripts/setup.sh up
+release: ## dist/*.tar.gz with checksum, tried once; only of sources whose gate passed
+	@scripts/setup.sh release
 	@scripts/release.sh
 
 setup: ## install what this machine lacks

@@ -102,10 +102,17 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // The version, which a release build is told: FROST_VERSION=1.2.3 swift build.
+        // The version and the hashes of the sources, which scripts/build-release.sh gives.
         .target(
             name: "CVersion",
-            cSettings: [.define("FROST_VERSION", to: "\"\(Context.environment["FROST_VERSION"] ?? "0.0.0-dev")\"")]
+            cSettings: [
+                .define("FROST_VERSION", to: "\"\(Context.environment["FROST_VERSION"] ?? "0.0.0-dev")\""),
+                .define("FROST_SOURCES", to: "\"\(Context.environment["FROST_SOURCES"] ?? "unknown")\""),
+                .define(
+                    "FROST_GATEWAY_SOURCES",
+                    to: "\"\(Context.environment["FROST_GATEWAY_SOURCES"] ?? "unknown")\""
+                ),
+            ]
         ),
         .executableTarget(
             name: "postgres-gateway",

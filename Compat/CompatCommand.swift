@@ -26,7 +26,7 @@ struct CompatCommand: AsyncParsableCommand {
     @Option(help: "The Python virtual environment that scripts/compat-setup.sh made.")
     var venv = "\(Checkout.root)/.build-compat/venv"
 
-    @Option(help: "Name of the source tree, for the report (scripts/source-hash.sh).")
+    @Option(help: "Name of the source tree, for the report (scripts/sources.py hash gate).")
     var sources = "unknown"
 
     @Option(help: "Name of the kind of build, for the report.")

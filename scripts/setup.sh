@@ -2,7 +2,8 @@
 # Installs what a Debian machine with the Swift toolchain still lacks.
 #
 #   scripts/setup.sh up       what `make up` needs: a build and PostgreSQL servers
-#   scripts/setup.sh test     that, and what the tests and the gate need: Docker engine, Python
+#   scripts/setup.sh release  that, and what packs and tries a release: Python
+#   scripts/setup.sh test     that, and what the tests and the gate need: Docker engine, a browser
 #
 # Quick when nothing is missing. Uses sudo when it is not root. What it cannot do, it says in one
 # line, with the command that would help, and exits 1.
@@ -12,8 +13,8 @@ scope=${1:-test}
 cannot() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 case "$scope" in
-up | test) ;;
-*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|test" ;;
+up | release | test) ;;
+*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test" ;;
 esac
 
 command -v swift >/dev/null ||
@@ -33,9 +34,11 @@ packages=(
     "postgresql-client:/usr/bin/psql"
     "util-linux:/usr/bin/setpriv"
 )
+if [ "$scope" != up ]; then
+    packages+=("python3:/usr/bin/python3")
+fi
 if [ "$scope" = test ]; then
     packages+=(
-        "python3:/usr/bin/python3"
         "python3-venv:/usr/share/doc/python3-venv"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"

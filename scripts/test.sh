@@ -14,46 +14,67 @@ all) filter=. ;;
 phase0) filter='^(PostgresWireTests|RouteMapTests|PostgresGatewayTests)|TwoBranchesTests' ;;
 phase1) filter='^PostgresGatewayTests|GatewayProgramTests|GatewayServiceTests|TwoBranchesTests' ;;
 phase2) filter='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests|Frost' ;;
-phase3) filter='^(FrostServerTests|FrostPagesTests)|FrostUpTests' ;;
+phase3) filter='^(FrostServerTests|FrostPagesTests)|FrostUpTests|FrostAPITests' ;;
 *)
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 64
     ;;
 esac
 
-step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+# Prints how long each step took, when it is over and again at the end.
+current=
+began=0
+times=()
+finish_step() {
+    [ -z "$current" ] || {
+        times+=("$(printf '%5s s  %s' "$((SECONDS - began))" "$current")")
+        printf '== %s: %s s\n' "$current" "$((SECONDS - began))"
+    }
+    current=
+}
+step() {
+    finish_step
+    current=$*
+    began=$SECONDS
+    printf '\n== %s (at %s s)\n' "$current" "$SECONDS"
+}
+phase=${1:-all}
+# in_phase NUMBER...: whether a step belongs to what was asked for.
+in_phase() { [ "$phase" = all ] || [[ " $* " == *" ${phase#phase} "* ]]; }
 
 step "set-up"
 scripts/setup.sh test
 scripts/compat-setup.sh
 step "format"
 scripts/format-check.sh
-step "build"
+step "release build: both programs as they ship, the spike and the gate's harness"
+programs=$(scripts/build-release.sh)
+step "debug build: the libraries and their suites"
 swift build --build-tests
 step "suites"
 swift test --skip-build --filter "$filter"
-case ${1:-all} in
-all | phase0 | phase2)
+if in_phase 0 2; then
     step "make up, as a newcomer uses it"
     python3 scripts/up_test.py
-    ;;
-esac
-case ${1:-all} in
-all | phase3)
+fi
+if in_phase 3; then
     step "the page, in a browser"
     .build-compat/browser/bin/python Tests/BrowserTests/browser_test.py
-    ;;
-esac
-case ${1:-all} in
-all | phase0)
+fi
+if in_phase 0; then
     step "the gate, ${ROUNDS:-1} round(s)"
     scripts/gate.sh quick
-    ;;
-esac
-case ${1:-all} in
-all | phase1)
+fi
+if in_phase 1; then
     step "install, run, break, update and remove it on real systemd"
     python3 Tests/SystemdTests/systemd_test.py
-    ;;
-esac
-step "done"
+fi
+if in_phase 1 2; then
+    # After the systemd tests, which build versions of their own.
+    step "the tarball: packed, unpacked, and both programs run from it"
+    programs=$(scripts/build-release.sh)
+    scripts/tarball_test.py "$(scripts/package.sh "$programs" "$("$programs/frost" --version | cut -d' ' -f2)" .build/tarball-test)"
+fi
+finish_step
+printf '\n== done in %s s\n' "$SECONDS"
+printf '%s\n' "${times[@]}"

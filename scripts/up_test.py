@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Uses `make up` as a newcomer does: starts it, pastes the psql lines, presses Ctrl-C."""
+"""Uses `make up` as a newcomer does: starts it, pastes the psql lines, presses Ctrl-C.
+
+Runs the programs of the release build (scripts/build-release.sh), where `make up` itself would build for debugging.
+"""
 
 import os
 import pathlib
@@ -14,6 +17,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = str(ROOT / ".build-release/release")
 failures = []
 
 
@@ -33,7 +37,7 @@ def start(port, scratch):
     # A session of its own, so that Ctrl-C can be sent to all of it as a terminal does.
     return subprocess.Popen(
         ["make", "--no-print-directory", "up", f"PORT={port}"], cwd=ROOT, start_new_session=True, text=True,
-        env={**os.environ, "TMPDIR": scratch, "FROST_API_ADDRESS": "127.0.0.1:0"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": scratch, "FROST_API_ADDRESS": "127.0.0.1:0", "FROST_PROGRAMS": PROGRAMS}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
 
 

@@ -14,7 +14,7 @@ struct FrostCommand: AsyncParsableCommand {
             cannot be used, 66 not found, 73 there is one already, 74 the store cannot be used, \
             75 busy, 77 not allowed.
             """,
-        version: "frost \(String(cString: frost_version()))",
+        version: "frost \(String(cString: frost_version())) (sources \(String(cString: frost_sources()).prefix(12)))",
         subcommands: [
             Up.self, ProjectCommand.self, DatabaseCommand.self, BranchCommand.self, SettingsCommand.self,
             TokenCommand.self, Recover.self,

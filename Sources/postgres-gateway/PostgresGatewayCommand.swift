@@ -4,11 +4,13 @@ import CVersion
 @main
 struct PostgresGatewayCommand: AsyncParsableCommand {
     static let version = String(cString: frost_version())
+    /// With the hash of the sources, by which the gate's report names them too.
+    static let line = "postgres-gateway \(version) (sources \(String(cString: gateway_sources()).prefix(12)))"
 
     static let configuration = CommandConfiguration(
         commandName: "postgres-gateway",
         abstract: "One PostgreSQL port for every branch on a host, chosen by hostname.",
-        version: "postgres-gateway \(version)",
+        version: line,
         subcommands: [Run.self, Check.self, Health.self, Version.self]
     )
 }
@@ -18,6 +20,6 @@ struct Version: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print the version.")
 
     func run() {
-        print("postgres-gateway \(PostgresGatewayCommand.version)")
+        print(PostgresGatewayCommand.line)
     }
 }

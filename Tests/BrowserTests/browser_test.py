@@ -2,7 +2,7 @@
 """Uses the page as people do, in headless Chromium: finds the connection string, pastes it into psql, changes
 branches and sees the page follow. Screenshots of the main states go to .build/browser-test.
 
-Needs what scripts/setup.sh test installs, and the programs of a debug build.
+Needs what scripts/setup.sh test installs, and the programs of the release build.
 """
 
 import os
@@ -24,7 +24,8 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from accessibility import CHECK, FOCUS, STOPS  # noqa: E402
 from page import Page  # noqa: E402
 
-FROST = str(ROOT / ".build/debug/frost")
+# The release build: scripts/build-release.sh.
+FROST = str(ROOT / ".build-release/release/frost")
 SHOTS = ROOT / ".build/browser-test"
 MASK = "••••••••"
 # What the tests themselves have refused, which the browser tells as well.

@@ -88,7 +88,9 @@ import Testing
 
                 let killed = try await host.frost(
                     scenario.arguments,
-                    environment: ["FROST_CRASH_AT": "\(scenario.action).\(step)"]
+                    environment: ["FROST_CRASH_AT": "\(scenario.action).\(step)"],
+                    // To end itself at a step is nothing that a release can do.
+                    program: Checkout.debugProgram("frost")
                 )
                 #expect(
                     killed.exitCode == nil,
@@ -124,7 +126,8 @@ import Testing
                 try await host.check("branch", "create", "dev", "--database", "shop")
                 let killed = try await host.frost(
                     ["database", "delete", "shop"],
-                    environment: ["FROST_CRASH_AT": "delete.\(step)"]
+                    environment: ["FROST_CRASH_AT": "delete.\(step)"],
+                    program: Checkout.debugProgram("frost")
                 )
                 #expect(killed.exitCode == nil, "\(step): \(killed.errors)")
                 try await host.check("recover")

@@ -75,9 +75,14 @@ struct FrostHost: Sendable {
 
     // MARK: frost
 
-    func frost(_ arguments: [String], environment more: [String: String] = [:]) async throws -> Command.Result {
+    /// - Parameter program: the release build's, but where a test says why not.
+    func frost(
+        _ arguments: [String],
+        environment more: [String: String] = [:],
+        program: String = Checkout.program("frost")
+    ) async throws -> Command.Result {
         try await Command.run(
-            Checkout.program("frost"),
+            program,
             arguments,
             environment: environment.merging(more) { _, new in new }
         )

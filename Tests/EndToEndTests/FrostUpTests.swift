@@ -1,6 +1,4 @@
-import AsyncHTTPClient
 import Foundation
-import NIOCore
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -13,42 +11,10 @@ import Musl
 
 /// `frost up`: alone on its data directory, ended as people end things, and up again after what may happen to it.
 @Suite struct FrostUpTests {
-    /// `frost up` with a gateway and the database `shop`, while something is done with it.
-    private func withUp<Value: Sendable>(
-        _ host: FrostHost,
-        log: String = "up.log",
-        _ body: @Sendable (Int32) async throws -> Value
-    ) async throws -> Value {
-        try await Program.whileRunning(
-            Checkout.program("frost"),
-            Self.arguments(host),
-            environment: Self.environment(host),
-            port: host.port,
-            log: host.directory.file(log),
-            body
-        )
-    }
-
-    private static func arguments(_ host: FrostHost) -> [String] {
-        [
-            "up", "--no-example", "--port", String(host.port), "--listen-address", "127.0.0.1",
-            "--api-address", "127.0.0.1:0", "--cert-file", host.certificate.certFile, "--key-file",
-            host.certificate.keyFile,
-        ]
-    }
-
-    private static func environment(_ host: FrostHost) -> [String: String] {
-        host.environment.merging(["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0"]) { $1 }
-    }
-
     private func answers(_ host: FrostHost) async throws {
         try await host.eventually("main answers through the gateway") {
             try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
         }
-    }
-
-    private func log(_ host: FrostHost, _ name: String = "up.log") -> String {
-        (try? String(contentsOfFile: host.directory.file(name), encoding: .utf8)) ?? ""
     }
 
     private func gateway(_ host: FrostHost) throws -> String {
@@ -65,7 +31,7 @@ import Musl
     func second() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { pid in
+            try await host.withUp { pid in
                 try await answers(host)
                 let before = try await host.check("settings", "--json")
                 let other = try await host.frost(
@@ -78,7 +44,7 @@ import Musl
                 #expect(try await host.check("settings", "--json") == before)
                 try await answers(host)
             }
-            #expect(!log(host).contains(try await password(host)), "no password is printed where nobody looks")
+            #expect(!host.log().contains(try await password(host)), "no password is printed where nobody looks")
         }
     }
 
@@ -90,15 +56,15 @@ import Musl
     func lookedAfter() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { _ in
+            try await host.withUp { _ in
                 try await answers(host)
                 let main = try await host.branch("main")
                 try await Command.check("kill", ["-KILL", host.postmaster(main)])
-                try await host.eventually("its end is noticed") { log(host).contains("was not running; started") }
+                try await host.eventually("its end is noticed") { host.log().contains("was not running; started") }
                 try await answers(host)
 
                 try await Command.check("kill", ["-KILL", gateway(host)])
-                try await host.eventually("its end is noticed") { log(host).contains("starting it again") }
+                try await host.eventually("its end is noticed") { host.log().contains("starting it again") }
                 try await answers(host)
 
                 try await Command.check("rm", [host.directory.file("data/routes.json")])
@@ -127,7 +93,7 @@ import Musl
     func otherPort() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { pid in
+            try await host.withUp { pid in
                 try await answers(host)
                 let other = try await PostgresServer.freePort()
                 try await host.check("settings", "--gateway-port", String(other))
@@ -135,7 +101,7 @@ import Musl
                 #expect(try await host.url("main").contains(":\(other)/"))
                 let squatter = try RawListener()
                 try await host.check("settings", "--gateway-port", String(squatter.port))
-                try await host.eventually("it is told") { log(host).contains("cannot run on port \(squatter.port)") }
+                try await host.eventually("it is told") { host.log().contains("cannot run on port \(squatter.port)") }
                 #expect(isRunning(String(pid)))
                 // Back on what worked, also for the next start.
                 try await host.eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
@@ -156,7 +122,7 @@ import Musl
     func disabled() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { _ in
+            try await host.withUp { _ in
                 try await answers(host)
                 try await host.check("settings", "--gateway-enabled", "false")
                 try await host.eventually("nothing listens") { (try? RawConnection(port: host.port)) == nil }
@@ -173,13 +139,13 @@ import Musl
             try await host.check("settings", "--gateway-enabled", "false")
             try await Program.whileRunning(
                 Checkout.program("frost"),
-                Self.arguments(host),
-                environment: Self.environment(host),
+                host.upArguments,
+                environment: host.upEnvironment,
                 port: nil,
                 log: host.directory.file("disabled.log")
             ) { _ in
                 try await host.eventually("it says so") {
-                    log(host, "disabled.log").contains("frost settings --gateway-enabled true")
+                    host.log("disabled.log").contains("frost settings --gateway-enabled true")
                 }
                 try await host.check("settings", "--gateway-enabled", "true")
                 try await answers(host)
@@ -201,7 +167,7 @@ import Musl
             for replaced in [
                 ["--port", String(squatter.port)], ["--api-address", "127.0.0.1:\(squatter.port)"],
             ] {
-                let up = try await host.frost(Self.arguments(host) + replaced, environment: Self.environment(host))
+                let up = try await host.frost(host.upArguments + replaced, environment: host.upEnvironment)
                 #expect(up.exitCode == 98, "\(replaced): \(up.output) \(up.errors)")
                 #expect(up.errors.contains(String(squatter.port)), "\(replaced): \(up.errors)")
             }
@@ -214,7 +180,7 @@ import Musl
     func killed() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            let left = try await withUp(host) { pid in
+            let left = try await host.withUp { pid in
                 try await answers(host)
                 let left = try gateway(host)
                 try await Command.check("kill", ["-KILL", String(pid)])
@@ -223,12 +189,12 @@ import Musl
                 return left
             }
             #expect(isRunning(left))
-            try await withUp(host, log: "next.log") { _ in
+            try await host.withUp(log: "next.log") { _ in
                 try await host.eventually("another gateway has come up") {
                     let now = try? gateway(host)
                     return now != nil && now != left && !isRunning(left)
                 }
-                #expect(log(host, "next.log").contains("process \(left)"))
+                #expect(host.log("next.log").contains("process \(left)"))
                 try await answers(host)
             }
         }
@@ -242,7 +208,7 @@ import Musl
         try await FrostHost.run { host in
             try await host.makeShop()
             let url = try await host.url("main")
-            try await withUp(host) { pid in
+            try await host.withUp { pid in
                 try await answers(host)
                 async let session = host.psql(url: url, "SELECT pg_sleep(600)")
                 let main = try await host.branch("main")
@@ -251,7 +217,7 @@ import Musl
                         == "1"
                 }
                 try await Command.check("kill", ["-\(signal)", String(pid)])
-                try await host.eventually("it drains") { log(host).contains("SIGTERM received") }
+                try await host.eventually("it drains") { host.log().contains("SIGTERM received") }
                 #expect(
                     try await host.direct(main, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
                         == "1"
@@ -273,7 +239,7 @@ import Musl
             try await host.makeShop()
             let main = try await host.branch("main")
             let postmaster = try host.postmaster(main)
-            try await withUp(host) { pid in
+            try await host.withUp { pid in
                 try await answers(host)
                 // It takes connections and answers none.
                 try await Command.check("kill", ["-STOP", postmaster])
@@ -281,7 +247,8 @@ import Musl
                 do {
                     let database = try #require(try await host.list("database", as: [FrostHost.NamedThing].self).first)
                         .id
-                    let body = try await api(host, .POST, "databases/\(database)/targets", #"{"name": "qa"}"#)
+                    let body = try await host.api().send(.POST, "databases/\(database)/targets", #"{"name": "qa"}"#)
+                        .body
                     #expect(String(decoding: body, as: UTF8.self).contains("running"))
                     for _ in 0..<2 { try await Command.check("kill", ["-INT", String(pid)]) }
                     try await host.eventually("the gateway has ended") { (try? RawConnection(port: host.port)) == nil }
@@ -293,25 +260,11 @@ import Musl
                 try await Command.check("kill", ["-CONT", postmaster])
                 try outcome.get()
             }
-            #expect(log(host).contains("ended at once"))
+            #expect(host.log().contains("ended at once"))
             try await host.check("recover")
             #expect(try await host.branches().map(\.name) == ["main"])
             #expect(try await host.direct(main, "SELECT branch FROM mark") == "main")
         }
-    }
-
-    /// A request to the API of a `frost up` that runs, with a new token.
-    private func api(_ host: FrostHost, _ method: HTTPMethod, _ path: String, _ body: String? = nil) async throws
-        -> Data
-    {
-        let token = try await host.check("token").trimmingCharacters(in: .newlines)
-        let page = try #require(log(host).firstMatch(of: /page and API: (\S+)/)).1
-        var request = HTTPClientRequest(url: "\(page)/api/\(path)")
-        request.method = method
-        request.headers.add(name: "X-Frost-Token", value: token)
-        request.body = body.map { .bytes(ByteBuffer(string: $0)) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        return Data(try await response.body.collect(upTo: 1_024 * 1_024).readableBytesView)
     }
 
     @Test("Nobody reads what it prints: it looks after its branches all the same, and ends when it is told to")
@@ -325,11 +278,11 @@ import Musl
             defer { close(descriptor) }
             let line = [UInt8](repeating: UInt8(ascii: "x"), count: 4_096)
             while write(descriptor, line, line.count) > 0 {}
-            let command = ([Checkout.program("frost")] + Self.arguments(host)).joined(separator: " ")
+            let command = ([Checkout.program("frost")] + host.upArguments).joined(separator: " ")
             try await Program.whileRunning(
                 "/bin/sh",
                 ["-c", "exec \(command) > \(pipe) 2>&1"],
-                environment: Self.environment(host),
+                environment: host.upEnvironment,
                 port: host.port,
                 log: host.directory.file("up.log")
             ) { pid in
@@ -352,17 +305,17 @@ import Musl
     func storeTakenAway() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { _ in
+            try await host.withUp { _ in
                 try await answers(host)
                 let url = try await host.url("main")
                 let store = host.directory.file("data/frost.db")
                 try await Command.check("mv", [store, store + ".kept"])
-                try await host.eventually("it is told") { log(host).contains("was removed or replaced") }
+                try await host.eventually("it is told") { host.log().contains("was removed or replaced") }
                 #expect(try await host.psql(url: url, "SELECT branch FROM mark").output == "main\n")
                 try await Command.check("mv", [store + ".kept", store])
                 try await answers(host)
             }
-            #expect(log(host).components(separatedBy: "was removed or replaced").count == 2, "told once")
+            #expect(host.log().components(separatedBy: "was removed or replaced").count == 2, "told once")
         }
     }
 
@@ -378,17 +331,17 @@ import Musl
             try await Program.whileRunning(
                 Checkout.program("frost"),
                 ["up", "--no-gateway", "--no-example", "--api-address", "[::1]:0"],
-                environment: Self.environment(host),
+                environment: host.upEnvironment,
                 port: nil,
                 log: host.directory.file("up.log")
             ) { _ in
-                try await host.eventually("it is there") { log(host).contains("page and API: http://[::1]:") }
-                let health = try await api(host, .GET, "health")
+                try await host.eventually("it is there") { host.log().contains("page and API: http://[::1]:") }
+                let health = try await host.api().send(.GET, "health").body
                 #expect(String(decoding: health, as: UTF8.self).contains("ok"))
             }
             let missing = try await host.frost(
-                Self.arguments(host),
-                environment: Self.environment(host).merging(["FROST_GATEWAY_PROGRAM": "/nowhere/gateway"]) { $1 }
+                host.upArguments,
+                environment: host.upEnvironment.merging(["FROST_GATEWAY_PROGRAM": "/nowhere/gateway"]) { $1 }
             )
             #expect(missing.exitCode == 64 && missing.errors.contains("/nowhere/gateway"), "\(missing.errors)")
         }
@@ -398,7 +351,7 @@ import Musl
     func snippets() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await withUp(host) { _ in
+            try await host.withUp { _ in
                 try await answers(host)
                 let main = try await host.branch("main")
                 let branches = try await host.list("database", as: [FrostHost.NamedThing].self)
@@ -412,7 +365,7 @@ import Musl
                     var external: Connection
                     var direct: Connection
                 }
-                let body = try await api(host, .GET, "databases/\(database)/targets/\(main.id)/connections")
+                let body = try await host.api().send(.GET, "databases/\(database)/targets/\(main.id)/connections").body
                 let connections = try JSONDecoder().decode(Connections.self, from: body)
                 for connection in [connections.external, connections.direct] {
                     let text = try JSONEncoder().encode(connection.snippets)

@@ -25,35 +25,35 @@ def build_image():
 
 
 def build_program(version):
-    """The program as a release has it, but for the gate: the path of its tarball."""
-    build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--scratch-path", ".build-release"]
+    """A release, but for the gate: the path of its tarball."""
     environment = {**os.environ, "FROST_VERSION": version}
-    run(build + ["--product", "postgres-gateway"], cwd=ROOT, env=environment)
-    directory = run(build + ["--show-bin-path"], cwd=ROOT, env=environment).strip()
-    return package(f"{directory}/postgres-gateway", version)
+    programs = run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway", "frost"], cwd=ROOT, env=environment)
+    return package(programs.strip(), version)
 
 
-def package(program, version):
+def package(programs, version):
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    return pathlib.Path(run([str(ROOT / "scripts" / "package.sh"), str(program), version, str(OUTPUT)], cwd=ROOT).strip())
+    return pathlib.Path(run([str(ROOT / "scripts" / "package.sh"), str(programs), version, str(OUTPUT)], cwd=ROOT).strip())
 
 
 def build_broken(version, *, check="exit 0", serve):
-    """A release whose program is a script: it answers as told, and leaves the rest to the one before it."""
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    script = OUTPUT / f"broken-{version}"
-    script.write_text(
+    """A release whose gateway is a script: it answers as told, and leaves the rest to the one before it."""
+    programs = OUTPUT / f"broken-{version}"
+    programs.mkdir(parents=True, exist_ok=True)
+    (programs / "postgres-gateway").write_text(
         "#!/bin/sh\n"
         "real=/usr/local/lib/postgres-gateway/previous/postgres-gateway\n"
         "case $1 in\n"
-        f"version) echo 'postgres-gateway {version}' ;;\n"
+        f"version) echo 'postgres-gateway {version} (a script)' ;;\n"
         f"check) {check} ;;\n"
         f"run) {serve} ;;\n"
         '*) exec "$real" "$@" ;;\n'
         "esac\n"
     )
-    script.chmod(0o755)
-    return package(script, version)
+    (programs / "frost").write_text("#!/bin/sh\nexit 1\n")
+    for name in ("postgres-gateway", "frost"):
+        (programs / name).chmod(0o755)
+    return package(programs, version)
 
 
 class Host:

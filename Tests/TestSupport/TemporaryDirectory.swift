@@ -41,18 +41,22 @@ package enum Checkout {
     package static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-    /// The directory of the programs that this program was built with.
-    package static var programs: String {
+    /// The folder of the release build (scripts/build-release.sh): what ships is what is tested.
+    package static let releasePrograms = "\(root)/.build-release/release"
+
+    /// A program of the release build.
+    package static func program(_ name: String) -> String { "\(releasePrograms)/\(name)" }
+
+    /// A program of the debug build beside the running test: only for what a release leaves out.
+    package static func debugProgram(_ name: String) -> String {
         var directory = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
             .deletingLastPathComponent()
         // Test bundles of some toolchains lie deeper than the programs.
         while directory.path != "/",
-            !FileManager.default.isExecutableFile(atPath: directory.appendingPathComponent("postgres-gateway").path)
+            !FileManager.default.isExecutableFile(atPath: directory.appendingPathComponent(name).path)
         {
             directory.deleteLastPathComponent()
         }
-        return directory.path
+        return directory.appendingPathComponent(name).path
     }
-
-    package static func program(_ name: String) -> String { "\(programs)/\(name)" }
 }

@@ -1,0 +1,61 @@
+import Foundation
+import NIOHTTP1
+import TestSupport
+import Testing
+
+/// Operations through the API of `frost up`, in the build that ships.
+@Suite struct FrostAPITests {
+    @Test("Operations of every kind through the API, each seen by psql through the gateway")
+    func everyKind() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            try await host.withUp { _ in
+                let api = try await host.api()
+                let project = try await api.send(.POST, "projects", #"{"name": "books"}"#).decode(FrostAPI.Named.self)
+                #expect(
+                    try await api.operate(.POST, "projects/\(project.id)/databases", #"{"name": "orders"}"#)?.name
+                        == "main"
+                )
+
+                let shop = try #require(
+                    try await host.list("database", as: [FrostHost.NamedThing].self).first { $0.name == "shop" }
+                )
+                let branches = "databases/\(shop.id)/branches"
+                let dev = try #require(try await api.operate(.POST, branches, #"{"name": "dev"}"#))
+                let one = "\(branches)/\(dev.id)"
+                try await expect(host, "dev", "main")
+
+                try await api.operate(.POST, "\(one)/stop")
+                try await host.eventually("dev is refused") {
+                    try host.refusal(of: "dev.pg.shop.localhost") == "57P03"
+                }
+                try await api.operate(.POST, "\(one)/start")
+                try await expect(host, "dev", "main")
+                #expect(try await api.send(.POST, "\(one)/start").status == 200, "nothing to do: no operation")
+
+                #expect(try await host.psql("dev", "UPDATE mark SET branch = 'dev'").isSuccess)
+                try await api.operate(.POST, "\(one)/deploy")
+                try await expect(host, "dev", "dev")
+                try await api.operate(.POST, "\(one)/reset", "{}")
+                try await expect(host, "dev", "main")
+
+                #expect(try await api.send(.PATCH, one, #"{"name": "qa"}"#).status == 200)
+                try await expect(host, "qa", "main")
+                try await api.operate(.DELETE, one)
+                try await host.eventually("qa is refused") {
+                    try host.refusal(of: "qa.pg.shop.localhost") == "3D000"
+                }
+                try await api.operate(.DELETE, "databases/\(shop.id)")
+                #expect(try await host.branches().map(\.database) == ["orders"])
+                #expect(try await api.send(.GET, "health").status == 200, "and it is still there")
+            }
+        }
+    }
+
+    /// What psql reads through the gateway; it follows within a second.
+    private func expect(_ host: FrostHost, _ branch: String, _ mark: String) async throws {
+        try await host.eventually("\(branch) has the data of \(mark)") {
+            try await host.psql(branch, "SELECT branch FROM mark").output == "\(mark)\n"
+        }
+    }
+}

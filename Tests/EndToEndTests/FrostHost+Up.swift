@@ -1,0 +1,44 @@
+import Foundation
+import TestSupport
+
+/// A `frost up` on the host, with its gateway.
+extension FrostHost {
+    /// While `frost up` runs, without the example.
+    ///
+    /// - Parameter body: gets the process id.
+    func withUp<Value: Sendable>(
+        log: String = "up.log",
+        _ body: @Sendable (Int32) async throws -> Value
+    ) async throws -> Value {
+        try await Program.whileRunning(
+            Checkout.program("frost"),
+            upArguments,
+            environment: upEnvironment,
+            port: port,
+            log: directory.file(log),
+            body
+        )
+    }
+
+    var upArguments: [String] {
+        [
+            "up", "--no-example", "--port", String(port), "--listen-address", "127.0.0.1",
+            "--api-address", "127.0.0.1:0", "--cert-file", certificate.certFile, "--key-file", certificate.keyFile,
+        ]
+    }
+
+    var upEnvironment: [String: String] {
+        environment.merging(["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0"]) { $1 }
+    }
+
+    /// What a `frost up` printed.
+    func log(_ name: String = "up.log") -> String {
+        (try? String(contentsOfFile: directory.file(name), encoding: .utf8)) ?? ""
+    }
+
+    /// Makes a token for the API; it ends the one before.
+    func newToken() async throws -> String { try await check("token").trimmingCharacters(in: .newlines) }
+
+    /// The API of the `frost up` that runs, with a new token.
+    func api() async throws -> FrostAPI { try await FrostAPI(log: log(), token: newToken()) }
+}

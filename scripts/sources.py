@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Names what programs are made of.
+
+    scripts/sources.py hash NAME...   a hash each: of an executable's sources (frost), or of `gate`, which stands for
+                                      the gateway, the spike and the gate's harness with its clients
+    scripts/sources.py list           what a release is made of: both hashes, the toolchain, and every package with
+                                      the version it is built with
+
+The hash covers Package.swift, the sources of the targets that the executables are made of, and the versions of
+their packages: no commit ids, which differ between machines, and no other program's files. Committed or not, what
+counts is what is there; documents (*.md) do not count. What Package.swift says of targets decides, so that a new
+target is never forgotten.
+
+The gate writes its hash into its report, and a release is made only of a tree whose gate passed.
+"""
+
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# What the gate compares: the programs in the middle, and the program that drives the clients.
+GATE = ["postgres-gateway", "spike", "compat"]
+# Where a target of Package.swift lies that names no path.
+FOLDER = {"test": "Tests"}
+
+
+def output(*command):
+    return subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
+def targets_of(products, manifest):
+    """The targets that executables are made of, and the packages that these name."""
+    known = {target["name"]: target for target in manifest["targets"]}
+    wanted, found, packages = list(products), {}, set()
+    while wanted:
+        name = wanted.pop()
+        if name in found:
+            continue
+        if name not in known:
+            sys.exit(f"sources: Package.swift has no target '{name}'")
+        found[name] = known[name]
+        for dependency in known[name]["dependencies"]:
+            if "product" in dependency:
+                packages.add(dependency["product"][1].lower())
+            else:
+                wanted.append(next(iter(dependency.values()))[0])
+    return found.values(), packages
+
+
+def versions_of(direct, tree):
+    """Packages and all that they need themselves, as they were resolved."""
+    found = {}
+
+    def visit(package, isWanted):
+        identity = package["identity"].lower()
+        isWanted = isWanted or identity in direct
+        if isWanted:
+            found[identity] = package["version"]
+        for dependency in package["dependencies"]:
+            visit(dependency, isWanted)
+
+    for package in tree["dependencies"]:
+        visit(package, False)
+    missing = direct - set(found)
+    if missing:
+        sys.exit(f"sources: not resolved: {', '.join(sorted(missing))}; run: swift package resolve")
+    return sorted(found.items())
+
+
+def files_of(targets):
+    folders = [target.get("path") or f"{FOLDER.get(target['type'], 'Sources')}/{target['name']}" for target in targets]
+    names = output("git", "ls-files", "-z", "-co", "--exclude-standard", "--", "Package.swift", *sorted(folders))
+    return sorted(name for name in set(names.split("\0")) if name and not name.endswith(".md") and (ROOT / name).is_file())
+
+
+def hash_of(products, manifest, tree):
+    targets, packages = targets_of(products, manifest)
+    whole = hashlib.sha256()
+    for name in files_of(targets):
+        whole.update(f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()} {name}\n".encode())
+    for name, version in versions_of(packages, tree):
+        whole.update(f"{name} {version}\n".encode())
+    return whole.hexdigest()
+
+
+def main():
+    if sys.argv[1:2] not in (["hash"], ["list"]) or (sys.argv[1] == "hash") != (len(sys.argv) > 2):
+        print(__doc__.strip(), file=sys.stderr)
+        sys.exit(64)
+    manifest = json.loads(output("swift", "package", "dump-package"))
+    tree = json.loads(output("swift", "package", "show-dependencies", "--format", "json"))
+    for name in sys.argv[2:]:
+        print(hash_of(GATE if name == "gate" else [name], manifest, tree))
+    if sys.argv[1] == "list":
+        print("postgres-gateway sources", hash_of(GATE, manifest, tree))
+        print("frost sources", hash_of(["frost"], manifest, tree))
+        print("toolchain", output("swift", "--version").splitlines()[0])
+        for name, version in versions_of(targets_of(["postgres-gateway", "frost"], manifest)[1], tree):
+            print("package", name, version)
+
+
+if __name__ == "__main__":
+    main()
