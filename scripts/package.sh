@@ -21,9 +21,10 @@ for program in postgres-gateway frost; do
     install -m 0755 "$programs/$program" "$root/$name/$program"
     # A script, as tests use, has nothing to strip.
     [ "$(head -c 4 "$programs/$program" | od -An -tx1 | tr -d ' ')" = 7f454c46 ] || continue
-    # Linked to glibc, the C++ runtime and SQLite alone; anything else would be missing on a host.
+    # Linked to glibc, the C++ runtime, SQLite and zlib alone (the HTTP client asks for zlib, which dpkg and rpm need
+    # as well); anything else would be missing on a host.
     unknown=$(ldd "$programs/$program" | awk '{ print $1 }' |
-        grep -vE '^(linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|sqlite3)|/lib64/ld-linux|/lib/ld-linux)[-.]' || true)
+        grep -vE '^(linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|sqlite3|z)|/lib64/ld-linux|/lib/ld-linux)[-.]' || true)
     [ -z "$unknown" ] || refuse "$program needs libraries that a host may not have: $unknown"
     strip "$root/$name/$program"
 done

@@ -73,7 +73,9 @@ if in_phase 1 2; then
     # After the systemd tests, which build versions of their own.
     step "the tarball: packed, unpacked, and both programs run from it"
     programs=$(scripts/build-release.sh)
-    scripts/tarball_test.py "$(scripts/package.sh "$programs" "$("$programs/frost" --version | cut -d' ' -f2)" .build/tarball-test)"
+    version=$("$programs/frost" --version | cut -d' ' -f2)
+    tarball=$(scripts/package.sh "$programs" "$version" .build/tarball-test)
+    scripts/tarball_test.py "$tarball"
 fi
 finish_step
 printf '\n== done in %s s\n' "$SECONDS"
