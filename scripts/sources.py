@@ -90,8 +90,9 @@ def main():
     if sys.argv[1:2] not in (["hash"], ["list"]) or (sys.argv[1] == "hash") != (len(sys.argv) > 2):
         print(__doc__.strip(), file=sys.stderr)
         sys.exit(64)
-    manifest = json.loads(output("swift", "package", "dump-package"))
-    tree = json.loads(output("swift", "package", "show-dependencies", "--format", "json"))
+    # Both only read; without the lock they wait for no build, nor for the test that may have called this.
+    manifest = json.loads(output("swift", "package", "--ignore-lock", "dump-package"))
+    tree = json.loads(output("swift", "package", "--ignore-lock", "show-dependencies", "--format", "json"))
     for name in sys.argv[2:]:
         print(hash_of(GATE if name == "gate" else [name], manifest, tree))
     if sys.argv[1] == "list":

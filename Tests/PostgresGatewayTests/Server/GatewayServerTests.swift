@@ -44,6 +44,10 @@ import Testing
             let client = try gateway.connectTLS()
             try client.write(ByteBuffer.startup().bytes)
             let server = try backend.accept()
+            // The session is relayed, and no longer dialled: the backend's first message arrives.
+            let authenticationOk: [UInt8] = [UInt8(ascii: "R"), 0, 0, 0, 8, 0, 0, 0, 0]
+            try server.send(authenticationOk)
+            #expect(try client.read() == authenticationOk)
             let idle = try gateway.connect()
             async let stopping: Void = gateway.stop()
             try await gateway.eventually("it is stopping") { gateway.log.all.contains { $0.contains("stopping") } }
