@@ -6,9 +6,9 @@
     scripts/sources.py list           what a release is made of: both hashes, the toolchain, and every package with
                                       the version it is built with
 
-The hash covers Package.swift, the sources of the targets that the executables are made of, and the versions of
-their packages: no commit ids, which differ between machines, and no other program's files. Committed or not, what
-counts is what is there; documents (*.md) do not count. What Package.swift says of targets decides, so that a new
+The hash covers the targets that the executables are made of (their sources, and what Package.swift says of them) and
+the versions of their packages: no commit ids, which differ between machines, and nothing of other programs. Committed
+or not, what counts is what is there; documents (*.md) do not count. What Package.swift says decides, so that a new
 target is never forgotten.
 
 The gate writes its hash into its report, and a release is made only of a tree whose gate passed.
@@ -16,6 +16,7 @@ The gate writes its hash into its report, and a release is made only of a tree w
 
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -28,7 +29,10 @@ FOLDER = {"test": "Tests"}
 
 
 def output(*command):
-    return subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True).stdout
+    # What a build is told goes into Package.swift, and is no part of the sources.
+    told = ("FROST_VERSION", "FROST_SOURCES", "FROST_GATEWAY_SOURCES", "FUZZ")
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, check=True).stdout
 
 
 def targets_of(products, manifest):
@@ -72,13 +76,15 @@ def versions_of(direct, tree):
 
 def files_of(targets):
     folders = [target.get("path") or f"{FOLDER.get(target['type'], 'Sources')}/{target['name']}" for target in targets]
-    names = output("git", "ls-files", "-z", "-co", "--exclude-standard", "--", "Package.swift", *sorted(folders))
+    names = output("git", "ls-files", "-z", "-co", "--exclude-standard", "--", *sorted(folders))
     return sorted(name for name in set(names.split("\0")) if name and not name.endswith(".md") and (ROOT / name).is_file())
 
 
 def hash_of(products, manifest, tree):
     targets, packages = targets_of(products, manifest)
     whole = hashlib.sha256()
+    said = [manifest["toolsVersion"], manifest["swiftLanguageVersions"], sorted(targets, key=lambda target: target["name"])]
+    whole.update(json.dumps(said, sort_keys=True).encode())
     for name in files_of(targets):
         whole.update(f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()} {name}\n".encode())
     for name, version in versions_of(packages, tree):
