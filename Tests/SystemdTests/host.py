@@ -25,9 +25,9 @@ def build_image():
 
 
 def build_program(version):
-    """A release, but for the gate: the path of its tarball."""
+    """A release, but for the gate, and with frost as it was built last: the path of its tarball."""
     environment = {**os.environ, "FROST_VERSION": version}
-    programs = run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway", "frost"], cwd=ROOT, env=environment)
+    programs = run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway"], cwd=ROOT, env=environment)
     return package(programs.strip(), version)
 
 
