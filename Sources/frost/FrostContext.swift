@@ -31,6 +31,8 @@ struct FrostOptions: ParsableArguments {
 
     var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
     var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
+    /// Of the engine.
+    var dockerSocket: String { Self.value(nil, "FROST_DOCKER_SOCKET") ?? DockerRuntime.defaultSocket }
     var dockerNetwork: String? { Self.value(nil, "FROST_DOCKER_NETWORK") }
     var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
 
@@ -70,17 +72,21 @@ struct FrostContext: Sendable {
     ///
     /// - Parameters:
     ///   - checksServers: whether servers that should run are looked for, and started.
-    ///   - finishes: whether a signal lets what is begun be finished; `frost up` sees to that itself.
+    ///   - retries: what is tried that recovery could not make good before.
+    ///   - stop: of a `frost up`; nil for a command, which finishes what it began when a signal comes.
     ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; the one that is set is used until then.
     static func open(
         _ options: FrostOptions,
         directory: String? = nil,
         checksServers: Bool = false,
-        finishes: Bool = true,
+        retrying retries: BranchManager.Retries = .due,
+        stop: StopRequest? = nil,
         movesRouteFile: Bool = false
     ) async throws -> FrostContext {
         let directory = URL(fileURLWithPath: directory ?? options.dataDirectory).standardizedFileURL.path
         let hostPorts = try options.hostPortRange()
+        // Before anything is made there: it may be the directory of somebody else.
+        try BranchStore.checkFile(in: directory)
         do {
             // Servers run as another user, who has to get through it.
             try FileManager.default.createDirectory(
@@ -93,10 +99,11 @@ struct FrostContext: Sendable {
                 "the data directory \(directory) cannot be made: \(error.localizedDescription); give another with --data-dir"
             )
         }
-        if finishes { await StopRequest.finishWhatWasBegun() }
-        try refuseLostStore(directory)
+        let stop = if let stop { stop } else { await StopRequest.finishWhatWasBegun() }
         let progress = Progress()
         let store = try BranchStore.open(in: directory)
+        if checksServers { try store.checkIntegrity() }
+        store.keepReserve()
         let routeFile = try routeFile(options, store, directory, isMoved: movesRouteFile)
         let routes = RouteSync(
             store: store,
@@ -106,8 +113,9 @@ struct FrostContext: Sendable {
         let image = try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage
         var runtimes: [RuntimeKind: any BranchRuntime] = [
             .docker: try DockerRuntime(
-                directory: "\(directory)/\(places[1])",
+                directory: BranchData.place(of: .docker, in: directory),
                 image: image,
+                socket: options.dockerSocket,
                 network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
                 limits: { () throws(BranchError) in try store.containerLimits() }
             )
@@ -115,7 +123,7 @@ struct FrostContext: Sendable {
         var unavailable: [RuntimeKind: BranchError] = [:]
         do throws(BranchError) {
             runtimes[.local] = try LocalRuntime(
-                directory: "\(directory)/\(places[0])",
+                directory: BranchData.place(of: .local, in: directory),
                 installation: PostgresInstallation(directory: options.postgresPrograms)
             )
         } catch {
@@ -132,9 +140,10 @@ struct FrostContext: Sendable {
             reached: { action, step in
                 progress.reached(action, step)
                 CrashPoint.reached(action, step)
-            }
+            },
+            isStopping: { stop.isMade }
         )
-        let recovered = try await manager.recover(checkingServers: checksServers)
+        let recovered = try await manager.recover(checkingServers: checksServers, retrying: retries)
         for recovery in recovered { Complaint.print(recovery.message) }
         // One killed before it had written leaves a map that differs; what is wrong with it has been told.
         try? await routes.reconcile()
@@ -147,23 +156,6 @@ struct FrostContext: Sendable {
             progress: progress,
             faults: recovered.count(where: \.isFault)
         )
-    }
-
-    /// Where data is: of the runtime `local`, and of `docker`.
-    private static let places = ["branches", "containers"]
-
-    /// A new store would know nothing of branches that are there, and take them off the route map.
-    private static func refuseLostStore(_ directory: String) throws(BranchError) {
-        guard !BranchStore.exists(in: directory) else { return }
-        for place in places.map({ "\(directory)/\($0)" }) {
-            let data = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
-            guard data.isEmpty else {
-                throw .store(
-                    "the store \(BranchStore.path(in: directory)) is gone or empty, while \(place) has the data of "
-                        + "\(data.count) branches; put the store back from a backup, or move \(place) away"
-                )
-            }
-        }
     }
 
     /// The route map that all commands on a store agree on.

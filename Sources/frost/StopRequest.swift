@@ -30,8 +30,8 @@ final class StopRequest: Sendable {
     }
 
     /// For a command that does one thing: it is brought to an end.
-    static func finishWhatWasBegun() async {
-        _ = await listen(
+    static func finishWhatWasBegun() async -> StopRequest {
+        await listen(
             last: 2,
             answer: "finishing what was begun; once more ends it at once, and frost recover makes it good"
         )

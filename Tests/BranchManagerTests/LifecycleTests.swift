@@ -76,7 +76,7 @@ import Testing
             #expect(throws: BranchError.self) { try host.manager.createProject("shop") }
             let locks = try FileManager.default.contentsOfDirectory(atPath: host.manager.locks)
             #expect(
-                Set(locks).isSubset(of: [main, dev].map { "\($0.target.id).lock" }),
+                Set(locks).isSubset(of: [main, dev].map { "\($0.target.id).lock" } + ["\(main.target.id).copy.lock"]),
                 "what is refused leaves nothing"
             )
             let other = try await host.manager.createDatabase("other", in: main.project)

@@ -13,6 +13,8 @@ package final class FakeRuntime: BranchRuntime {
         package var failing: Set<String> = []
         /// Calls that wait until they are no longer in it.
         package var held: Set<String> = []
+        /// How many wait, by call.
+        package var waiting: [String: Int] = [:]
     }
 
     package let state = Mutex(State())
@@ -31,8 +33,17 @@ package final class FakeRuntime: BranchRuntime {
     }
 
     private func wait(_ what: String) async {
+        guard state.withLock({ $0.held.contains(what) }) else { return }
+        state.withLock { $0.waiting[what, default: 0] += 1 }
         while state.withLock({ $0.held.contains(what) }) { await Task.yield() }
+        state.withLock { $0.waiting[what, default: 0] -= 1 }
     }
+
+    package func checkAvailable() async throws(BranchError) {
+        if state.withLock({ $0.failing.contains("engine") }) { throw .runtime("no engine today") }
+    }
+
+    package func leftovers(of server: ServerSpec) -> [String] { ["the files of \(server.targetName)"] }
 
     package func initialize(_ server: ServerSpec) async throws(BranchError) {
         await wait("initialize")

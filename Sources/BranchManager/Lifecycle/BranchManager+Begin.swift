@@ -26,6 +26,7 @@ extension BranchManager {
         let sourceLock = try await lock(source.target.id, .shared)
         let source = try store.branch(id: source.target.id)
         guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
+        try await runtime.checkAvailable()
         let (run, details) = try await register(
             name,
             of: source.database,
@@ -36,7 +37,7 @@ extension BranchManager {
         return OperationHandle(run.operation) { () async throws(BranchError) in
             try await self.make(run, details) { () async throws(BranchError) in
                 try run.reach(.copying)
-                try await runtime.copy(from: ServerSpec(source), to: ServerSpec(details))
+                try await self.copy(from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
                 try run.reach(.copied)
                 try await runtime.adoptCopy(ServerSpec(details))
@@ -102,12 +103,12 @@ extension BranchManager {
         guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
             throw .invalid("a branch can be reset to a branch of its own database only")
         }
-        let runtime = try runtime(branch.target.runtime)
+        try await runtime(branch.target.runtime).checkAvailable()
         // Copied while the branch still serves: it is down for as long as a restart takes.
         return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
             do throws(BranchError) {
                 try run.reach(.copying)
-                try await runtime.copy(from: ServerSpec(source), to: ServerSpec(details))
+                try await self.copy(from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
                 try run.reach(.copied)
             } catch {

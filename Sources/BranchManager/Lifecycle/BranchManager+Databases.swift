@@ -9,6 +9,7 @@ extension BranchManager {
     ) async throws(BranchError) -> OperationHandle {
         try BranchName.check(name, of: "database")
         let runtime = try runtime(kind)
+        try await runtime.checkAvailable()
         let database = BranchDatabase(
             id: Identifier.database.make(),
             projectId: project.id,
@@ -29,7 +30,7 @@ extension BranchManager {
 
     func beginDeleteDatabase(_ database: BranchDatabase) async throws(BranchError) -> OperationHandle {
         let lock = try await lock(database.id, .exclusive)
-        try store.write { db in
+        try store.write(urgent: true) { db in
             try db.execute(sql: "UPDATE database SET isDeleting = 1 WHERE id = ?", arguments: [database.id])
             guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
         }
@@ -49,7 +50,7 @@ extension BranchManager {
         var main: (run: OperationRun, details: BranchDetails)?
         do throws(BranchError) {
             if let first = branches.first(where: \.target.isMain) {
-                main = try await record(.delete, first.target.id, status: .deleting)
+                main = try await record(.delete, first.target.id, status: .deleting, retries: !mayStay)
             }
         } catch {
             if mayStay { try keep(database, of: branches.count) }
@@ -57,8 +58,8 @@ extension BranchManager {
         }
         return OperationHandle(main?.run.operation) { [main] () async throws(BranchError) in
             do throws(BranchError) {
-                try await self.deleteAll(branches, with: main)
-                try self.store.write { db in _ = try BranchDatabase.deleteOne(db, key: database.id) }
+                try await self.deleteAll(branches, with: main, retries: !mayStay)
+                try self.store.write(urgent: true) { db in _ = try BranchDatabase.deleteOne(db, key: database.id) }
             } catch {
                 if mayStay { try self.keep(database, of: branches.count) }
                 throw error
@@ -70,11 +71,12 @@ extension BranchManager {
 
     private func deleteAll(
         _ branches: [BranchDetails],
-        with main: (run: OperationRun, details: BranchDetails)?
+        with main: (run: OperationRun, details: BranchDetails)?,
+        retries: Bool
     ) async throws(BranchError) {
         do throws(BranchError) {
             for branch in branches.reversed() where !branch.target.isMain {
-                let (run, details) = try await record(.delete, branch.target.id, status: .deleting)
+                let (run, details) = try await record(.delete, branch.target.id, status: .deleting, retries: retries)
                 try await finishDelete(run, details)
             }
         } catch {
@@ -89,7 +91,7 @@ extension BranchManager {
 
     /// Takes the mark back from a database that has all its branches: it can as well stay.
     private func keep(_ database: BranchDatabase, of branches: Int) throws(BranchError) {
-        try store.write { db in
+        try store.write(urgent: true) { db in
             try db.execute(
                 sql: "UPDATE database SET isDeleting = 0 WHERE id = ? AND ? = "
                     + "(SELECT count(*) FROM target WHERE databaseId = database.id AND lifecycleStatus <> 'deleting')",

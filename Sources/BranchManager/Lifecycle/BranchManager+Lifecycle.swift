@@ -26,8 +26,11 @@ extension BranchManager {
 
     func undoCreate(_ run: OperationRun, _ details: BranchDetails, because message: String) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
-        try await runtime.stop(ServerSpec(details))
-        try await runtime.remove(ServerSpec(details))
+        // One of which nothing was made needs no engine to be undone.
+        if !runtime.hasNothing(of: ServerSpec(details)) {
+            try await runtime.stop(ServerSpec(details))
+            try await runtime.remove(ServerSpec(details))
+        }
         try run.finishRemoved(.failed, message: message, withDatabase: details.target.isMain)
         forgetLock(details.target.id)
     }
@@ -124,9 +127,11 @@ extension BranchManager {
             try await routes.routesChanged()
             isUnrouted = true
             try run.reach(.unrouted)
-            try await runtime.stop(ServerSpec(details))
-            try run.reach(.stopped)
-            try await runtime.remove(ServerSpec(details))
+            if !runtime.hasNothing(of: ServerSpec(details)) {
+                try await runtime.stop(ServerSpec(details))
+                try run.reach(.stopped)
+                try await runtime.remove(ServerSpec(details))
+            }
             try run.reach(.removed)
             try run.finishRemoved(.succeeded)
             forgetLock(details.target.id)

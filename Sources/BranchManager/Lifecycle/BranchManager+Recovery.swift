@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 extension BranchManager {
@@ -6,41 +7,96 @@ extension BranchManager {
         package var message: String
         /// Whether it could not be made good.
         package var isFault = false
+        /// Whether the last try found the same fault.
+        var isKnown = false
     }
 
     /// How many servers are started at a time, after the host was.
     private static let startsAtATime = 4
 
+    /// What recovery tries again of what it could not bring to an end before.
+    package enum Retries: Sendable {
+        case all
+        /// What has not been tried for as long as it has been in this state: tries become rarer with time, up to one in
+        /// ten minutes. A fault that was told at the last try is not told again.
+        case due
+    }
+
+    /// Shortest and longest time between two tries of the same, in seconds.
+    private static let retryPauses = 5.0...600.0
+
+    private static func isDue(_ last: Date?, since start: Date) -> Bool {
+        guard let last else { return true }
+        let age = last.timeIntervalSince(start)
+        let pause = min(max(age, retryPauses.lowerBound), retryPauses.upperBound)
+        // A clock that was set back is no reason to wait.
+        return !(0..<pause).contains(Date.now.timeIntervalSince(last))
+    }
+
     /// Finishes or undoes what a crash has left behind, and makes the store true: called at every start.
     ///
     /// What another process is working on is left to it.
     ///
-    /// - Parameter checkingServers: whether to look for the servers of active branches, and start those that do not run.
-    package func recover(checkingServers: Bool) async throws(BranchError) -> [Recovery] {
+    /// - Parameters:
+    ///   - checkingServers: whether to look for the servers of active branches, and start those that do not run.
+    ///   - retries: what is tried that could not be made good before.
+    package func recover(
+        checkingServers: Bool,
+        retrying retries: Retries = .all
+    ) async throws(BranchError) -> [Recovery] {
         var done: [Recovery] = []
         let running = try store.read { db in
             try Operation.filter(Column("status") == Operation.Status.running.rawValue).fetchAll(db)
         }
         for operation in running {
+            if retries == .due, !Self.isDue(operation.triedAt, since: operation.startedAt) { continue }
             guard let lock = lockNow(operation.targetId) else { continue }
             // It may have been finished between the look and the lock.
             let current = try store.read { db in try Operation.fetchOne(db, key: operation.id) }
             guard let current, current.status == .running else { continue }
-            done.append(try await recover(current, with: lock))
+            let found = try await recover(current, with: lock)
+            if !(retries == .due && found.isFault && found.isKnown) { done.append(found) }
         }
         for database in try store.databases() where database.isDeleting {
-            guard let lock = lockNow(database.id) else { continue }
-            let what = "\(database.name): deleting the database was interrupted"
-            do throws(BranchError) {
-                try await deletion(of: database, with: lock, mayStay: false).finish()
-                done.append(Recovery(message: "\(what); finished"))
-            } catch {
-                done.append(Recovery(message: "\(what), and cannot be finished: \(error)", isFault: true))
-            }
+            if let found = try await finishDeletion(of: database, retrying: retries) { done.append(found) }
         }
         if !done.isEmpty { await tellRoutes() }
         if checkingServers { done += try await startMissing() }
         return done
+    }
+
+    private func finishDeletion(
+        of database: BranchDatabase,
+        retrying retries: Retries
+    ) async throws(BranchError) -> Recovery? {
+        let last = try store.read { db in
+            let main = try BranchTarget.filter(
+                Column("databaseId") == database.id && Column("name") == BranchName.main
+            ).fetchOne(db)
+            return try main.flatMap { try Self.lastTry(db, .delete, $0.id) }
+        }
+        if retries == .due, let last, !Self.isDue(last.finishedAt, since: last.startedAt) { return nil }
+        guard let lock = lockNow(database.id) else { return nil }
+        let what = "\(database.name): deleting the database was interrupted"
+        do throws(BranchError) {
+            try await deletion(of: database, with: lock, mayStay: false).finish()
+            return Recovery(message: "\(what); finished")
+        } catch {
+            if retries == .due, last?.message == error.description { return nil }
+            return Recovery(
+                message: "\(what), and cannot be finished: \(error); to forget what cannot be reached: "
+                    + "frost database delete \(database.id) --force",
+                isFault: true
+            )
+        }
+    }
+
+    /// What there is on this host of branches that the store does not know: a sentence each. Nothing of it is removed.
+    package func strangers() async throws(BranchError) -> [String] {
+        let known = try store.knownBranches()
+        var found: [String] = []
+        for kind in RuntimeKind.allCases { found += await runtimes[kind]?.strangers(knowing: known) ?? [] }
+        return found
     }
 
     /// Starts the servers of active branches that do not run: the host was started anew, or they fell over.
@@ -115,7 +171,14 @@ extension BranchManager {
             }
             return Recovery(message: "\(name): \(what); finished")
         } catch {
-            return Recovery(message: "\(name): \(what), and cannot be finished: \(error)", isFault: true)
+            // Where the operation itself has ended, the reason is in the branch.
+            let current = try store.read { db in try Operation.fetchOne(db, key: operation.id) }
+            if current?.status == .running { try run.noteTry(error.description) }
+            return Recovery(
+                message: "\(name): \(what), and cannot be finished: \(error)",
+                isFault: true,
+                isKnown: operation.message == error.description
+            )
         }
     }
 }

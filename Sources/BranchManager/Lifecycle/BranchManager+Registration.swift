@@ -83,14 +83,20 @@ extension BranchManager {
 
     /// Records that an operation begins on a branch that is there, and takes the branch's lock for it.
     ///
-    /// - Parameter expected: refuses a branch that is no longer so.
+    /// - Parameters:
+    ///   - expected: refuses a branch that is no longer so.
+    ///   - retries: whether it goes on in the row of its last try, when that has failed.
     func record(
         _ action: BranchAction,
         _ id: String,
         status: LifecycleStatus?,
-        expecting expected: LifecycleStatus? = nil
+        expecting expected: LifecycleStatus? = nil,
+        retries: Bool = false
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let lock = try await lock(id, .exclusive)
+        // What frees room has to get through on a full disk, its new route map too.
+        let isFreeing = action == .stop || action == .delete
+        if isFreeing, store.reserve.isDiskFull { store.reserve.release() }
         let new = Operation(
             id: Identifier.operation.make(),
             targetId: id,
@@ -102,7 +108,7 @@ extension BranchManager {
             startedAt: .now,
             finishedAt: nil
         )
-        let (operation, details, previous) = try store.write { db in
+        let (operation, details, previous) = try store.write(urgent: isFreeing) { db in
             var target = try Self.current(db, id)
             let previous = target.lifecycleStatus
             guard previous.allows(action), previous == expected ?? previous else { throw Self.unfinished(target) }
@@ -120,7 +126,11 @@ extension BranchManager {
             let details = try BranchStore.details(db, target)
             var operation = new
             operation.targetName = details.displayName
-            try operation.insert(db)
+            if retries, let last = try Self.lastTry(db, action, id) {
+                operation.id = last.id
+                operation.startedAt = last.startedAt
+            }
+            try operation.save(db)
             return (operation, details, previous)
         }
         let run = OperationRun(
@@ -132,6 +142,12 @@ extension BranchManager {
         )
         reached(action, .registered)
         return (run, details)
+    }
+
+    /// The last operation on a branch, when it was this action and did not succeed.
+    static func lastTry(_ db: Database, _ action: BranchAction, _ id: String) throws -> Operation? {
+        let last = try Operation.filter(Column("targetId") == id).order(Column.rowID.desc).fetchOne(db)
+        return last?.action == action && last?.status == .failed ? last : nil
     }
 
     /// An operation that a crash cut off, taken up again.

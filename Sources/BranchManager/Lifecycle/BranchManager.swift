@@ -24,6 +24,7 @@ package final class BranchManager: Sendable {
     let locks: String
     let hostPorts: ClosedRange<Int>
     let reached: @Sendable (BranchAction, OperationStep) -> Void
+    let isStopping: @Sendable () -> Bool
 
     /// Ports of branches, where nothing else is said: the first free one is taken.
     package static let defaultHostPorts = 10_000...20_000
@@ -38,6 +39,7 @@ package final class BranchManager: Sendable {
     ///   - directory: for locks; the same for all processes that use the store.
     ///   - hostPorts: of branches.
     ///   - reached: called after each step; tests of crashes end the process in it.
+    ///   - isStopping: whether what only waits for its turn is given up.
     package init(
         store: BranchStore,
         runtimes: [RuntimeKind: any BranchRuntime],
@@ -45,7 +47,8 @@ package final class BranchManager: Sendable {
         routes: any RouteListener,
         directory: String,
         hostPorts: ClosedRange<Int> = BranchManager.defaultHostPorts,
-        reached: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in }
+        reached: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in },
+        isStopping: @escaping @Sendable () -> Bool = { false }
     ) throws(BranchError) {
         self.store = store
         self.runtimes = runtimes
@@ -53,6 +56,7 @@ package final class BranchManager: Sendable {
         self.routes = routes
         self.hostPorts = hostPorts
         self.reached = reached
+        self.isStopping = isStopping
         locks = "\(directory)/locks"
         do {
             try FileManager.default.createDirectory(
@@ -81,7 +85,20 @@ package final class BranchManager: Sendable {
         try? OperationLock(targetID, .exclusive, in: locks)
     }
 
-    func forgetLock(_ targetID: String) { OperationLock.forget(targetID, in: locks) }
+    func forgetLock(_ targetID: String) {
+        OperationLock.forget(targetID, in: locks)
+        OperationLock.forget(Self.turnName(targetID), in: locks)
+    }
+
+    /// Why no server of a runtime can be made on this host now; nil when it can.
+    package func unavailability(of kind: RuntimeKind) async -> String? {
+        do throws(BranchError) {
+            try await runtime(kind).checkAvailable()
+            return nil
+        } catch {
+            return error.description
+        }
+    }
 
     /// Where a route map that stays behind for a while leads nobody astray: the listener has reported it,
     /// and goes on trying.

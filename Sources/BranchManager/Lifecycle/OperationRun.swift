@@ -37,7 +37,7 @@ struct OperationRun: Sendable {
 
     /// Notes that a step is done, and with it what the branch's status is now.
     func reach(_ step: OperationStep, status: LifecycleStatus? = nil) throws(BranchError) {
-        try store.write { db in
+        try store.write(urgent: true) { db in
             try db.execute(sql: "UPDATE operation SET step = ? WHERE id = ?", arguments: [step.rawValue, id])
             if let status {
                 try db.execute(
@@ -51,7 +51,7 @@ struct OperationRun: Sendable {
 
     /// Ends the operation, and says how the branch is now.
     func finish(_ status: Operation.Status, branch: LifecycleStatus?, message: String? = nil) throws(BranchError) {
-        try store.write { db in
+        try store.write(urgent: true) { db in
             try Self.end(db, id: id, status, message: message)
             if let branch {
                 try db.execute(
@@ -67,7 +67,7 @@ struct OperationRun: Sendable {
     func finishRemoved(_ status: Operation.Status, message: String? = nil, withDatabase: Bool = false)
         throws(BranchError)
     {
-        try store.write { db in
+        try store.write(urgent: true) { db in
             try Self.end(db, id: id, status, message: message)
             let databaseID = try String.fetchOne(
                 db,
@@ -91,6 +91,16 @@ struct OperationRun: Sendable {
             }
         }
         reached(action, .finished)
+    }
+
+    /// Notes that recovery could not bring it to an end now, and why.
+    func noteTry(_ message: String) throws(BranchError) {
+        try store.write(urgent: true) { db in
+            try db.execute(
+                sql: "UPDATE operation SET triedAt = ?, message = ? WHERE id = ?",
+                arguments: [Date.now, message, id]
+            )
+        }
     }
 
     private static func end(_ db: Database, id: String, _ status: Operation.Status, message: String?) throws {

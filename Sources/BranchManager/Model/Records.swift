@@ -74,6 +74,8 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     package var message: String?
     package var startedAt: Date
     package var finishedAt: Date?
+    /// When recovery last tried to bring it to an end and could not.
+    package var triedAt: Date?
 }
 
 /// For those who import Foundation too, which has an `Operation` of its own.

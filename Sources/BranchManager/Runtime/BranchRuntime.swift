@@ -54,4 +54,18 @@ package protocol BranchRuntime: Sendable {
 
     /// Removes the server's data, which does not run any more.
     func remove(_ server: ServerSpec) async throws(BranchError)
+
+    /// Asks whether servers can be made here now; before anything is registered.
+    func checkAvailable() async throws(BranchError)
+
+    /// Whether nothing of a server was ever made, or all of it is gone, as this host alone can tell.
+    func hasNothing(of server: ServerSpec) -> Bool
+
+    /// What of a server that is forgotten may still be there, and where.
+    func leftovers(of server: ServerSpec) -> [String]
+
+    /// What is there of servers that nobody knows: a sentence each, as far as it can be told.
+    ///
+    /// - Parameter known: ids of branches that there are or were.
+    func strangers(knowing known: Set<String>) async -> [String]
 }

@@ -25,10 +25,33 @@ extension BranchStore {
 
     /// All branches, or those of a database, the oldest first.
     package func branches(of databaseID: String? = nil) throws(BranchError) -> [BranchDetails] {
-        try read { db in
-            let all = BranchTarget.order(Column("createdAt"), Column.rowID)
-            let targets = try (databaseID.map { all.filter(Column("databaseId") == $0) } ?? all).fetchAll(db)
-            return try targets.map { try Self.details(db, $0) }
+        try read { db in try Self.branches(db, of: databaseID) }
+    }
+
+    /// One statement, however many there are.
+    private static func branches(_ db: Database, of databaseID: String?) throws -> [BranchDetails] {
+        let tables = [BranchTarget.databaseTableName, BranchDatabase.databaseTableName, Project.databaseTableName]
+        let parts = splittingRowAdapters(columnCounts: try tables.map { try db.columns(in: $0).count })
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT target.*, database.*, project.* FROM target
+                JOIN database ON database.id = target.databaseId JOIN project ON project.id = database.projectId
+                WHERE ?1 IS NULL OR target.databaseId = ?1
+                ORDER BY target.createdAt, target.rowid
+                """,
+            arguments: [databaseID],
+            adapter: ScopeAdapter(Dictionary(uniqueKeysWithValues: zip(tables, parts)))
+        )
+        return try rows.map { row in
+            guard let target = row.scopes[tables[0]], let database = row.scopes[tables[1]],
+                let project = row.scopes[tables[2]]
+            else { throw BranchError.store("the store has a branch without a database") }
+            return BranchDetails(
+                project: try Project(row: project),
+                database: try BranchDatabase(row: database),
+                target: try BranchTarget(row: target)
+            )
         }
     }
 

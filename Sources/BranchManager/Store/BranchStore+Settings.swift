@@ -108,7 +108,10 @@ extension BranchStore {
     /// What keeps the gateway from doing what the settings say, in a sentence; nil when it does.
     package func gatewayFault() throws(BranchError) -> String? { try text(.gatewayFault) }
 
-    package func setGatewayFault(_ fault: String?) throws(BranchError) { try set(.gatewayFault, to: fault) }
+    /// Also on a full disk, which is no reason for a `frost up` to end.
+    package func setGatewayFault(_ fault: String?) throws(BranchError) {
+        try write(urgent: true) { db in try Self.set(.gatewayFault, to: fault, in: db) }
+    }
 
     /// The route map that the gateway reads; nil until a first command has said so.
     package func routeFile() throws(BranchError) -> String? { try text(.routeFile) }

@@ -10,27 +10,45 @@ import Musl
 
 /// What is known of branches, in SQLite: WAL, foreign keys, one writer, many readers, several processes.
 package struct BranchStore: Sendable {
-    private let pool: DatabasePool
-    /// A connection that changes nothing, and so is told of all changes.
-    private let watcher: DatabaseQueue
+    private let connections: StoreConnections
     private let path: String
     private let number: UInt64?
+    let reserve: StoreReserve
+
+    var file: String { path }
 
     /// How long a write waits for that of another process, in seconds.
     private static let busyTimeout: TimeInterval = 20
 
     /// Opens the store in a data directory, makes or migrates it.
     ///
+    /// A file that is not ours, and a store that does not belong to the data of branches beside it, are left alone.
+    ///
     /// - Parameter making: whether one that is not there is made.
     /// - Throws: ``BranchError`` that names the file.
     package static func open(in directory: String, making: Bool = true) throws(BranchError) -> BranchStore {
         let path = path(in: directory)
+        try checkFile(in: directory)
         if !making, !exists(in: directory) {
             throw .store(
                 "there is no store \(path); give the directory of one with --data-dir (FROST_DATA_DIR), or make one: "
                     + "frost up, or frost project create"
             )
         }
+        let reserve = StoreReserve(directory: directory)
+        let store: BranchStore
+        do {
+            store = try connect(to: path, reserve: reserve)
+        } catch {
+            // The index of its log takes room as well.
+            guard reserve.isDiskFull, reserve.release() else { throw error }
+            store = try connect(to: path, reserve: reserve)
+        }
+        try store.checkKnowsData(in: directory)
+        return store
+    }
+
+    private static func connect(to path: String, reserve: StoreReserve) throws(BranchError) -> BranchStore {
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
@@ -48,16 +66,24 @@ package struct BranchStore: Sendable {
                     "the store \(path) was made by a newer frost; use that one, or a backup of the store"
                 )
             }
+            let isNew = try !pool.read(Migrations.migrator.hasCompletedMigrations)
             try Migrations.migrator.migrate(pool)
             configuration.readonly = true
-            return BranchStore(
-                pool: pool,
-                watcher: try DatabaseQueue(path: path, configuration: configuration),
+            let store = BranchStore(
+                connections: StoreConnections(
+                    pool: pool,
+                    watcher: try DatabaseQueue(path: path, configuration: configuration),
+                    reserve: reserve
+                ),
                 path: path,
-                number: number(of: path)
+                number: number(of: path),
+                reserve: reserve
             )
+            // Its tables are in the file itself from the start: a copy of the file is known for a store.
+            if isNew { store.checkpoint() }
+            return store
         } catch {
-            throw error as? BranchError ?? .store("the store \(path) cannot be used: \(error)")
+            throw error as? BranchError ?? fault(error, path, reserve)
         }
     }
 
@@ -88,25 +114,63 @@ package struct BranchStore: Sendable {
 
     /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
     package func read<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
-        do { return try pool.read(body) } catch { throw Self.error(error) }
+        do { return try connections.pool.read(body) } catch { throw Self.error(error, path, reserve) }
     }
 
     /// In one transaction, which is on disk when this returns.
     ///
+    /// - Parameter urgent: whether it may use the room that is kept for operations which free some.
     /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
-    package func write<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
-        do { return try pool.write(body) } catch { throw Self.error(error) }
+    package func write<Value: Sendable>(
+        urgent: Bool = false,
+        _ body: @Sendable (Database) throws -> Value
+    ) throws(BranchError) -> Value {
+        guard urgent || !reserve.isUsedUp else { throw Self.fullDisk(path) }
+        defer { announce() }
+        do {
+            return try connections.pool.write(body)
+        } catch {
+            guard urgent, Self.isFull(error, reserve), reserve.release() else {
+                throw Self.error(error, path, reserve)
+            }
+        }
+        do { return try connections.pool.write(body) } catch { throw Self.error(error, path, reserve) }
     }
 
-    private static func error(_ error: any Error) -> BranchError {
-        error as? BranchError ?? .store("the store cannot be used: \(error)")
+    /// Tells those who watch the directory. SQLite writes its log before, and makes the change known to others without
+    /// any call that could be watched.
+    private func announce() { utimensat(AT_FDCWD, "\(path)-wal", nil, 0) }
+
+    private static func error(_ error: any Error, _ path: String, _ reserve: StoreReserve) -> BranchError {
+        error as? BranchError ?? fault(error, path, reserve)
     }
+
+    private static func fault(_ error: any Error, _ path: String, _ reserve: StoreReserve) -> BranchError {
+        isFull(error, reserve) ? fullDisk(path) : .store("the store \(path) cannot be used: \(error)")
+    }
+
+    private static func fullDisk(_ path: String) -> BranchError {
+        .store("the disk is full: the store \(path) cannot be written; free some room, or stop or delete branches")
+    }
+
+    /// SQLite has a code of its own for it, but not for the index of its log.
+    private static func isFull(_ error: any Error, _ reserve: StoreReserve) -> Bool {
+        guard let error = error as? DatabaseError else { return false }
+        return error.resultCode == .SQLITE_FULL
+            || ([.SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode) && reserve.isDiskFull)
+    }
+
+    /// Moves the log of SQLite into the store's file, as far as other processes let it.
+    package func checkpoint() { connections.checkpoint() }
+
+    /// Keeps room on the disk for the operations that free more; nothing happens when it is kept already.
+    package func keepReserve() { reserve.make() }
 
     /// Changes whenever anybody has changed the store, this process or another (PRAGMA data_version).
     package func version() throws(BranchError) -> Int {
         do {
-            return try watcher.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
-        } catch { throw Self.error(error) }
+            return try connections.watcher.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
+        } catch { throw Self.error(error, path, reserve) }
     }
 
     // MARK: Hostnames

@@ -73,6 +73,13 @@ enum Migrations {
                 table.column("endsAt", .datetime).notNull().indexed()
             }
         }
+        migrator.registerMigration("5: the mark of a store, tries of operations") { db in
+            try db.execute(sql: "PRAGMA application_id = \(StoreFile.applicationID)")
+            // When recovery last tried an operation that it could not bring to an end.
+            try db.alter(table: "operation") { table in
+                table.add(column: "triedAt", .datetime)
+            }
+        }
         return migrator
     }
 }

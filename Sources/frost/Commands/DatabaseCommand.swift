@@ -72,13 +72,21 @@ struct DatabaseCommand: AsyncParsableCommand {
         @OptionGroup var options: FrostOptions
         @Argument(help: "Name or id.") var name: String
         @Option(help: "Its project, where several have one of this name.") var project: String?
+        @Flag(
+            help: "Forget branches that cannot be reached, as those of a Docker engine that is gone; says what is left."
+        )
+        var force = false
 
         func run() async throws {
             try await Complaint.exiting {
                 let context = try await FrostContext.open(options)
                 let database = try context.store.database(name, project: project)
                 try await context.progress.during("deleting \(database.name)") {
-                    try await context.manager.deleteDatabase(database)
+                    if force {
+                        for left in try await context.manager.forgetDatabase(database) { Complaint.print(left) }
+                    } else {
+                        try await context.manager.deleteDatabase(database)
+                    }
                 }
                 if !options.json { print("\(database.name) deleted") }
             }

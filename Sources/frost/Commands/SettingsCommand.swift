@@ -94,14 +94,18 @@ struct SettingsCommand: AsyncParsableCommand {
 struct Recover: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Finish or undo what a crash left half done, and start servers that should run.",
-        discussion: "Ends with 1 when something could not be made good; what, is said."
+        discussion: """
+            Names the data of branches that the store does not know, and leaves it alone. Ends with 1 when something \
+            could not be made good; what, is said.
+            """
     )
 
     @OptionGroup var options: FrostOptions
 
     func run() async throws {
         try await Complaint.exiting {
-            let context = try await FrostContext.open(options, checksServers: true)
+            let context = try await FrostContext.open(options, checksServers: true, retrying: .all)
+            for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
             try ShownBranch.show(context.store.branches(), json: options.json)
             if context.faults > 0 { throw ExitCode.failure }
         }

@@ -26,6 +26,7 @@ final class GatewayChild: Sendable {
 
     private let given: Settings
     private let port: Int
+    let directory: String
     private let record: ProcessRecord
     private let pid = Mutex<Int32?>(nil)
 
@@ -33,6 +34,7 @@ final class GatewayChild: Sendable {
     init(_ settings: Settings, port: Int, directory: String) {
         given = settings
         self.port = port
+        self.directory = directory
         record = ProcessRecord.gateway(in: directory)
     }
 
@@ -52,7 +54,7 @@ final class GatewayChild: Sendable {
     private static let pauseBetweenStarts = Duration.seconds(2)
 
     /// - Throws: ``BranchError/invalid(_:)`` when the program that was named cannot be run.
-    private func program() throws(BranchError) -> String {
+    func program() throws(BranchError) -> String {
         if let named = ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"], !named.isEmpty {
             guard FileManager.default.isExecutableFile(atPath: named) else {
                 throw .invalid("FROST_GATEWAY_PROGRAM is \(named), which is no program that can be run")
@@ -73,7 +75,7 @@ final class GatewayChild: Sendable {
         return path
     }
 
-    private var environment: [Environment.Key: String?] {
+    var environment: [Environment.Key: String?] {
         let values: [String: String?] = [
             "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": given.routeFile,
             "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
@@ -111,6 +113,9 @@ final class GatewayChild: Sendable {
     func endAtOnce() {
         if let pid = pid.withLock({ $0 }) { kill(pid, SIGTERM) }
     }
+
+    /// Whether the gateway of a `frost up` that was killed still runs.
+    var isLeftOver: Bool { record.running() != nil }
 
     /// Ends the gateway of a `frost up` that was killed; its sessions are drained as it was told.
     func endLeftOver() async {

@@ -19,8 +19,9 @@ struct Supervisor: Sendable {
                 if !hasToldPlace { Complaint.print("\(error)") }
                 hasToldPlace = true
             }
+            manager.store.keepReserve()
             // What is begun is brought to an end, also when this task is cancelled.
-            let look = Task { try await manager.recover(checkingServers: true) }
+            let look = Task { try await manager.recover(checkingServers: true, retrying: .due) }
             do {
                 let found = try await look.value
                 for recovery in found where !(recovery.isFault && told.contains(recovery.message)) {

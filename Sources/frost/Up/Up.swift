@@ -57,6 +57,8 @@ struct Up: AsyncParsableCommand {
         let stop = await StopRequest.listen()
         Output.dropWhatWaits()
         try await Complaint.exiting {
+            if !temporary { try BranchStore.checkFile(in: options.dataDirectory) }
+            try await checkStart()
             let directory = temporary ? try Self.makeTemporaryDirectory() : options.dataDirectory
             let outcome: Result<Void, any Error>
             var opened: FrostContext?
@@ -66,9 +68,11 @@ struct Up: AsyncParsableCommand {
                     options,
                     directory: directory,
                     checksServers: true,
-                    finishes: false
+                    retrying: .all,
+                    stop: stop
                 )
                 opened = context
+                for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
                 try await serve(context, until: stop)
                 withExtendedLifetime(lock) {}
                 outcome = .success(())
@@ -78,6 +82,24 @@ struct Up: AsyncParsableCommand {
             if temporary { await Self.removeAll(opened, directory) }
             try outcome.get()
         }
+    }
+
+    /// What would end this later, told before anything is made.
+    private func checkStart() async throws {
+        let directory = options.dataDirectory
+        var (wanted, isEnabled) = (port ?? BranchStore.defaultGatewayPort, gateway)
+        if !temporary, BranchStore.exists(in: directory) {
+            let store = try FrostContext.store(options)
+            if port == nil { wanted = try store.gatewayPort() }
+            isEnabled = try isEnabled && store.isGatewayEnabled()
+        }
+        let settings = settings(routeFile: "\(directory)/routes.json")
+        try await StartCheck.run(
+            api: listenAPI(),
+            gateway: isEnabled ? GatewayChild(settings, port: wanted, directory: directory) : nil,
+            addresses: listenAddress,
+            port: wanted
+        )
     }
 
     private func serve(_ context: FrostContext, until stop: StopRequest) async throws {
@@ -122,16 +144,20 @@ struct Up: AsyncParsableCommand {
     private func keeper(_ context: FrostContext, _ stop: StopRequest) -> GatewayKeeper {
         GatewayKeeper(
             store: context.store,
-            settings: GatewayChild.Settings(
-                routeFile: context.routeFile,
-                listenAddress: listenAddress,
-                certFile: certFile,
-                keyFile: keyFile,
-                certDir: certDir,
-                drainTimeout: temporary ? "2s" : nil
-            ),
+            settings: settings(routeFile: context.routeFile),
             directory: context.directory,
             stop: stop
+        )
+    }
+
+    private func settings(routeFile: String) -> GatewayChild.Settings {
+        GatewayChild.Settings(
+            routeFile: routeFile,
+            listenAddress: listenAddress,
+            certFile: certFile,
+            keyFile: keyFile,
+            certDir: certDir,
+            drainTimeout: temporary ? "2s" : nil
         )
     }
 

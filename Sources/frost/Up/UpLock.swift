@@ -11,8 +11,10 @@ import Musl
 final class UpLock: Sendable {
     private let descriptor: Int32
 
-    /// - Throws: ``BranchError/busy(_:)`` when another has it.
+    /// - Throws: ``BranchError/busy(_:)`` when another has it, and what ``BranchStore/checkFile(in:)`` throws, before
+    ///   anything is made in the directory.
     init(_ directory: String) throws(BranchError) {
+        try BranchStore.checkFile(in: directory)
         let path = "\(directory)/up.lock"
         try? FileManager.default.createDirectory(
             atPath: directory,

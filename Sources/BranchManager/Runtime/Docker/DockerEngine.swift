@@ -9,7 +9,7 @@ struct DockerEngine: Sendable {
     /// Answers of the engine are small; pulling an image is what takes long.
     static let timeout = TimeAmount.minutes(10)
     /// For looks that others wait for.
-    private static let lookTimeout = TimeAmount.seconds(10)
+    static let lookTimeout = TimeAmount.seconds(10)
     private static let maximumBody = 16 * 1_024 * 1_024
 
     /// For the life of the program. An engine that is not there is told at once, not asked again and again.
@@ -74,7 +74,7 @@ struct DockerEngine: Sendable {
             let bytes = try await response.body.collect(upTo: Self.maximumBody)
             return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
         } catch {
-            throw .runtime("the Docker engine at \(socket) does not answer: \(error)")
+            throw Self.fault(error, socket: socket)
         }
     }
 

@@ -22,8 +22,8 @@ package struct DockerRuntime: BranchRuntime {
     private static let patience = 60
     private static let mount = "/var/lib/postgresql/data"
 
-    private let engine: DockerEngine
-    private let directory: String
+    let engine: DockerEngine
+    let directory: String
     private let image: String
     private let network: String
     private let limits: @Sendable () throws(BranchError) -> Limits
@@ -59,7 +59,7 @@ package struct DockerRuntime: BranchRuntime {
 
     private func name(_ server: ServerSpec) -> String { Self.containerName(server.targetID) }
     private func helper(_ server: ServerSpec) -> String { "frost-help-\(server.targetID)" }
-    private func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
+    func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
     private func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
     private func copy(_ server: ServerSpec) -> String { "\(place(server))/copy" }
 

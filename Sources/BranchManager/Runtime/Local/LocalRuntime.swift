@@ -12,9 +12,9 @@ import Musl
 ///
 /// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log.
 package struct LocalRuntime: BranchRuntime {
-    private let directory: String
+    let directory: String
     private let installation: PostgresInstallation
-    private let account: ServerAccount
+    let account: ServerAccount
 
     /// How long a server may take to start or stop, in seconds. A start after a crash replays the log.
     private static let patience = 120
@@ -37,8 +37,8 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    private func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
-    private func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
+    func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
+    func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
     private func copy(_ server: ServerSpec) -> String { "\(place(server))/copy" }
     private func log(_ server: ServerSpec) -> String { "\(place(server))/server.log" }
 
@@ -98,40 +98,18 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    /// A copy takes two of the server's connections for replication (max_wal_senders): where many are made at once, or
-    /// somebody replicates, it waits for its turn.
     private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
-        let start = ContinuousClock.now
-        while true {
-            do throws(BranchError) {
-                try await run(
-                    "pg_basebackup",
-                    [
-                        "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
-                        "--checkpoint=fast", "--wal-method=stream", "--no-password",
-                    ],
-                    environment: ["PGPASSWORD": source.password],
-                    toolOf: server.targetID
-                )
-                return
-            } catch {
-                guard Self.passing.contains(where: error.description.contains),
-                    ContinuousClock.now - start < Self.turnPatience
-                else { throw error }
-                try await discardCopy(server)
-                try? await Task.sleep(for: .milliseconds(500))
-            }
-        }
+        try await checkSenders(of: source)
+        try await run(
+            "pg_basebackup",
+            [
+                "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
+                "--checkpoint=fast", "--wal-method=stream", "--no-password",
+            ],
+            environment: ["PGPASSWORD": source.password],
+            toolOf: server.targetID
+        )
     }
-
-    /// What a server says that has no connection left, or whose log another copy's checkpoint has taken away before this
-    /// one could keep it.
-    private static let passing = [
-        "max_wal_senders", "replication slot", "terminating connection due to administrator",
-        "has already been removed",
-    ]
-    /// How long a copy waits for its turn.
-    private static let turnPatience = Duration.seconds(600)
 
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
         let old = "\(place(server))/old"
@@ -266,7 +244,7 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     @discardableResult
-    private func psql(_ server: ServerSpec, _ command: String, database: String = "postgres") async throws(BranchError)
+    func psql(_ server: ServerSpec, _ command: String, database: String = "postgres") async throws(BranchError)
         -> String
     {
         try await run(

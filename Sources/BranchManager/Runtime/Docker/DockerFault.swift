@@ -1,0 +1,36 @@
+import AsyncHTTPClient
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+extension DockerEngine {
+    /// Why an engine could not be asked, by what the system or the client says of it.
+    static func fault(_ error: any Error, socket: String) -> BranchError {
+        if let error = error as? IOError {
+            switch error.errnoCode {
+            case ENOENT, ECONNREFUSED, ENOTSOCK, ENOTDIR:
+                return .runtime(
+                    "no Docker engine at \(socket); start it, or choose a process of this host (--runtime local)"
+                )
+            case EACCES, EPERM:
+                return .runtime(
+                    "this user may not use the Docker engine at \(socket); run frost as root or as a member of the group docker"
+                )
+            default:
+                return .runtime(
+                    "the Docker engine at \(socket) cannot be reached: \(String(cString: strerror(error.errnoCode)))"
+                )
+            }
+        }
+        if let error = error as? HTTPClientError,
+            [.connectTimeout, .readTimeout, .deadlineExceeded].contains(error)
+        {
+            return .runtime("the Docker engine at \(socket) does not answer; restart it")
+        }
+        return .runtime("the Docker engine at \(socket) does not answer as an engine does: \(error)")
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import NIOHTTP1
+
+/// What a host can tell of containers that it may not reach.
+extension DockerRuntime {
+    package func checkAvailable() async throws(BranchError) { try await engine.checkPresence() }
+
+    /// A branch's place is made before its first container and removed after its last.
+    package func hasNothing(of server: ServerSpec) -> Bool { !FileManager.default.fileExists(atPath: place(server)) }
+
+    package func leftovers(of server: ServerSpec) -> [String] {
+        ["the container \(Self.containerName(server.targetID)), if there is one", "the files in \(place(server))"]
+    }
+
+    package func strangers(knowing known: Set<String>) async -> [String] {
+        let containers = (try? await engine.containers(mounting: directory)) ?? [:]
+        let ids = BranchData.ids(in: directory).union(containers.keys)
+        return ids.subtracting(known).sorted().map { id in
+            let container = containers[id].map { ", and the container \($0)" } ?? ""
+            return "the store does not know \(directory)/\(id)\(container); it is left alone"
+        }
+    }
+}
+
+extension DockerEngine {
+    /// - Throws: ``BranchError/runtime(_:)`` that says what to do when there is no engine.
+    func checkPresence() async throws(BranchError) {
+        // Any short question will do: each begins with one whether the engine is there.
+        _ = try await request(.GET, "/_ping", timeout: Self.lookTimeout)
+    }
+
+    private struct Listed: Decodable {
+        struct Mount: Decodable { var Source: String? }
+        var Names: [String]
+        var Labels: [String: String]?
+        var Mounts: [Mount]?
+    }
+
+    /// Names of frost's containers with files in a directory, by the id of their branch.
+    func containers(mounting directory: String) async throws(BranchError) -> [String: String] {
+        let answer = try await check(
+            .GET,
+            "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22frost.managed%3Dtrue%22%5D%7D",
+            timeout: Self.lookTimeout
+        )
+        let all: [Listed]
+        do {
+            all = try JSONDecoder().decode([Listed].self, from: answer.body)
+        } catch {
+            throw .runtime("Docker: cannot read its list of containers: \(error)")
+        }
+        var names: [String: String] = [:]
+        for one in all where one.Mounts?.contains(where: { $0.Source?.hasPrefix("\(directory)/") == true }) == true {
+            if let id = one.Labels?["frost.target.id"] { names[id] = one.Names.first?.trimmingPrefix("/").description }
+        }
+        return names
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import GRDB
+
+/// Where branches' data is in a data directory, by runtime.
+package enum BranchData {
+    /// The directory of all branches of a runtime; each has one of its id in it.
+    package static func place(of runtime: RuntimeKind, in directory: String) -> String {
+        switch runtime {
+        case .local: "\(directory)/branches"
+        case .docker: "\(directory)/containers"
+        }
+    }
+
+    /// Ids of the branches that have data in a place.
+    static func ids(in place: String) -> Set<String> {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+        return Set(names.filter { $0.hasPrefix("\(Identifier.target.rawValue)_") })
+    }
+
+    /// A new store would know nothing of branches that are there, and take them off the route map.
+    static func refuseLost(_ directory: String) throws(BranchError) {
+        for runtime in RuntimeKind.allCases {
+            let place = place(of: runtime, in: directory)
+            let count = ids(in: place).count
+            guard count == 0 else {
+                throw .store(
+                    "the store \(BranchStore.path(in: directory)) is gone or empty, while \(place) has the data of "
+                        + "\(counted(count)); restore the store from a backup, or move \(place) away"
+                )
+            }
+        }
+    }
+
+    static func counted(_ branches: Int) -> String { branches == 1 ? "1 branch" : "\(branches) branches" }
+}
+
+extension BranchStore {
+    /// Refuses what must not be opened as a store in a data directory, and changes nothing there: a database of
+    /// somebody else's, and a store that is gone or empty beside the data of branches.
+    ///
+    /// - Throws: ``BranchError/store(_:)`` that names the file.
+    package static func checkFile(in directory: String) throws(BranchError) {
+        try StoreFile.refuseForeign(path(in: directory))
+        if !exists(in: directory) { try BranchData.refuseLost(directory) }
+    }
+
+    /// Refuses a store that knows none of the branches whose data is beside it: one of another time or host.
+    func checkKnowsData(in directory: String) throws(BranchError) {
+        let present = RuntimeKind.allCases.reduce(into: Set<String>()) {
+            $0.formUnion(BranchData.ids(in: BranchData.place(of: $1, in: directory)))
+        }
+        guard !present.isEmpty, try knownBranches().isDisjoint(with: present) else { return }
+        throw .store(
+            "the store \(Self.path(in: directory)) is a lost one: it knows none of the \(BranchData.counted(present.count)) "
+                + "with data in \(directory); restore the store that belongs to them (docs/backup.md)"
+        )
+    }
+
+    /// Ids of all branches that there are or were.
+    func knownBranches() throws(BranchError) -> Set<String> {
+        try read { db in
+            try Set(String.fetchAll(db, sql: "SELECT id FROM target UNION SELECT targetId FROM operation"))
+        }
+    }
+
+    /// Looks through the whole file: a store that was restored beside the log of another is a mixture of both.
+    ///
+    /// - Throws: ``BranchError/store(_:)`` with the first fault.
+    package func checkIntegrity() throws(BranchError) {
+        let found = try read { db in try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "ok" }
+        guard found == "ok" else {
+            throw .store(
+                "\(file) is damaged (\(found)); restore a backup of it, without any frost.db-wal (docs/backup.md)"
+            )
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import GRDB
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The file of a store, looked at before it is opened: SQLite makes files beside a database that it opens, and
+/// migrations change it, so a database of somebody else's is recognised without either.
+enum StoreFile {
+    enum Kind: Hashable, Sendable {
+        case absent
+        /// A file without tables: a new one, or the main file of a store whose log was left behind.
+        case empty
+        case own
+        /// The database of the Frost that `frost sync` reads.
+        case installedFrost
+        case foreign
+    }
+
+    /// `FrSt`, in the header of every store from migration 5 on (SQLite file format, offset 68).
+    static let applicationID = 0x4672_5374
+    private static let applicationIDOffset = 68
+    private static let headerLength = 100
+    private static let magic = Array("SQLite format 3\0".utf8)
+    /// Of files that are copied to be looked at, in bytes; no store without our mark comes near it.
+    private static let longestLook = 256 * 1_024 * 1_024
+
+    /// - Throws: ``BranchError/store(_:)`` when nobody can tell.
+    static func kind(of path: String) throws(BranchError) -> Kind {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return .absent }
+            throw failure("look at", path)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .store("\(path) is not a file") }
+        if status.st_size == 0 { return .empty }
+        let header = try header(of: path)
+        guard header.starts(with: magic) else { return .foreign }
+        if header.count == headerLength {
+            let mark = header[applicationIDOffset..<applicationIDOffset + 4].reduce(0) { $0 << 8 | Int($1) }
+            if mark == applicationID { return .own }
+        }
+        guard status.st_size <= longestLook else { return .foreign }
+        return kind(tables: try tables(of: path))
+    }
+
+    /// Refuses a database that is not frost's.
+    ///
+    /// - Throws: ``BranchError/store(_:)`` that names the file.
+    static func refuseForeign(_ path: String) throws(BranchError) {
+        switch try kind(of: path) {
+        case .absent, .empty, .own: return
+        case .installedFrost:
+            throw .store(
+                "\(path) is the database of an installed Frost; use frost sync, or another directory with --data-dir"
+            )
+        case .foreign: throw .store("\(path) is not frost's store; use another directory with --data-dir")
+        }
+    }
+
+    private static func kind(tables: Set<String>?) -> Kind {
+        guard let tables else { return .foreign }
+        if tables.isEmpty { return .empty }
+        if tables.isSuperset(of: ["_migrations", "database_targets"]) { return .installedFrost }
+        // The first alone: a process that made the store was killed before its first migration was through.
+        if tables == ["grdb_migrations"] || tables.isSuperset(of: ["grdb_migrations", "target", "operation"]) {
+            return .own
+        }
+        return .foreign
+    }
+
+    private static func header(of path: String) throws(BranchError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        defer { close(descriptor) }
+        var header = [UInt8](repeating: 0, count: headerLength)
+        let count = read(descriptor, &header, header.count)
+        guard count >= 0 else { throw failure("read", path) }
+        return Array(header.prefix(count))
+    }
+
+    /// The tables of a database, log included, read from a copy in a directory of our own.
+    ///
+    /// - Returns: nil for a file that SQLite does not understand.
+    private static func tables(of path: String) throws(BranchError) -> Set<String>? {
+        let place = FileManager.default.temporaryDirectory.appendingPathComponent("frost-look.\(UUID().uuidString)")
+        do {
+            try FileManager.default.createDirectory(
+                at: place,
+                withIntermediateDirectories: false,
+                attributes: [.posixPermissions: 0o700]
+            )
+            defer { try? FileManager.default.removeItem(at: place) }
+            let copy = place.appendingPathComponent("copy.db").path
+            // The log first: what a checkpoint moves meanwhile is then in both, and not in neither.
+            if FileManager.default.fileExists(atPath: "\(path)-wal") {
+                try FileManager.default.copyItem(atPath: "\(path)-wal", toPath: "\(copy)-wal")
+            }
+            try FileManager.default.copyItem(atPath: path, toPath: copy)
+            let queue = try DatabaseQueue(path: copy)
+            defer { try? queue.close() }
+            return try queue.read { db in
+                try Set(
+                    String.fetchAll(
+                        db,
+                        sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
+                    )
+                )
+            }
+        } catch is DatabaseError {
+            return nil
+        } catch {
+            throw .store("cannot tell what \(path) is: \(error.localizedDescription)")
+        }
+    }
+
+    private static func failure(_ what: String, _ path: String) -> BranchError {
+        .store("cannot \(what) \(path): \(String(cString: strerror(errno)))")
+    }
+}

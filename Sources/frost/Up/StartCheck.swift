@@ -1,0 +1,80 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+import FrostServer
+import NIOCore
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What a `frost up` needs, looked at before it makes a store or starts a server: a start that fails leaves nothing
+/// behind that goes on.
+enum StartCheck {
+    /// Of `postgres-gateway`, for a port that another program has.
+    static let portTaken: Int32 = 98
+
+    /// - Throws: `ExitCode`; the reason has been printed.
+    static func run(api: FrostServer.Address?, gateway: GatewayChild?, addresses: String?, port: Int) async throws {
+        if let api, api.port != 0, isTaken(api.port, of: [api.host]) {
+            Complaint.print(
+                "the API cannot listen on \(api.host):\(api.port): \(String(cString: strerror(EADDRINUSE))); give another "
+                    + "with --api-address, or none"
+            )
+            throw ExitCode(portTaken)
+        }
+        guard let gateway else { return }
+        try await gateway.check()
+        let hosts = addresses?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? ["0.0.0.0"]
+        // One that an earlier `frost up` has left is ended for this one.
+        guard !gateway.isLeftOver, isTaken(port, of: hosts) else { return }
+        Complaint.print("the gateway cannot listen on port \(port): another program has it; give another with --port")
+        throw ExitCode(portTaken)
+    }
+
+    /// Whether something listens on a port already. Other obstacles are left to whoever is to listen there: it may
+    /// be allowed more than this process.
+    private static func isTaken(_ port: Int, of hosts: [String]) -> Bool {
+        hosts.contains { host in
+            guard let address = try? SocketAddress(ipAddress: host, port: port) else { return false }
+            let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
+            let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else { return false }
+            defer { close(descriptor) }
+            // Ports whose last connections are closing are free, as the gateway takes them.
+            var on: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+            let bound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
+            return bound != 0 && errno == EADDRINUSE
+        }
+    }
+}
+
+extension GatewayChild {
+    /// In bytes, of what the gateway says of its settings.
+    private static let longestComplaint = 64 * 1_024
+
+    /// Has the gateway check its settings and certificates, without listening.
+    ///
+    /// - Throws: the gateway's exit code when it cannot use them; what it says is printed.
+    func check() async throws {
+        let result = try await Subprocess.run(
+            .path(FilePath(program())),
+            arguments: ["check"],
+            // The map is written by frost itself, later; what is there now may be anything.
+            environment: .inherit.updating(environment).updating([
+                "FROST_POSTGRES_GATEWAY_ROUTE_FILE": "\(directory)/routes.json.unwritten"
+            ]),
+            input: .none,
+            output: .discarded,
+            error: .string(limit: Self.longestComplaint)
+        )
+        guard case .exited(let code) = result.terminationStatus, code != 0 else { return }
+        Output.write(result.standardError, to: STDERR_FILENO)
+        throw ExitCode(code)
+    }
+}
