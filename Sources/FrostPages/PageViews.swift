@@ -160,11 +160,13 @@ package struct Choice: Sendable {
     package var value: String
     package var title: String
     package var isSelected: Bool
+    package var isDisabled: Bool
 
-    package init(value: String, title: String, isSelected: Bool = false) {
+    package init(value: String, title: String, isSelected: Bool = false, isDisabled: Bool = false) {
         self.value = value
         self.title = title
         self.isSelected = isSelected
+        self.isDisabled = isDisabled
     }
 }
 

@@ -122,11 +122,26 @@ struct PageContent: Sendable {
                 wildcardBase: settings.wildcardBase,
                 fault: settings.gatewayFault
             ),
-            runtimes: [
-                Choice(value: "local", title: "Process of this host", isSelected: true),
-                Choice(value: "docker", title: "Docker container"),
-            ]
+            runtimes: await runtimes()
         )
+    }
+
+    /// Where a new database may run; what cannot be chosen now says why.
+    private func runtimes() async -> [Choice] {
+        var choices: [Choice] = []
+        for kind in RuntimeKind.allCases {
+            let title = kind == .docker ? "Docker container" : "Process of this host"
+            let fault = await state.manager.unavailability(of: kind)
+            choices.append(
+                Choice(
+                    value: kind.rawValue,
+                    title: fault.map { "\(title): \($0)" } ?? title,
+                    isSelected: fault == nil && !choices.contains(where: \.isSelected),
+                    isDisabled: fault != nil
+                )
+            )
+        }
+        return choices
     }
 
     func settings() async throws -> SettingsView {
