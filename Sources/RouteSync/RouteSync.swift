@@ -33,7 +33,7 @@ package actor RouteSync: RouteListener {
     private var lastWaiter = 0
     package private(set) var status = Status()
 
-    /// Between two looks at the store and the file, when they are followed.
+    /// Between two tries to follow the store and the file, while that fails.
     private static let interval = Duration.milliseconds(300)
 
     /// - Parameter path: of the route map file; its directory is there.
@@ -88,23 +88,25 @@ package actor RouteSync: RouteListener {
     package func follow() async {
         var seen: Seen?
         var told: BranchError?
-        while !Task.isCancelled {
-            do throws(BranchError) {
-                let now = Seen(version: try store.version(), file: FileIdentity(path))
-                if now != seen {
-                    try await reconcile()
-                    // As it was before: what has changed meanwhile is seen by the next look.
-                    seen = now
+        for await _ in store.changes(besides: path) {
+            repeat {
+                do throws(BranchError) {
+                    let now = Seen(version: try store.version(), file: FileIdentity(path))
+                    if now != seen {
+                        try await reconcile()
+                        // As it was before: what has changed meanwhile is seen by the next look.
+                        seen = now
+                    }
+                    told = nil
+                } catch {
+                    seen = nil
+                    if told != error {
+                        logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
+                    }
+                    told = error
+                    try? await Task.sleep(for: Self.interval)
                 }
-                told = nil
-            } catch {
-                seen = nil
-                if told != error {
-                    logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
-                }
-                told = error
-            }
-            try? await Task.sleep(for: Self.interval)
+            } while told != nil && !Task.isCancelled
         }
     }
 

@@ -20,7 +20,7 @@ actor EventHub {
         var text: String { "event: \(kind.rawValue)\ndata: \(String(decoding: data.data, as: UTF8.self))\n\n" }
     }
 
-    /// Between two looks at the store.
+    /// Between two looks at a store that changes all the time.
     private static let interval = Duration.milliseconds(200)
     /// Events that wait for one listener; the oldest are dropped, since each says all of its thing.
     private static let maximumWaiting = 512
@@ -86,7 +86,7 @@ actor EventHub {
     private func followStore() async {
         var version: Int?
         var seen: Seen?
-        while !Task.isCancelled {
+        for await _ in state.store.changes() {
             if let now = try? state.store.version(), now != version, let current = try? look() {
                 if let seen { for event in Self.events(from: seen, to: current) { tell(event) } }
                 version = now

@@ -149,10 +149,7 @@ final class GatewayChild: Sendable {
             record.write(child)
             // When this task is cancelled, the process is told to end by the teardown sequence, once: a
             // second signal would cut the sessions off that it drains.
-            while !Task.isCancelled, !ProcessRecord.hasEnded(child) {
-                if answers.takeReady() { try ready() }
-                try? await Task.sleep(for: .milliseconds(50))
-            }
+            for await _ in answers.messages(until: child) { try ready() }
         }
         pid.withLock { $0 = nil }
         record.remove()

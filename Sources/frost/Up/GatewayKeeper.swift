@@ -9,8 +9,6 @@ struct GatewayKeeper: Sendable {
     let directory: String
     let stop: StopRequest
 
-    /// Between two looks at the settings.
-    private static let interval = Duration.milliseconds(300)
     /// Before a port that could not be had is tried again.
     private static let pause = Duration.seconds(5)
 
@@ -108,12 +106,12 @@ struct GatewayKeeper: Sendable {
     /// Returns when the settings have come to say something else than what runs.
     private func waitForChange(of known: Wanted, running port: Int?) async throws {
         var known = known
-        while true {
-            try await Task.sleep(for: Self.interval)
+        for await _ in store.changes() {
             let now = try Wanted(store)
             if now != known, now.isEnabled != (port != nil) || (port != nil && now.port != port) { return }
             known = now
         }
+        throw CancellationError()
     }
 
     private func child(port: Int) -> GatewayChild {

@@ -37,7 +37,7 @@ final class ReadySocket: Sendable {
     deinit { close(descriptor) }
 
     /// Whether the child has said so since the last call.
-    func takeReady() -> Bool {
+    private func takeReady() -> Bool {
         var isReady = false
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {
@@ -46,6 +46,25 @@ final class ReadySocket: Sendable {
             let lines = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n")
             if lines.contains("READY=1") { isReady = true }
         }
+    }
+
+    /// Tells when the child has said that it is ready. It ends with the child, which is left to be waited for by others,
+    /// or with its iteration.
+    func messages(until child: Int32) -> AsyncStream<Void> {
+        let (messages, message) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let watch = DescriptorWatch(
+            descriptor,
+            readable: { if self.takeReady() { message.yield() } },
+            // The descriptor has to be open until then.
+            ended: { withExtendedLifetime(self) {} }
+        )
+        message.onTermination = { _ in watch.cancel() }
+        Thread.detachNewThread {
+            var state = siginfo_t()
+            while waitid(P_PID, id_t(child), &state, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+            message.finish()
+        }
+        return messages
     }
 
     private static var failure: BranchError {

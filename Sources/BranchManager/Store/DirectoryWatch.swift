@@ -1,0 +1,70 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Tells when files of directories may have changed: at once where the kernel tells (inotify(7)), else at the next poll.
+///
+/// The directories are watched and not the files, which are replaced by renaming.
+package enum DirectoryWatch {
+    /// Between two polls, for file systems without events and a kernel that has no watch left.
+    private static let pollInterval = Duration.seconds(5)
+    /// In bytes; what events say does not matter: whoever hears of one looks at the file itself.
+    private static let bufferSize = 16 * 1_024
+
+    /// Changes from now on, and one at once; several that nobody has taken are one. It ends with its iteration.
+    package static func changes(in directories: Set<String>) -> AsyncStream<Void> {
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        change.yield()
+        let watch = watch(directories, change)
+        let poll = Task {
+            while (try? await Task.sleep(for: pollInterval)) != nil { change.yield() }
+        }
+        change.onTermination = { _ in
+            watch?.cancel()
+            poll.cancel()
+        }
+        return changes
+    }
+
+    /// nil where the kernel does not tell.
+    private static func watch(
+        _ directories: Set<String>,
+        _ change: AsyncStream<Void>.Continuation
+    ) -> DescriptorWatch? {
+        let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard descriptor >= 0 else { return nil }
+        let events =
+            UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_MOVED_TO) | UInt32(IN_CREATE) | UInt32(IN_DELETE)
+        let watches = directories.filter { inotify_add_watch(descriptor, $0, events) >= 0 }
+        guard !watches.isEmpty else {
+            close(descriptor)
+            return nil
+        }
+        return DescriptorWatch(
+            descriptor,
+            readable: {
+                var buffer = [UInt8](repeating: 0, count: bufferSize)
+                while read(descriptor, &buffer, buffer.count) > 0 {}
+                change.yield()
+            },
+            ended: { close(descriptor) }
+        )
+    }
+}
+
+extension BranchStore {
+    /// Tells when the store may have changed, whichever process did it; ``version()`` says whether it has.
+    ///
+    /// - Parameter file: another file that is watched as well.
+    package func changes(besides other: String? = nil) -> AsyncStream<Void> {
+        let files = [file] + (other.map { [$0] } ?? [])
+        return DirectoryWatch.changes(in: Set(files.map(Self.directory)))
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
