@@ -22,6 +22,8 @@ package struct Route: Hashable, Sendable {
     package var hostPort: UInt16
     /// Most sessions at a time; nil where the route map sets no limit.
     package var maxConnections: Int?
+    /// Whether routes of other targets may have the same address, as with a pooler in front of several branches.
+    package var isSharedAddress: Bool
     package var target: Target
 
     package init(
@@ -29,12 +31,14 @@ package struct Route: Hashable, Sendable {
         host: String = Route.defaultHost,
         hostPort: UInt16,
         maxConnections: Int? = nil,
+        isSharedAddress: Bool = false,
         target: Target
     ) {
         self.hostname = hostname
         self.host = host
         self.hostPort = hostPort
         self.maxConnections = maxConnections
+        self.isSharedAddress = isSharedAddress
         self.target = target
     }
 

@@ -11,19 +11,48 @@ package struct RouteMapWriteError: Error, Hashable, Sendable, CustomStringConver
     package let description: String
 }
 
+/// Whether a route map that is in force will still be there after a power failure.
+package enum RouteMapDurability: Hashable, Sendable {
+    case durable
+    /// The file is in place, but the directory could not be flushed: after a power failure the old one may be back.
+    case notYetDurable(reason: String)
+}
+
 extension RouteMapFile {
     /// The text of a route map.
     ///
-    /// - Throws: ``RouteMapError`` when a hostname is there twice; what is written can be read.
+    /// - Parameter confirmation: for a writer that confirms its map while it runs.
+    /// - Throws: ``RouteMapError`` when a hostname is there twice, or a value is none that may be read.
+    ///   Routes with one address are written, since only they are at fault: ``RouteTable/conflicts``.
     package static func encode(
         routes: [Route],
         stopped: [StoppedRoute],
-        generatedAt: Date
+        generatedAt: Date,
+        confirmation: RouteMapConfirmation? = nil
     ) throws(RouteMapError) -> Data {
         _ = try RouteTable(routes: routes, stopped: stopped)
+        for (index, route) in routes.enumerated() {
+            guard route.hostPort > 0 else {
+                throw RouteMapError(key: "routes[\(index)].hostPort", problem: "0 is not a port (1 to 65535)")
+            }
+            if let most = route.maxConnections, most < 1 {
+                throw RouteMapError(
+                    key: "routes[\(index)].maxConnections",
+                    problem: "\(most) is not a number from 1 up"
+                )
+            }
+        }
+        if let confirmation, !RouteMapConfirmation.validity.contains(confirmation.validForSeconds) {
+            throw RouteMapError(
+                key: "validForSeconds",
+                problem: "\(confirmation.validForSeconds) is not in \(RouteMapConfirmation.validity)"
+            )
+        }
         let document = WrittenDocument(
             version: version,
             generatedAt: generatedAt.formatted(.iso8601),
+            confirmedAt: confirmation?.confirmedAt.formatted(.iso8601),
+            validForSeconds: confirmation?.validForSeconds,
             routes: routes.map(WrittenRoute.init),
             stopped: stopped.map { WrittenStopped(hostname: $0.hostname.name, target: $0.target) }
         )
@@ -41,8 +70,20 @@ extension RouteMapFile {
     /// Written to a temporary file in the same directory, fsynced, renamed over the old one, and the
     /// directory fsynced: after a power failure one of the two is there.
     ///
+    /// - Returns: whether the directory was flushed too. The new map is in force in either case, so a
+    ///   caller must not take back what it says.
     /// - Throws: ``RouteMapWriteError``; the old file is untouched then.
-    package static func write(_ data: Data, to path: String) throws(RouteMapWriteError) {
+    @discardableResult
+    package static func write(_ data: Data, to path: String) throws(RouteMapWriteError) -> RouteMapDurability {
+        try write(data, to: path, flushing: flush(directory:))
+    }
+
+    /// - Parameter flush: makes the directory's entries durable, and returns why it could not.
+    static func write(
+        _ data: Data,
+        to path: String,
+        flushing flush: (String) -> RouteMapWriteError?
+    ) throws(RouteMapWriteError) -> RouteMapDurability {
         let directory = (path as NSString).deletingLastPathComponent
         let place = directory.isEmpty ? "." : directory
         let temporary = "\(place)/.\((path as NSString).lastPathComponent).\(getpid()).\(UInt32.random(in: 0 ... .max))"
@@ -67,10 +108,14 @@ extension RouteMapFile {
             unlink(temporary)
             throw error
         }
-        let directoryDescriptor = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directoryDescriptor >= 0 else { throw failure("open", place) }
-        defer { close(directoryDescriptor) }
-        guard fsync(directoryDescriptor) == 0 else { throw failure("fsync", place) }
+        return flush(place).map { .notYetDurable(reason: $0.description) } ?? .durable
+    }
+
+    private static func flush(directory: String) -> RouteMapWriteError? {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return failure("open", directory) }
+        defer { close(descriptor) }
+        return fsync(descriptor) == 0 ? nil : failure("fsync", directory)
     }
 
     private static func failure(_ what: String, _ path: String) -> RouteMapWriteError {
@@ -81,6 +126,8 @@ extension RouteMapFile {
 private struct WrittenDocument: Encodable {
     var version: Int
     var generatedAt: String
+    var confirmedAt: String?
+    var validForSeconds: Int?
     var routes: [WrittenRoute]
     var stopped: [WrittenStopped]
 }
@@ -95,6 +142,7 @@ private struct WrittenRoute: Encodable {
     var host: String?
     var hostPort: UInt16
     var maxConnections: Int?
+    var sharedAddress: Bool?
     var target: Target
 
     init(_ route: Route) {
@@ -102,6 +150,7 @@ private struct WrittenRoute: Encodable {
         host = route.host == Route.defaultHost ? nil : route.host
         hostPort = route.hostPort
         maxConnections = route.maxConnections
+        sharedAddress = route.isSharedAddress ? true : nil
         target = route.target
     }
 }

@@ -6,26 +6,20 @@ package struct RouteTable: Sendable {
     /// As they were given, since to copy all their texts into a dictionary takes longer than to build one of places.
     let routes: [Route]
     let stopped: [StoppedRoute]
+    /// Until when the writer answers for it; nil for a map that holds until the next one.
+    package let confirmation: RouteMapConfirmation?
+    /// Addresses that routes of several targets claim, in the order of the map.
+    package let conflicts: [AddressConflict]
     /// Where the entry of each hostname is: in `routes`, or behind them in `stopped`.
     private let places: [String: Int]
     /// Which servers are behind the active routes, whatever their hostnames.
-    private let backends: Set<Backend>
+    private let backends: Backends
 
     package enum Entry: Hashable, Sendable {
         case active(Route)
+        /// Its address is that of another target too, so nobody can say whose server is there.
+        case conflicting(Route)
         case stopped(StoppedRoute)
-    }
-
-    private struct Backend: Hashable, Sendable {
-        var targetID: String
-        var host: String
-        var hostPort: UInt16
-
-        init(_ route: Route) {
-            targetID = route.target.id
-            host = route.host
-            hostPort = route.hostPort
-        }
     }
 
     /// No routes at all: what a gateway starts with that has no good route map yet.
@@ -34,47 +28,94 @@ package struct RouteTable: Sendable {
     private init() {
         routes = []
         stopped = []
+        confirmation = nil
+        conflicts = []
         places = [:]
-        backends = []
+        backends = Backends()
     }
 
     /// Builds a table.
     ///
-    /// - Throws: ``RouteMapError`` when a hostname stands in the lists more than once.
-    package init(routes: [Route], stopped: [StoppedRoute]) throws(RouteMapError) {
+    /// - Throws: ``RouteMapError`` when a hostname stands in the lists more than once, or a host is no
+    ///   loopback IP address. Routes with one address are no error: ``conflicts`` has them.
+    package init(
+        routes: [Route],
+        stopped: [StoppedRoute],
+        confirmation: RouteMapConfirmation? = nil
+    ) throws(RouteMapError) {
+        do throws(Fault) {
+            self = try RouteTable(checking: routes, stopped, confirmation)
+        } catch {
+            throw RouteMapError(key: "\(error.list.rawValue)[\(error.index)].\(error.key)", problem: error.problem)
+        }
+    }
+
+    /// - Throws: ``Fault`` for the rules that hold between entries, and for a host that is no loopback address.
+    init(
+        checking routes: [Route],
+        _ stopped: [StoppedRoute],
+        _ confirmation: RouteMapConfirmation?
+    ) throws(Fault) {
         var places: [String: Int] = [:]
         places.reserveCapacity(routes.count + stopped.count)
-        var backends: Set<Backend> = []
+        var backends = Backends()
         backends.reserveCapacity(routes.count)
         for index in routes.indices {
             guard places.updateValue(index, forKey: routes[index].hostname.name) == nil else {
-                throw Self.duplicate(routes[index].hostname, in: "routes[\(index)]")
+                throw Fault(.routes, index, "hostname", "'\(routes[index].hostname)' is there twice")
             }
-            backends.insert(Backend(routes[index]))
+            guard backends.add(routes[index], at: index) else {
+                throw Fault(.routes, index, "host", Fault.notLoopback(routes[index].host))
+            }
         }
         for index in stopped.indices {
             guard places.updateValue(routes.count + index, forKey: stopped[index].hostname.name) == nil else {
-                throw Self.duplicate(stopped[index].hostname, in: "stopped[\(index)]")
+                throw Fault(.stopped, index, "hostname", "'\(stopped[index].hostname)' is there twice")
             }
         }
         self.routes = routes
         self.stopped = stopped
+        self.confirmation = confirmation
         self.places = places
+        self.conflicts = backends.findConflicts(in: routes)
         self.backends = backends
     }
 
-    private static func duplicate(_ hostname: Hostname, in key: String) -> RouteMapError {
-        RouteMapError(key: "\(key).hostname", problem: "'\(hostname)' is there twice")
+    /// A rule that an entry breaks.
+    struct Fault: Error, Hashable, Sendable {
+        enum List: String, Hashable, Sendable {
+            case routes
+            case stopped
+        }
+
+        var list: List
+        var index: Int
+        var key: String
+        var problem: String
+
+        init(_ list: List, _ index: Int, _ key: String, _ problem: String) {
+            self.list = list
+            self.index = index
+            self.key = key
+            self.problem = problem
+        }
+
+        static func notLoopback(_ host: String) -> String {
+            "'\(RouteMapError.shown(host))' is not a loopback IP address (127.0.0.0/8 or ::1)"
+        }
     }
 
     private func entry(_ name: String) -> Entry? {
         guard let place = places[name] else { return nil }
-        return place < routes.count ? .active(routes[place]) : .stopped(stopped[place - routes.count])
+        guard place < routes.count else { return .stopped(stopped[place - routes.count]) }
+        return backends.isConflicting(routes[place]) ? .conflicting(routes[place]) : .active(routes[place])
     }
 
     /// Whether a session that was begun by `route` may go on: its target is active at the same place,
-    /// under whatever name. It survives a rename; a stop, a removal or another port ends it.
-    package func serves(_ route: Route) -> Bool { backends.contains(Backend(route)) }
+    /// under whatever name, and no other claims that place. It survives a rename; a stop, a removal or
+    /// another port ends it. So does a conflict: the session may have been begun after the port went
+    /// to the other target, and nothing tells which of the two it has.
+    package func serves(_ route: Route) -> Bool { backends.serves(route, in: routes) }
 
     /// How two tables differ, by hostname.
     package struct Changes: Hashable, Sendable {
@@ -101,6 +142,14 @@ package struct RouteTable: Sendable {
         }
         changes.removed = old.count + changes.added - count
         return changes
+    }
+
+    /// Whether two tables say the same of every hostname, in whatever order and whenever they were
+    /// made or confirmed.
+    package func isSame(as other: RouteTable) -> Bool {
+        // Nearly always in the same order, which is seen without looking each one up.
+        if routes == other.routes, stopped == other.stopped { return true }
+        return count == other.count && changes(since: other) == Changes()
     }
 
     /// What the table says of a server name as a client sent it; nil when no branch has it.

@@ -118,7 +118,7 @@ package actor RouteSync: RouteListener {
     /// Leaves a route map behind that leads nowhere, where a gateway may still read the old place.
     package static func retire(_ path: String) async throws(BranchError) {
         do {
-            try await RouteFileLock.with(path) {
+            _ = try await RouteFileLock.with(path) {
                 try RouteMapFile.write(RouteMapFile.encode(routes: [], stopped: [], generatedAt: .now), to: path)
             }
         } catch {

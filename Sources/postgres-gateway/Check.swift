@@ -11,8 +11,9 @@ struct Check: AsyncParsableCommand {
         discussion: """
             Takes the same options and variables as run. What would keep the gateway from starting, \
             or from serving what the route map says, is told and exits 78. What it starts with and \
-            warns of (a certificate out of date, a route map that is not there yet) is told and \
-            exits 0, or 78 with --strict.
+            warns of (a certificate out of date, a route map that is not there yet, is no longer \
+            confirmed, or has routes of different branches to one address) is told and exits 0, \
+            or 78 with --strict.
             """
     )
 
@@ -20,6 +21,17 @@ struct Check: AsyncParsableCommand {
 
     @Flag(help: "Warnings are faults.")
     var strict = false
+
+    /// What the gateway would refuse though the route map can be read.
+    private static func warnings(of table: RouteTable) -> [String] {
+        let now = GatewayClock.system.now
+        let period = table.confirmation.map { ConfirmationPeriod($0, readAt: now) }
+        let findings = [
+            period.flatMap { $0.isOver(at: now) ? Readiness.Finding.unconfirmed($0) : nil },
+            Readiness.Finding(table.conflicts),
+        ]
+        return findings.compactMap { $0?.message }
+    }
 
     func run() async throws {
         try await Complaint.exiting {
@@ -31,8 +43,9 @@ struct Check: AsyncParsableCommand {
             let pairs = certificates.current.pairs.count
             var routes = "no routes yet"
             do throws(RouteMapError) {
-                let count = try RouteMapFile.load(path: configuration.routeFile).count
-                routes = "\(count) \(count == 1 ? "route" : "routes")"
+                let table = try RouteMapFile.load(path: configuration.routeFile)
+                routes = "\(table.count) \(table.count == 1 ? "route" : "routes")"
+                warnings += Self.warnings(of: table)
             } catch {
                 guard error.isMissingFile else {
                     throw ConfigurationError("the route map \(configuration.routeFile): \(error)")

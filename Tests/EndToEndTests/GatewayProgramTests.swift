@@ -218,7 +218,26 @@ import Testing
             try directory.write(#"{ "version": 1, "routes": [ { "hostname": "a" } ] }"#, to: "routes.json")
             let fault = try await run(["check"] + options)
             #expect(fault.exitCode == 78)
-            #expect(fault.errors.contains("routes.json: routes[0]."), "\(fault.errors)")
+            #expect(fault.errors.contains("routes.json: line 1: routes[0]."), "\(fault.errors)")
+
+            func route(_ name: String) -> String {
+                #"{ "hostname": "\#(name).example", "hostPort": 10001, "target": "#
+                    + #"{ "id": "\#(name)", "name": "\#(name)", "database": "d", "project": "p" } }"#
+            }
+            for (text, warning) in [
+                (#""routes": [\#(route("a")), \#(route("b"))]"#, "127.0.0.1:10001 (a.example, b.example)"),
+                (
+                    #""routes": [], "confirmedAt": "2026-01-01T00:00:00Z", "validForSeconds": 300"#,
+                    "was confirmed at 2026-01-01T00:00:00Z for 300 s"
+                ),
+            ] {
+                try directory.write(#"{ "version": 1, \#(text) }"#, to: "routes.json")
+                let warned = try await run(["check"] + options)
+                #expect(warned.exitCode == 0)
+                #expect(complaints(warned).count == 1)
+                #expect(warned.errors.contains(warning), "\(warned.errors)")
+                #expect(try await run(["check", "--strict"] + options).exitCode == 78)
+            }
 
             try directory.write(#"{ "version": 1, "routes": [] }"#, to: "routes.json")
             try pair.redate(notBefore: -200_000, notAfter: -100_000)

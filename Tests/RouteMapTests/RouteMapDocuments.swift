@@ -40,6 +40,10 @@ struct RouteMapDocuments {
             ("routes", .list((0..<Int.random(in: 0...4, using: &random)).map { _ in route() })),
         ]
         if oneIn(2) { members.append(("generatedAt", .text("2026-11-23T02:00:00Z"))) }
+        if oneIn(4) {
+            members.append(("confirmedAt", .text(pick(["2026-11-23T02:00:00Z", "2026-02-28T23:59:59.250Z"]))))
+            members.append(("validForSeconds", .token(pick(["1", "300", "86400"]))))
+        }
         if oneIn(8) {
             members.append(("stopped", .token("null")))
         } else if oneIn(2) {
@@ -59,6 +63,7 @@ struct RouteMapDocuments {
         if oneIn(3) {
             members.append(("host", pick([.text("127.0.0.1"), .text("127.9.0.1"), .text("::1"), .token("null")])))
         }
+        if oneIn(3) { members.append(("sharedAddress", .token(pick(["true", "false", "null"])))) }
         if oneIn(3) { members.append(("tls", pick([.text("terminate"), .token("null")]))) }
         if oneIn(3) {
             members.append(("maxConnections", .token(pick(["1", "500", "null", "\(Int.max)"]))))
@@ -98,9 +103,9 @@ struct RouteMapDocuments {
         case 0: .list((0..<Int.random(in: 0...3, using: &random)).map { _ in any(depth: depth + 1) })
         case 1:
             .object(
-                (0..<Int.random(in: 0...3, using: &random)).map { _ in
-                    (pick(["a", "b", "routes"]), any(depth: depth + 1))
-                }
+                // Texts that compare as equal are two keys when their bytes differ.
+                ["a", "b", "routes", "e\u{301}", "\u{e9}"].shuffled(using: &random)
+                    .prefix(Int.random(in: 0...3, using: &random)).map { ($0, any(depth: depth + 1)) }
             )
         case 2: .text(text())
         default: .token(pick(["0", "-0", "-1.50", "1e5", "0.5E+3", "2e-400", "1e999", "true", "false", "null"]))
@@ -181,7 +186,10 @@ struct RouteMapDocuments {
             case 0: members.append(members[index])
             case 1: members.insert((members[index].key, bad()), at: 0)
             case 2: members.remove(at: index)
-            case 3: members[index].key = pick(["version", "routes", "target", "host", "\\u0069d", "é", "\\q", "\n"])
+            case 3:
+                members[index].key = pick([
+                    "version", "routes", "target", "host", "\\u0069d", "\\u0068ostname", "é", "\\q", "\n",
+                ])
             default: members[index].value = spoiled(members[index].value)
             }
             return .object(members)

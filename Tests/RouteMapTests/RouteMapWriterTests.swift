@@ -1,7 +1,8 @@
 import Foundation
-import RouteMap
 import TestSupport
 import Testing
+
+@testable import RouteMap
 
 @Suite struct RouteMapWriterTests {
     private func route(_ name: String, port: UInt16, id: String = "dbt_1", host: String = Route.defaultHost) throws
@@ -90,9 +91,73 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["routes.json"])
     }
 
+    @Test("Once the map is in place, a directory that cannot be flushed is no error: the map is in force")
+    func afterRename() throws {
+        let directory = try TemporaryDirectory("writer")
+        defer { directory.remove() }
+        let path = directory.file("routes.json")
+        #expect(try RouteMapFile.write(Data("old".utf8), to: path) == .durable)
+        let reason = RouteMapWriteError(description: "cannot fsync: Input/output error")
+        var flushed: [String] = []
+        let durability = try RouteMapFile.write(Data("new".utf8), to: path) {
+            flushed.append($0)
+            return reason
+        }
+        #expect(durability == .notYetDurable(reason: reason.description))
+        #expect(flushed == [directory.path])
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "new")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["routes.json"])
+        // Before it, the error is thrown and nothing is flushed.
+        #expect(throws: RouteMapWriteError.self) {
+            try RouteMapFile.write(Data("x".utf8), to: directory.file("none/routes.json")) {
+                flushed.append($0)
+                return nil
+            }
+        }
+        #expect(flushed.count == 1)
+    }
+
+    @Test("What could not be read is not written")
+    func unreadable() throws {
+        var none = try route("a", port: 0)
+        let message = { () -> String? in
+            do throws(RouteMapError) {
+                _ = try RouteMapFile.encode(routes: [none], stopped: [], generatedAt: .now)
+                return nil
+            } catch {
+                return error.key
+            }
+        }
+        #expect(message() == "routes[0].hostPort")
+        none.hostPort = 1
+        none.maxConnections = 0
+        #expect(message() == "routes[0].maxConnections")
+        none.maxConnections = nil
+        none.host = "10.0.0.1"
+        #expect(message() == "routes[0].host")
+        for seconds in [0, 86_401] {
+            let error = #expect(throws: RouteMapError.self) {
+                try RouteMapFile.encode(
+                    routes: [],
+                    stopped: [],
+                    generatedAt: .now,
+                    confirmation: RouteMapConfirmation(confirmedAt: .now, validForSeconds: seconds)
+                )
+            }
+            #expect(error?.key == "validForSeconds")
+        }
+    }
+
     @Test("100,000 routes are written, read, compared and looked up")
     func large() throws {
-        let routes = try (0..<100_000).map { try route("b\($0)", port: UInt16(10_000 + $0 % 10_000), id: "dbt_\($0)") }
+        let routes = try (0..<100_000).map {
+            try route(
+                "b\($0)",
+                port: UInt16(10_000 + $0 % 10_000),
+                id: "dbt_\($0)",
+                host: "127.0.0.\(1 + $0 / 10_000)"
+            )
+        }
         let table = try RouteMapFile.parse(RouteMapFile.encode(routes: routes, stopped: [], generatedAt: .now))
         #expect(table.count == 100_000)
         #expect(table.lookUp(serverName: "b99999.pg.shop.example.net") == .active(routes[99_999]))

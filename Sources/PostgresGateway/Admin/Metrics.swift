@@ -1,3 +1,4 @@
+import Foundation
 import RouteMap
 
 /// What the gateway counts, as Prometheus reads it (text format 0.0.4).
@@ -19,6 +20,20 @@ enum Metrics {
             "# TYPE postgres_gateway_routes gauge",
             "postgres_gateway_routes \(state.routes.current.count)",
         ]
+        lines += [
+            "# HELP postgres_gateway_route_address_conflicts Addresses that routes of different branches have.",
+            "# TYPE postgres_gateway_route_address_conflicts gauge",
+            "postgres_gateway_route_address_conflicts \(state.routes.current.conflicts.count)",
+        ]
+        if let since = state.routes.period?.confirmation.confirmedAt ?? state.routes.loadedAt {
+            // Whole seconds. A clock that was set back makes no negative age.
+            let age = Int(max(0, state.clock.now.wall.timeIntervalSince(since)))
+            lines += [
+                "# HELP postgres_gateway_route_map_age_seconds Since the route map was confirmed, or taken up if it need not be.",
+                "# TYPE postgres_gateway_route_map_age_seconds gauge",
+                "postgres_gateway_route_map_age_seconds \(age)",
+            ]
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 

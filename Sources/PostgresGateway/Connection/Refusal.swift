@@ -7,6 +7,8 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
     case noServerName = "no_server_name"
     case unknownHostname = "unknown_hostname"
     case branchStopped = "branch_stopped"
+    case addressConflict = "address_conflict"
+    case routeMapUnconfirmed = "route_map_unconfirmed"
     case backendUnavailable = "backend_unavailable"
     case shuttingDown = "shutting_down"
     case tooManyConnections = "too_many_connections"
@@ -21,7 +23,8 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
         case .tlsRequired: .invalidAuthorization
         case .noServerName: .connectionRejected
         case .unknownHostname: .invalidCatalogName
-        case .branchStopped, .backendUnavailable, .shuttingDown: .cannotConnectNow
+        case .branchStopped, .addressConflict, .routeMapUnconfirmed, .backendUnavailable, .shuttingDown:
+            .cannotConnectNow
         case .tooManyConnections: .tooManyConnections
         case .malformedStartup, .nestedRequest, .directTLSWithoutALPN: .protocolViolation
         case .unsupportedProtocol: .featureNotSupported
@@ -79,6 +82,22 @@ package struct Refusal: Hashable, Sendable {
             target: route.target
         )
     }
+
+    package static func addressConflict(_ route: Route) -> Refusal {
+        Refusal(
+            .addressConflict,
+            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) cannot be told from another branch",
+            hint: "The route map gives both the same address. Correct the map; the gateway's log names both branches.",
+            target: route.target
+        )
+    }
+
+    package static let routeMapUnconfirmed = Refusal(
+        .routeMapUnconfirmed,
+        message: "the route map is no longer confirmed",
+        hint: "Start the program that writes the route map (\"frost sync\"), or look at its log. "
+            + "The gateway accepts connections again once that program confirms the map."
+    )
 
     package static func backendUnavailable(_ route: Route) -> Refusal {
         Refusal(

@@ -1,5 +1,5 @@
 package import Foundation
-import RouteMap
+package import RouteMap
 
 /// Whether a gateway can serve, and what an operator should look at.
 package struct Readiness: Codable, Hashable, Sendable {
@@ -12,6 +12,10 @@ package struct Readiness: Codable, Hashable, Sendable {
             case routeMapMissing = "route_map_missing"
             /// The route map cannot be used now; the last good one is in force.
             case routeMapStale = "route_map_stale"
+            /// The writer of the route map no longer answers for it.
+            case routeMapUnconfirmed = "route_map_unconfirmed"
+            /// Routes of different branches have one address.
+            case addressConflict = "address_conflict"
             /// Not one certificate is in date.
             case noCertificateInDate = "no_certificate_in_date"
             case certificateOutOfDate = "certificate_out_of_date"
@@ -41,11 +45,17 @@ package struct Readiness: Codable, Hashable, Sendable {
 
     /// Certificates that run out within this time, in seconds, are warned of: two weeks.
     package static let expiryWarning: TimeInterval = 14 * 24 * 3_600
+
+    /// Most addresses that a finding names.
+    package static let namedConflicts = 5
 }
 
 extension GatewayState {
-    /// Whether the gateway can serve at `now`: it listens, has had a good route map, and a certificate in date.
-    package func readiness(at now: Date = .now) -> Readiness {
+    /// Whether the gateway can serve now: it listens, has had a good route map that its writer still
+    /// answers for, and a certificate in date.
+    package func readiness() -> Readiness {
+        let reading = clock.now
+        let now = reading.wall
         var reasons: [Readiness.Finding] = []
         var warnings: [Readiness.Finding] = []
         if !isListening {
@@ -64,6 +74,10 @@ extension GatewayState {
             let message = fault.map { "no good route map yet: \($0)" } ?? "no route map has been read yet"
             reasons.append(.init(code: .routeMapMissing, message: message))
         }
+        if let period = routes.period, period.isOver(at: reading) {
+            reasons.append(.unconfirmed(period))
+        }
+        if let finding = Readiness.Finding(routes.current.conflicts) { warnings.append(finding) }
         let pairs = certificates.current.pairs
         if !pairs.contains(where: { $0.isInDate(at: now) }) {
             reasons.append(.init(code: .noCertificateInDate, message: "no certificate is in date"))
@@ -88,6 +102,28 @@ extension GatewayState {
 }
 
 extension Readiness.Finding {
+    /// The writer's confirmation has run out.
+    package static func unconfirmed(_ period: ConfirmationPeriod) -> Self {
+        let confirmedAt = period.confirmation.confirmedAt.formatted(.iso8601)
+        return Self(
+            code: .routeMapUnconfirmed,
+            message:
+                "the route map was confirmed at \(confirmedAt) for \(period.confirmation.validForSeconds) s, and not "
+                + "since: new connections are refused; start the program that writes it, or look at its log"
+        )
+    }
+
+    /// What there is to say of routes that have one address; nil when there are none.
+    package init?(_ conflicts: [AddressConflict]) {
+        guard !conflicts.isEmpty else { return nil }
+        let named = conflicts.prefix(Readiness.namedConflicts).map { "\($0.address) (\($0.hostnames))" }
+        let more = conflicts.count - named.count
+        code = .addressConflict
+        message =
+            "\(conflicts.count) \(conflicts.count == 1 ? "address is" : "addresses are") in routes of different branches, "
+            + "which are not dialled: \(named.joined(separator: "; "))" + (more > 0 ? "; and \(more) more" : "")
+    }
+
     /// What there is to say of a certificate's dates; nil when it is in date for long enough.
     package init?(_ pair: CertificatePair, at now: Date) {
         if now < pair.notBefore {

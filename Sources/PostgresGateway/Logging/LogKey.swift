@@ -21,6 +21,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     case address
     case error
     case routes
+    /// Hostnames, separated by commas.
+    case hostnames
     case sessions
     /// Of a route map, against the one before it: hostnames that came, went, became different.
     case added

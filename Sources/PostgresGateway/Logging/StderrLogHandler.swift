@@ -97,7 +97,7 @@ extension LogKey {
         case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .added, .removed, .changed,
             .closed, .suppressed, .certificates:
             true
-        case .client, .hostname, .target, .outcome, .reason, .address, .error, .version, .admin: false
+        case .client, .hostname, .hostnames, .target, .outcome, .reason, .address, .error, .version, .admin: false
         }
     }
 }

@@ -6,10 +6,19 @@ import Synchronization
 package final class RouteStore: Sendable {
     private struct State {
         var table: RouteTable
+        /// Of the table's confirmation; nil for a table that needs none.
+        var period: ConfirmationPeriod?
         var loadedAt: Date?
         var fault: RouteMapError?
         /// The file as it was when it was last read.
         var file: FileFingerprint?
+        var isExpiryReported = false
+
+        mutating func confirm(_ confirmation: RouteMapConfirmation?, at now: GatewayClock.Reading) {
+            // One that is read again gets no more time than it had.
+            guard confirmation != period?.confirmation else { return }
+            period = confirmation.map { ConfirmationPeriod($0, readAt: now) }
+        }
     }
 
     private let state: Mutex<State>
@@ -23,7 +32,15 @@ package final class RouteStore: Sendable {
         state.withLock { $0.table }
     }
 
-    /// When a good route map was last read; nil before the first.
+    /// The table, unless its writer no longer answers for it.
+    func confirmedTable(at now: GatewayClock.Reading) -> RouteTable? {
+        state.withLock { $0.period?.isOver(at: now) == true ? nil : $0.table }
+    }
+
+    /// Until when the table in force is confirmed; nil when it needs no confirmation.
+    package var period: ConfirmationPeriod? { state.withLock { $0.period } }
+
+    /// When a good route map that said something new was last read; nil before the first.
     package var loadedAt: Date? { state.withLock { $0.loadedAt } }
 
     /// What was wrong with the route map at the last try; nil when it was good.
@@ -34,8 +51,24 @@ package final class RouteStore: Sendable {
         state.withLock { $0.file != file }
     }
 
-    func replace(with table: RouteTable, from file: FileFingerprint) {
-        state.withLock { $0 = State(table: table, loadedAt: .now, file: file) }
+    /// Puts a table in force that says something else than the one before.
+    func replace(with table: RouteTable, from file: FileFingerprint, at now: GatewayClock.Reading) {
+        state.withLock { state in
+            state.confirm(table.confirmation, at: now)
+            state.table = table
+            state.loadedAt = now.wall
+            state.fault = nil
+            state.file = file
+        }
+    }
+
+    /// Takes up the confirmation of a table that says the same as the one in force.
+    func confirm(by table: RouteTable, from file: FileFingerprint, at now: GatewayClock.Reading) {
+        state.withLock { state in
+            state.confirm(table.confirmation, at: now)
+            state.fault = nil
+            state.file = file
+        }
     }
 
     /// Notes a route map that cannot be used; the table in force stays.
@@ -45,6 +78,22 @@ package final class RouteStore: Sendable {
         state.withLock { state in
             state.fault = fault
             state.file = file
+        }
+    }
+
+    enum ConfirmationChange: Hashable, Sendable {
+        case expired(ConfirmationPeriod)
+        case confirmedAgain
+    }
+
+    /// Whether the table has run out, or is confirmed again, since this was last asked.
+    func confirmationChange(at now: GatewayClock.Reading) -> ConfirmationChange? {
+        state.withLock { state in
+            let isOver = state.period?.isOver(at: now) == true
+            guard isOver != state.isExpiryReported else { return nil }
+            state.isExpiryReported = isOver
+            guard isOver, let period = state.period else { return .confirmedAgain }
+            return .expired(period)
         }
     }
 }

@@ -13,6 +13,7 @@ package final class GatewayState: Sendable {
     let sessions: SessionRegistry
     let handshakes: HandshakeGate
     package let routes: RouteStore
+    let clock: GatewayClock
     package let cancelKeys = CancelRegistry()
     package let outcomes = LabelledCounter<ConnectionOutcome>()
     package let routeReloads = LabelledCounter<ReloadOutcome>()
@@ -24,6 +25,7 @@ package final class GatewayState: Sendable {
         configuration: GatewayConfiguration,
         certificates: CertificateStore,
         routes: RouteTable = .empty,
+        clock: GatewayClock = .system,
         logger: Logger
     ) {
         self.configuration = configuration
@@ -34,14 +36,17 @@ package final class GatewayState: Sendable {
         self.sessions = SessionRegistry(maximum: configuration.maxConnections)
         self.handshakes = HandshakeGate(maximum: configuration.maxHandshakes)
         self.routes = RouteStore(routes)
+        self.clock = clock
     }
 
     /// Where a server name leads now.
     func decide(serverName: String, isWithinLimit: Bool) -> ConnectionMachine.Decision {
         guard !sessions.isDraining else { return .refuse(.shuttingDown) }
         guard isWithinLimit else { return .refuse(.tooManyConnections) }
-        switch routes.current.lookUp(serverName: serverName) {
+        guard let table = routes.confirmedTable(at: clock.now) else { return .refuse(.routeMapUnconfirmed) }
+        switch table.lookUp(serverName: serverName) {
         case .active(let route): return .route(route)
+        case .conflicting(let route): return .refuse(.addressConflict(route))
         case .stopped(let route): return .refuse(.branchStopped(route))
         case nil: return .refuse(.unknownHostname(serverName))
         }

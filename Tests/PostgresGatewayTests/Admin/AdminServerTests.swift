@@ -52,7 +52,8 @@ import Testing
             #expect(answer.hasPrefix("HTTP/1.1 200"))
             #expect(answer.contains("Content-Type: text/plain; version=0.0.4"))
             #expect(answer.contains("\n# TYPE postgres_gateway_connections_active gauge\n"))
-            #expect(answer.hasSuffix("\npostgres_gateway_routes 0\n"))
+            #expect(answer.contains("\npostgres_gateway_routes 0\n"))
+            #expect(answer.hasSuffix("\npostgres_gateway_route_address_conflicts 0\n"))
         }
     }
 

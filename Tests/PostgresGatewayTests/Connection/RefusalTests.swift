@@ -9,6 +9,7 @@ import Testing
         (.tlsRequired, "28000"), (.noServerName, "08004"), (.unknownHostname("x.example"), "3D000"),
         (.branchStopped(Fixtures.stopped("qa.example")), "57P03"),
         (.backendUnavailable(Fixtures.route("dev.example", port: 10_001)), "57P03"), (.shuttingDown, "57P03"),
+        (.addressConflict(Fixtures.route("dev.example", port: 10_001)), "57P03"), (.routeMapUnconfirmed, "57P03"),
         (.tooManyConnections, "53300"), (.malformedStartup, "08P01"), (.nestedRequest, "08P01"),
         (.directTLSWithoutALPN, "08P01"), (.unsupportedProtocol(.init(major: 2, minor: 0)), "0A000"),
     ]
@@ -34,6 +35,8 @@ import Testing
         let unavailable = Refusal.backendUnavailable(Fixtures.route("dev.example", port: 10_001))
         #expect(unavailable.message.contains("dev.example"))
         #expect(unavailable.message.contains("shop/dev"))
+        let conflict = Refusal.addressConflict(Fixtures.route("dev.example", port: 10_001))
+        #expect(conflict.message.contains("dev.example") && conflict.message.contains("shop/dev"))
     }
 
     @Test("Names of strangers are escaped and cut")

@@ -119,8 +119,8 @@ import Testing
 
     @Test("Looked up and exchanged by many at once: always one whole table")
     func concurrency() async throws {
-        let one = try (0..<50).map { try Branch(id: "dbt_\($0)", name: "b\($0)", port: 10_000).route }
-        let two = try (0..<50).map { try Branch(id: "dbt_\($0)", name: "b\($0)", port: 10_001).route }
+        let one = try (0..<50).map { try Branch(id: "dbt_\($0)", name: "b\($0)", port: 10_000 + $0).route }
+        let two = try (0..<50).map { try Branch(id: "dbt_\($0)", name: "b\($0)", port: 20_000 + $0).route }
         try await run { gateway, install in
             let tables = try [one, two].map { try RouteMapFile.encode(routes: $0, stopped: [], generatedAt: .now) }
             let state = gateway.state
@@ -129,7 +129,7 @@ import Testing
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for round in 0..<100 {
-                        try? RouteMapFile.write(tables[round % 2], to: state.configuration.routeFile)
+                        _ = try? RouteMapFile.write(tables[round % 2], to: state.configuration.routeFile)
                         state.reloadRoutes(isForced: true)
                     }
                 }
@@ -141,14 +141,15 @@ import Testing
                                 guard
                                     case .active(let route) = table.lookUp(serverName: "b\(number).pg.shop.example.net")
                                 else { return 0 }
-                                return route.hostPort
+                                return route.hostPort - UInt16(number)
                             }
-                            #expect(Set(ports) == [10_000] || Set(ports) == [10_001])
+                            #expect(Set(ports) == [10_000] || Set(ports) == [20_000])
                         }
                     }
                 }
             }
-            #expect(state.routeReloads[.loaded] == 101)
+            // The first of the hundred says what is in force already.
+            #expect(state.routeReloads[.loaded] == 100)
         }
     }
 }

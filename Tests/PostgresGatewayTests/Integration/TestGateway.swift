@@ -36,6 +36,7 @@ final class TestGateway: Sendable {
     static func run<Value: Sendable>(
         routes: [Route],
         stopped: [StoppedRoute] = [],
+        clock: GatewayClock = .system,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         _ body: (TestGateway) async throws -> Value
     ) async throws -> Value {
@@ -57,6 +58,7 @@ final class TestGateway: Sendable {
             configuration: configuration,
             certificates: try CertificateStore(configuration.certificates),
             routes: try RouteTable(routes: routes, stopped: stopped),
+            clock: clock,
             logger: Logger(label: "gateway") { _ in handler }
         )
         let server = GatewayServer(state)
