@@ -126,9 +126,13 @@ let package = Package(
 
         // MARK: Phase 2
         .target(name: "RouteMap", dependencies: [crypto], swiftSettings: settings),
+        // What the C library does for a whole process, for one thread: files are reached as the account they belong to.
+        .target(name: "CAccount"),
         .target(
             name: "BranchManager",
-            dependencies: ["RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, subprocess, systemPackage],
+            dependencies: [
+                "CAccount", "RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, subprocess, systemPackage,
+            ],
             swiftSettings: settings
         ),
         .target(

@@ -11,6 +11,8 @@ package final class FakeRuntime: BranchRuntime {
         package var data: [String: String] = [:]
         package var copies: [String: String] = [:]
         package var failing: Set<String> = []
+        /// What every copy says that was turned off in it.
+        package var turnedOff: [String] = []
         /// Calls that wait until they are no longer in it.
         package var held: Set<String> = []
         /// How many wait, by call.
@@ -51,10 +53,11 @@ package final class FakeRuntime: BranchRuntime {
         await Task.yield()
     }
 
-    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
         await wait("copy")
         try call("copy", server) { $0.copies[server.targetID] = $0.data[source.targetID] }
         await Task.yield()
+        return state.withLock { $0.turnedOff }
     }
 
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {

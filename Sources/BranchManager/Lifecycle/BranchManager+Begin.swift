@@ -37,9 +37,9 @@ extension BranchManager {
         return OperationHandle(run.operation) { () async throws(BranchError) in
             try await self.make(run, details) { () async throws(BranchError) in
                 try run.reach(.copying)
-                try await self.copy(from: source, to: details)
+                let turnedOff = try await self.copy(from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
-                try run.reach(.copied)
+                try run.reach(.copied, turnedOff: turnedOff)
                 try await runtime.adoptCopy(ServerSpec(details))
             }
         }
@@ -108,9 +108,9 @@ extension BranchManager {
         return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
             do throws(BranchError) {
                 try run.reach(.copying)
-                try await self.copy(from: source, to: details)
+                let turnedOff = try await self.copy(from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
-                try run.reach(.copied)
+                try run.reach(.copied, turnedOff: turnedOff)
             } catch {
                 try await self.undoReset(run, details, because: error.description)
                 throw error

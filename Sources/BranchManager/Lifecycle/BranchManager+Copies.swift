@@ -5,11 +5,13 @@ extension BranchManager {
     /// Copies the data of `source` beside that of `branch`, when it is its turn: copies of one branch are made one after
     /// the other, over all processes, since each takes connections and checkpoints of the same server.
     ///
+    /// - Returns: what was turned off in the copy.
     /// - Throws: ``BranchError/busy(_:)`` when this process is asked to stop while it waits, and what the runtime throws.
-    func copy(from source: BranchDetails, to branch: BranchDetails) async throws(BranchError) {
+    func copy(from source: BranchDetails, to branch: BranchDetails) async throws(BranchError) -> [String] {
         let turn = try await turn(of: source)
-        try await runtime(branch.target.runtime).copy(from: ServerSpec(source), to: ServerSpec(branch))
+        let turnedOff = try await runtime(branch.target.runtime).copy(from: ServerSpec(source), to: ServerSpec(branch))
         withExtendedLifetime(turn) {}
+        return turnedOff
     }
 
     private func turn(of source: BranchDetails) async throws(BranchError) -> OperationLock {

@@ -36,9 +36,19 @@ struct OperationRun: Sendable {
     var action: BranchAction { operation.action }
 
     /// Notes that a step is done, and with it what the branch's status is now.
-    func reach(_ step: OperationStep, status: LifecycleStatus? = nil) throws(BranchError) {
+    ///
+    /// - Parameter turnedOff: in a copy; said when the operation has succeeded.
+    func reach(
+        _ step: OperationStep,
+        status: LifecycleStatus? = nil,
+        turnedOff: [String] = []
+    ) throws(BranchError) {
+        let note = turnedOff.isEmpty ? nil : "turned off in this copy: \(turnedOff.joined(separator: "; "))"
         try store.write(urgent: true) { db in
-            try db.execute(sql: "UPDATE operation SET step = ? WHERE id = ?", arguments: [step.rawValue, id])
+            try db.execute(
+                sql: "UPDATE operation SET step = ?, turnedOff = coalesce(?, turnedOff) WHERE id = ?",
+                arguments: [step.rawValue, note, id]
+            )
             if let status {
                 try db.execute(
                     sql: "UPDATE target SET lifecycleStatus = ? WHERE id = ?",
@@ -105,8 +115,9 @@ struct OperationRun: Sendable {
 
     private static func end(_ db: Database, id: String, _ status: Operation.Status, message: String?) throws {
         try db.execute(
-            sql: "UPDATE operation SET status = ?, message = ?, finishedAt = ? WHERE id = ?",
-            arguments: [status.rawValue, message, Date.now, id]
+            sql: "UPDATE operation SET status = ?, message = coalesce(?, CASE WHEN ? THEN turnedOff END), finishedAt = ? "
+                + "WHERE id = ?",
+            arguments: [status.rawValue, message, status == .succeeded, Date.now, id]
         )
     }
 }

@@ -70,7 +70,7 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     package var status: Status
     /// How far it has come: what recovery goes by after a crash.
     package var step: String?
-    /// What went wrong, or what recovery did.
+    /// What went wrong, what recovery did, or what was turned off in a copy.
     package var message: String?
     package var startedAt: Date
     package var finishedAt: Date?

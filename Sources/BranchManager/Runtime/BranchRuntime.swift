@@ -31,7 +31,12 @@ package protocol BranchRuntime: Sendable {
 
     /// Makes a copy of a server's data beside that of `server`, consistent while the source is in use.
     /// ``adoptCopy(_:)`` puts it in place. A copy left from before is replaced.
-    func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError)
+    ///
+    /// A copy has its source's data and goes on with none of its errands (``CopyCleanup``).
+    ///
+    /// - Returns: what was turned off in the copy, a phrase each.
+    @discardableResult
+    func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String]
 
     /// Puts the copy in place of the server's data, as one step. Nothing happens when there is no copy.
     func adoptCopy(_ server: ServerSpec) async throws(BranchError)

@@ -80,6 +80,11 @@ enum Migrations {
                 table.add(column: "triedAt", .datetime)
             }
         }
+        migrator.registerMigration("6: what was turned off in a copy") { db in
+            try db.alter(table: "operation") { table in
+                table.add(column: "turnedOff", .text)
+            }
+        }
         return migrator
     }
 }

@@ -8,6 +8,8 @@ struct DockerEngine: Sendable {
     private static let version = "v1.41"
     /// Answers of the engine are small; pulling an image is what takes long.
     static let timeout = TimeAmount.minutes(10)
+    /// Copies take as long as they take.
+    static let copyTimeout = TimeAmount.hours(7 * 24)
     /// For looks that others wait for.
     static let lookTimeout = TimeAmount.seconds(10)
     private static let maximumBody = 16 * 1_024 * 1_024
@@ -171,7 +173,7 @@ struct DockerEngine: Sendable {
     /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed when it fails.
     func runToEnd(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
         try await run(name, spec)
-        try await check(.POST, "/containers/\(name)/wait")
+        try await check(.POST, "/containers/\(name)/wait", timeout: Self.copyTimeout)
         let state = try await state(of: name)
         let log = try await log(of: name)
         try await remove(name)
@@ -181,9 +183,12 @@ struct DockerEngine: Sendable {
     /// Runs a command in a container that runs.
     ///
     /// - Returns: its exit code, and what it printed.
-    func execute(_ command: [String], in container: String, environment: [String] = []) async throws(BranchError) -> (
-        code: Int, output: String
-    ) {
+    func execute(
+        _ command: [String],
+        in container: String,
+        environment: [String] = [],
+        timeout: TimeAmount = DockerEngine.timeout
+    ) async throws(BranchError) -> (code: Int, output: String) {
         struct Exec: Encodable {
             var AttachStdout = true
             var AttachStderr = true
@@ -200,7 +205,7 @@ struct DockerEngine: Sendable {
         )
         do {
             let id = try JSONDecoder().decode(Created.self, from: created.body).Id
-            let output = try await check(.POST, "/exec/\(id)/start", body: Start())
+            let output = try await check(.POST, "/exec/\(id)/start", body: Start(), timeout: timeout)
             let ended = try await check(.GET, "/exec/\(id)/json")
             return (try JSONDecoder().decode(Ended.self, from: ended.body).ExitCode ?? -1, Self.text(output.body))
         } catch let error as BranchError {

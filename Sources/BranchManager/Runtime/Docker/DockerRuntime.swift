@@ -21,6 +21,7 @@ package struct DockerRuntime: BranchRuntime {
     /// How long a server may take to stop, in seconds.
     private static let patience = 60
     private static let mount = "/var/lib/postgresql/data"
+    private static let data = "\(mount)/pgdata"
 
     let engine: DockerEngine
     let directory: String
@@ -74,7 +75,7 @@ package struct DockerRuntime: BranchRuntime {
         try await stop(server)
     }
 
-    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
         try makePlace(server)
         try await removeFiles(server, ["copy"])
         var spec = DockerEngine.ContainerSpec(Image: image)
@@ -85,25 +86,71 @@ package struct DockerRuntime: BranchRuntime {
             spec.Entrypoint = [
                 "/bin/sh", "-c",
                 // `su` sets PATH anew, and keeps the rest.
-                prepare
+                Self.refuseTablespaces + prepare
                     + " && su postgres -s /bin/sh -c \"PATH='$PATH' pg_basebackup -D /place/copy/pgdata -h 127.0.0.1 "
                     + "-p 5432 --checkpoint=fast --wal-method=stream --no-password\"",
             ]
-            spec.Env = ["PGPASSWORD=\(source.password)", "PGUSER=\(source.username)", "PATH=\(Self.path)"]
+            spec.Env = [
+                "PGPASSWORD=\(source.password)", "PGUSER=\(source.username)", "PGDATABASE=\(source.databaseName)",
+                "PATH=\(Self.path)",
+            ]
             spec.HostConfig.NetworkMode = "container:\(name(source))"
             spec.HostConfig.Binds = ["\(place(server)):/place"]
         } else {
             spec.Entrypoint = [
                 "/bin/sh", "-c",
-                prepare + " && cp -a /source/. /place/copy/ && rm -f /place/copy/pgdata/postmaster.pid && sync",
+                prepare + " && cp -a /source/. /place/copy/ && sync",
             ]
             spec.HostConfig.NetworkMode = "none"
             spec.HostConfig.Binds = ["\(place(server)):/place", "\(data(source)):/source:ro"]
         }
         try await engine.runToEnd(helper(server), spec)
+        return try await putRight(server)
+    }
+
+    /// A tablespace lies outside of what is mounted into a copy: it would be lost with the container that copies.
+    private static let refuseTablespaces =
+        "test \"$(psql -XqAt -h 127.0.0.1 -c 'SELECT count(*) FROM pg_tablespace WHERE oid > 1664')\" = 0 "
+        + "|| { echo 'the branch has tablespaces, which cannot be copied; move its tables out of them' >&2; exit 1; }; "
+
+    /// In a container without a network, as the image's own account, with the copy where its server will have it.
+    private func putRight(_ server: ServerSpec) async throws(BranchError) -> [String] {
+        var spec = DockerEngine.ContainerSpec(Image: image)
+        spec.User = "postgres"
+        spec.Entrypoint = ["/bin/sh", "-c", "while :; do sleep 3600; done"]
+        spec.Env = ["PATH=\(Self.path)"]
+        spec.HostConfig.NetworkMode = "none"
+        spec.HostConfig.Binds = ["\(copy(server)):\(Self.mount)"]
+        let helper = helper(server)
+        try await engine.run(helper, spec)
+        let turnedOff: [String]
+        do throws(BranchError) {
+            turnedOff = try await CopyCleanup(data: Self.data, ownPlace: Self.mount, postgres: "postgres") {
+                script,
+                arguments throws(BranchError) in
+                let result = try await engine.execute(
+                    ["/bin/sh", "-c", script, "frost"] + arguments,
+                    in: helper,
+                    timeout: DockerEngine.copyTimeout
+                )
+                guard result.code == 0 else {
+                    let said = result.output.split(separator: "\n").suffix(4).joined(separator: "; ")
+                    throw .runtime("Docker: \(helper): \(said)")
+                }
+                return result.output
+            }.run(database: server.databaseName)
+            let synced = try await engine.execute(["sync"], in: helper, timeout: DockerEngine.copyTimeout)
+            guard synced.code == 0 else { throw .runtime("Docker: \(helper): sync: \(synced.output)") }
+        } catch {
+            try? await engine.remove(helper)
+            throw error
+        }
+        try await engine.remove(helper)
+        return turnedOff
     }
 
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
+        // The place itself is this process's: nobody in a container can swap what is directly in it.
         if exists(copy(server)) {
             // Repeated after a crash, each step finds what the one before has left.
             if exists(data(server)) {
@@ -141,7 +188,7 @@ package struct DockerRuntime: BranchRuntime {
         spec.Env = [
             "POSTGRES_USER=\(server.username)", "POSTGRES_PASSWORD=\(server.password)",
             "POSTGRES_DB=\(server.databaseName)",
-            "PGDATA=\(Self.mount)/pgdata",
+            "PGDATA=\(Self.data)",
         ]
         spec.Labels = [
             "frost.managed": "true", "frost.database.id": server.databaseID, "frost.target.id": server.targetID,
@@ -226,14 +273,12 @@ package struct DockerRuntime: BranchRuntime {
         guard !present.isEmpty else { return }
         // Without an image, which somebody may have removed.
         if geteuid() == 0 {
-            for name in present {
-                do {
-                    try FileManager.default.removeItem(atPath: "\(place(server))/\(name)")
-                } catch {
-                    throw .runtime("cannot remove \(place(server))/\(name): \(error.localizedDescription)")
-                }
+            let path = place(server)
+            return try await FileThread.run { () throws(BranchError) in
+                // Below it are files of whoever runs in the container: no link among them is followed.
+                guard let place = try HeldDirectory.open(path) else { return }
+                for name in present { try place.removeTree(name) }
             }
-            return
         }
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.User = "root"

@@ -11,27 +11,41 @@ import Musl
 /// Whom the local runtime's servers run as, and their files belong to: this process's user, or another
 /// when that is root, which PostgreSQL refuses.
 struct ServerAccount: Sendable {
-    private struct Other: Sendable {
-        var uid: uid_t
-        var gid: gid_t
-    }
-
     private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    private let other: Other?
+    /// nil for whom this process runs as.
+    let owner: FileOwner?
+
+    /// Of new branches, where this process is root: the first of these that the host has.
+    static let users = ["frost-postgres", "postgres"]
 
     /// - Throws: ``BranchError/invalid(_:)`` when this process is root and there is no such user.
-    init(user: String) throws(BranchError) {
+    init(users: [String]) throws(BranchError) {
         guard geteuid() == 0 else {
-            other = nil
+            owner = nil
             return
         }
-        guard let entry = getpwnam(user), entry.pointee.pw_uid != 0 else {
-            throw .invalid(
-                "PostgreSQL does not run as root, and there is no user '\(user)' to run it as: adduser --system --group \(user)"
-            )
+        for user in users {
+            guard let entry = getpwnam(user), entry.pointee.pw_uid != 0 else { continue }
+            owner = FileOwner(uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
+            return
         }
-        other = Other(uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
+        let user = users.first ?? "postgres"
+        throw .invalid(
+            "PostgreSQL does not run as root, and there is no user \(users.map { "'\($0)'" }.joined(separator: " or ")) "
+                + "to run it as: adduser --system --group \(user)"
+        )
+    }
+
+    init(owner: FileOwner?) { self.owner = owner }
+
+    /// Whom the files of this account belong to.
+    var uid: uid_t { owner?.uid ?? geteuid() }
+
+    /// What runs a program as this account: with none of the groups that the host lets it have.
+    var command: [String] {
+        guard let owner else { return [] }
+        return ["setpriv", "--reuid=\(owner.uid)", "--regid=\(owner.gid)", "--clear-groups", "--inh-caps=-all", "--"]
     }
 
     /// Runs a program as this user, which has to succeed.
@@ -47,11 +61,7 @@ struct ServerAccount: Sendable {
         environment: [String: String] = [:],
         toolOf target: String? = nil
     ) async throws(BranchError) -> String {
-        var command = [program] + arguments
-        if let other {
-            command =
-                ["setpriv", "--reuid=\(other.uid)", "--regid=\(other.gid)", "--init-groups", "--"] + command
-        }
+        let command = command + [program] + arguments
         // Servers keep what they are started with, and whoever owns a branch can read it: nothing of
         // the operator's, and no variable that libpq would heed.
         var variables = ["PATH": Self.path, "LANG": "C.UTF-8", "TZ": "UTC"]
@@ -127,26 +137,33 @@ struct ServerAccount: Sendable {
         throw .runtime("processes of a server that fell over still work in \(data)")
     }
 
-    /// Whether a process's working directory is a place, as it is of a server's processes.
+    /// Whether a process of this account has a place as its working directory, as a server's processes have.
+    ///
+    /// Told by the directory itself, not by its name: a link in its place leads to no other's server.
     ///
     /// - Throws: ``BranchError/runtime(_:)`` when that of a process of this user's cannot be told.
     func worksIn(_ place: String, _ pid: Int32) throws(BranchError) -> Bool {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/\(pid)/cwd", &buffer, buffer.count)
-        guard count >= 0 else {
+        var (directory, process, working) = (stat(), stat(), stat())
+        guard lstat(place, &directory) == 0, stat("/proc/\(pid)", &process) == 0, process.st_uid == uid else {
+            return false
+        }
+        guard stat("/proc/\(pid)/cwd", &working) == 0 else {
             let fault = errno
-            var status = stat()
-            // Gone meanwhile, or nobody that servers run as.
-            guard fault != ENOENT, fault != ESRCH, stat("/proc/\(pid)", &status) == 0,
-                status.st_uid == other?.uid ?? geteuid()
-            else { return false }
+            // Gone meanwhile.
+            guard fault != ENOENT, fault != ESRCH, stat("/proc/\(pid)", &process) == 0, process.st_uid == uid else {
+                return false
+            }
             throw .runtime(
                 "nobody can tell where the process \(pid) works: \(String(cString: strerror(fault))); "
                     + "frost needs CAP_SYS_PTRACE to run servers as another user"
             )
         }
-        return String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
-            == URL(fileURLWithPath: place).resolvingSymlinksInPath().path
+        return working.st_dev == directory.st_dev && working.st_ino == directory.st_ino
+    }
+
+    /// The processes that work in a place, as far as it can be told of them.
+    func processes(in place: String) -> [Int32] {
+        Self.processes().filter { (try? worksIn(place, $0)) == true }
     }
 
     /// The processes that work in a place, as far as it can be told of them.
@@ -158,32 +175,20 @@ struct ServerAccount: Sendable {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
     }
 
+    /// Makes a directory of this account's. One that is there stays whose it is, unless it is root's: a crash came
+    /// before it was given away.
+    ///
+    /// - Parameter path: in a directory of this process's own.
     func makeDirectory(_ path: String) throws(BranchError) {
-        if mkdir(path, 0o700) != 0, errno != EEXIST { throw Self.failure("make", path) }
-        if let other, chown(path, other.uid, other.gid) != 0 { throw Self.failure("give away", path) }
-    }
-
-    /// Writes a file that only this user can read.
-    func write(_ text: String, to path: String) throws(BranchError) {
-        unlink(path)
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Self.failure("write", path) }
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw HeldDirectory.failure("make", path) }
+        guard let owner else { return }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HeldDirectory.failure("open", path) }
         defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw Self.failure("write", path) }
-        if let other, fchown(descriptor, other.uid, other.gid) != 0 { throw Self.failure("give away", path) }
-    }
-
-    /// Removes a file or a directory and all in it; nothing happens when it is not there.
-    func remove(_ path: String) async throws(BranchError) {
-        do {
-            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
-        } catch {
-            throw .runtime("\(path) cannot be removed: \(error.localizedDescription)")
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw HeldDirectory.failure("look at", path) }
+        guard status.st_uid != 0 || fchown(descriptor, owner.uid, owner.gid) == 0 else {
+            throw HeldDirectory.failure("give away", path)
         }
-    }
-
-    private static func failure(_ what: String, _ path: String) -> BranchError {
-        .runtime("cannot \(what) \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -1,0 +1,250 @@
+import Foundation
+
+/// Puts a copy right before anybody may connect: it has its source's data, and goes on with none of its errands.
+///
+/// Two servers that answer one publisher's slot lose rows; two that archive under the same names overwrite each other's
+/// log; one that waits for its source's standby never commits. All of it is changed in the copy's own files and
+/// catalogs, once: its user may turn it on again.
+///
+/// Works through PostgreSQL's single-user mode: nobody can connect, no background worker runs, no event trigger fires,
+/// and neither password nor role matters. pg_rewind recovers a copy the same way.
+struct CopyCleanup: Sendable {
+    /// Runs a shell script with arguments `$1`, `$2`, …, as the account of the copy, where its data is.
+    ///
+    /// Returns what the script printed, which may include what it complained of.
+    typealias Shell = @Sendable (_ script: String, _ arguments: [String]) async throws(BranchError) -> String
+
+    /// The copy's data directory, as the script sees it.
+    private let data: String
+    /// What is the copy's alone: links may lead into it.
+    private let ownPlace: String
+    /// The program `postgres` of the copy's version.
+    private let postgres: String
+    private let shell: Shell
+
+    init(data: String, ownPlace: String, postgres: String, shell: @escaping Shell) {
+        self.data = data
+        self.ownPlace = ownPlace
+        self.postgres = postgres
+        self.shell = shell
+    }
+
+    /// - Parameter database: one that the cluster should have, for clusters without the usual ones.
+    /// - Returns: what was turned off, a phrase each.
+    /// - Throws: ``BranchError/runtime(_:)``; the copy must not be used then.
+    func run(database: String) async throws(BranchError) -> [String] {
+        var turnedOff = try await putFilesRight()
+        let (first, cluster) = try await look(in: ["template1", "postgres", database])
+        for name in cluster.databases {
+            let transactions = cluster.prepared.filter { $0.database == name }
+            turnedOff += transactions.map { "prepared transaction '\($0.name)' of \(name) rolled back" }
+            let found: Found = try await report(
+                transactions.map { "ROLLBACK PREPARED \(Self.literal($0.name))" } + [Self.forgetUnfinishedTables],
+                Self.jobsQuery,
+                in: name
+            )
+            guard found.hasJobs else { continue }
+            let jobs: [Int] = try await report([], Self.activeJobsQuery, then: [Self.stopJobs], in: name)
+            turnedOff += jobs.map { "pg_cron job \($0) of \(name) inactive" }
+        }
+        if !cluster.subscriptions.isEmpty {
+            let _: Int = try await report([Self.disableSubscriptions], "1", in: first)
+            turnedOff += cluster.subscriptions.map {
+                "subscription \($0.name) of \($0.database) disabled, its slot let go"
+            }
+        }
+        return turnedOff
+    }
+
+    // MARK: Files and settings
+
+    /// Settings by which a server works for or waits for others, and what they are where nobody set them.
+    private static let errands = [
+        "archive_mode": "off", "archive_command": "", "archive_library": "", "synchronous_standby_names": "",
+        "synchronized_standby_slots": "", "sync_replication_slots": "off", "primary_conninfo": "",
+        "primary_slot_name": "", "restore_command": "", "archive_cleanup_command": "", "recovery_end_command": "",
+        "external_pid_file": "",
+    ]
+
+    private static let mark = "frost-off: "
+
+    private func putFilesRight() async throws(BranchError) -> [String] {
+        let errands = Self.errands.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let printed = try await shell(Self.fileScript, [data, postgres, ownPlace] + errands)
+        return printed.split(separator: "\n").filter { $0.hasPrefix(Self.mark) }.map {
+            String($0.dropFirst(Self.mark.count))
+        }
+    }
+
+    /// `$1` is the data directory, `$2` the program, `$3` the copy's own place; the rest are settings with their values
+    /// where nobody set them.
+    private static let fileScript = """
+        set -eu
+        data=$1 postgres=$2 place=$3
+        shift 3
+        cd "$data"
+        rm -f postmaster.pid postmaster.opts
+        off() { echo "\(mark)$1"; }
+
+        # What a link leads to would be shared with the source. A file of settings or a certificate may be.
+        find . -type l | while read -r link; do
+            case $(readlink -f "$link") in "$place"/*) continue ;; esac
+            case $link in ./*/*) ;; *) if [ -f "$link" ]; then continue; fi ;; esac
+            echo "the copy would share with its source what the link $link leads to; put that in the link's place" >&2
+            exit 1
+        done
+
+        for name in standby.signal recovery.signal; do
+            if [ -e "$name" ] || [ -L "$name" ]; then rm -f "$name"; off "$name removed"; fi
+        done
+        for slot in pg_replslot/*; do
+            if [ -d "$slot" ]; then rm -rf "$slot"; off "replication slot ${slot##*/} left to its source"; fi
+        done
+        # Of log that the source is to archive.
+        rm -f pg_wal/archive_status/*.ready
+
+        setting() { "$postgres" -D "$data" -C "$1"; }
+        # In front of what the command line says, it would have the copy run on another's files.
+        if [ "$(setting data_directory)" != "$data" ]; then
+            sed -i -E 's/^[[:space:]]*data_directory/#&/I' postgresql.conf
+            if [ "$(setting data_directory)" != "$data" ]; then
+                echo "the copy's settings name another data_directory; take that out of the files that postgresql.conf includes" >&2
+                exit 1
+            fi
+            off "data_directory no longer set"
+        fi
+        reset() {
+            if [ -f postgresql.auto.conf ]; then
+                sed -E "/^[[:space:]]*$1([[:space:]=]|\\$)/d" postgresql.auto.conf >postgresql.auto.new
+            else
+                : >postgresql.auto.new
+            fi
+            printf "%s = '%s'\\n" "$1" "$2" >>postgresql.auto.new
+            chmod 600 postgresql.auto.new
+            mv -f postgresql.auto.new postgresql.auto.conf
+        }
+        for errand in "$@"; do
+            name=${errand%%=*}
+            # Not every version has every setting.
+            value=$(setting "$name" 2>/dev/null) || continue
+            if [ "$value" != "${errand#*=}" ]; then
+                reset "$name" "${errand#*=}"
+                off "$name reset"
+            fi
+        done
+        # Two servers would write one file.
+        case $(setting log_directory) in /*) reset log_directory log; off "log_directory reset" ;; esac
+        """
+
+    // MARK: Catalogs
+
+    private struct Named: Decodable, Sendable {
+        var name: String
+        var database: String
+    }
+
+    private struct Cluster: Decodable, Sendable {
+        var databases: [String]
+        var prepared: [Named]
+        var subscriptions: [Named]
+    }
+
+    private struct Found: Decodable, Sendable {
+        var hasJobs: Bool
+    }
+
+    /// Databases that a crash left half dropped are no databases (datconnlimit -2).
+    private static let clusterQuery =
+        "json_build_object('databases', (SELECT json_agg(datname) FROM pg_database WHERE datconnlimit <> -2), "
+        + "'prepared', (SELECT coalesce(json_agg(json_build_object('name', gid, 'database', database)), '[]') "
+        + "FROM pg_prepared_xacts), 'subscriptions', (SELECT coalesce(json_agg(json_build_object('name', subname, "
+        + "'database', datname)), '[]') FROM pg_subscription JOIN pg_database ON pg_database.oid = subdbid "
+        + "WHERE subenabled OR subslotname IS NOT NULL))"
+
+    /// As ALTER SUBSCRIPTION … DISABLE and SET (slot_name = NONE) do, for those of all databases.
+    private static let disableSubscriptions =
+        "UPDATE pg_subscription SET subenabled = false, subslotname = NULL WHERE subenabled OR subslotname IS NOT NULL"
+
+    /// Tables whose first copying goes on in the source have slots of their own there, which DROP SUBSCRIPTION would
+    /// drop. ALTER SUBSCRIPTION … REFRESH PUBLICATION begins anew with them.
+    private static let forgetUnfinishedTables = "DELETE FROM pg_subscription_rel WHERE srsubstate NOT IN ('r', 's')"
+
+    /// By what the table has, whichever extension made it.
+    private static let jobsQuery =
+        "json_build_object('hasJobs', (SELECT count(*) = 3 FROM pg_attribute WHERE attrelid = to_regclass('cron.job') "
+        + "AND attname IN ('jobid', 'command', 'active') AND NOT attisdropped))"
+    private static let activeJobsQuery =
+        "(SELECT coalesce(json_agg(jobid ORDER BY jobid), '[]') FROM cron.job WHERE active)"
+    private static let stopJobs = "UPDATE cron.job SET active = false WHERE active"
+
+    /// What a database or a role may have set otherwise: that would keep the catalogs from being changed, or have
+    /// triggers run.
+    private static let sessionSettings = [
+        "SET search_path = pg_catalog", "SET session_replication_role = replica",
+        "SET default_transaction_read_only = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
+    ]
+
+    /// What the cluster has, and the database in which that was seen. One of the usual ones may be gone.
+    private func look(in databases: [String]) async throws(BranchError) -> (String, Cluster) {
+        var fault = BranchError.runtime("the copy has no database to begin with")
+        for database in databases {
+            do throws(BranchError) {
+                return (database, try await report([], Self.clusterQuery, in: database))
+            } catch {
+                fault = error
+            }
+        }
+        throw fault
+    }
+
+    /// Runs commands in single-user mode.
+    ///
+    /// - Parameters:
+    ///   - commands: each of one line.
+    ///   - query: an expression of type json.
+    ///   - last: commands after the query.
+    /// - Returns: what `query` said.
+    private func report<Value: Decodable>(
+        _ commands: [String],
+        _ query: String,
+        then last: [String] = [],
+        in database: String
+    ) async throws(BranchError) -> Value {
+        // In hexadecimal digits: single-user mode escapes nothing.
+        let line = "SELECT encode(textsend((\(query))::text), 'hex') AS report"
+        let lines = Self.sessionSettings + commands + [line] + last
+        let printed = try await shell(
+            Self.singleUserScript,
+            [data, postgres, database, lines.map { $0 + ";\n" }.joined()]
+        )
+        guard let digits = printed.firstMatch(of: /report = "([0-9a-f]*)"/)?.1,
+            let value = try? JSONDecoder().decode(Value.self, from: Self.bytes(digits))
+        else {
+            let end = printed.split(separator: "\n").suffix(4).joined(separator: "; ")
+            throw .runtime("PostgreSQL's single-user mode did not say what a copy has: \(end)")
+        }
+        return value
+    }
+
+    /// Without fsync(2), as the whole copy is put on disk once, when this is done.
+    private static let singleUserScript = """
+        set -eu
+        printf '%s' "$4" | "$2" --single -F -D "$1" -c exit_on_error=on -c archive_mode=off -c log_min_messages=fatal \\
+            -c log_destination=stderr -- "$3"
+        """
+
+    private static func bytes(_ digits: Substring) -> Data {
+        let digits = Array(digits.utf8)
+        return Data(
+            stride(from: 0, to: digits.count - 1, by: 2).compactMap { place in
+                UInt8(String(decoding: digits[place...(place + 1)], as: UTF8.self), radix: 16)
+            }
+        )
+    }
+
+    /// On one line, whatever is in it: single-user mode takes every line for a command.
+    private static func literal(_ text: String) -> String {
+        let escaped = text.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n")
+        return "E'\(escaped)'"
+    }
+}
