@@ -27,14 +27,18 @@ final class GatewayChild: Sendable {
     private let given: Settings
     private let port: Int
     let directory: String
+    let account: GatewayAccount?
     private let record: ProcessRecord
     private let pid = Mutex<Int32?>(nil)
 
-    /// - Parameter directory: where it is kept which process it is.
-    init(_ settings: Settings, port: Int, directory: String) {
+    /// - Parameters:
+    ///   - account: whom it runs as; nil for whom this process runs as.
+    ///   - directory: where it is kept which process it is.
+    init(_ settings: Settings, port: Int, account: GatewayAccount?, directory: String) {
         given = settings
         self.port = port
         self.directory = directory
+        self.account = account
         record = ProcessRecord.gateway(in: directory)
     }
 
@@ -75,17 +79,27 @@ final class GatewayChild: Sendable {
         return path
     }
 
-    var environment: [Environment.Key: String?] {
+    private static let prefix = "FROST_POSTGRES_GATEWAY_"
+    /// Beside the gateway's own variables: what a program needs to run at all. Others of the operator's may be secrets.
+    private static let inherited: Set<String> = ["PATH", "LANG", "LC_ALL", "TZ"]
+
+    var environment: [String: String] {
         let values: [String: String?] = [
             "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": given.routeFile,
             "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
             "CERT_DIR": given.certDir, "DRAIN_TIMEOUT": given.drainTimeout,
             "ADMIN_ADDRESS": Self.adminAddress(isChild: true),
         ]
-        return Dictionary(
-            uniqueKeysWithValues: values.compactMap { key, value in
-                value.map { (Environment.Key(stringLiteral: "FROST_POSTGRES_GATEWAY_\(key)"), $0) }
-            }
+        var variables = ProcessInfo.processInfo.environment.filter {
+            $0.key.hasPrefix(Self.prefix) || Self.inherited.contains($0.key)
+        }
+        for (key, value) in values { if let value { variables[Self.prefix + key] = value } }
+        return variables
+    }
+
+    static func environment(_ variables: [String: String]) -> Environment {
+        .custom(
+            Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         )
     }
 
@@ -99,6 +113,10 @@ final class GatewayChild: Sendable {
         _ ready: @escaping @Sendable () throws -> Void,
         ended: @escaping @Sendable (TerminationStatus) throws -> Void
     ) async throws {
+        try await account?.check(
+            routeFile: given.routeFile,
+            environment: Self.environment(environment)
+        )
         while !Task.isCancelled {
             let status = try await runOnce(ready)
             if Task.isCancelled { return }
@@ -129,16 +147,16 @@ final class GatewayChild: Sendable {
         let answers = try ReadySocket()
         var variables = environment
         variables["NOTIFY_SOCKET"] = answers.name
-        // Of a unit that frost itself is.
-        for name in ["WATCHDOG_USEC", "WATCHDOG_PID"] { variables[Environment.Key(stringLiteral: name)] = .some(nil) }
         var platform = PlatformOptions()
         // Ctrl-C is for us; the gateway is told to stop by a signal of its own, and may drain.
         platform.processGroupID = 0
         platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: Self.longestDrain)]
+        // It keeps its number: setpriv becomes the program it is given.
+        let command = (account?.command(port: port) ?? []) + [try program(), "run"]
         let result = try await Subprocess.run(
-            .path(FilePath(program())),
-            arguments: ["run"],
-            environment: .inherit.updating(variables),
+            account == nil ? .path(FilePath(command[0])) : .name(command[0]),
+            arguments: Arguments(Array(command.dropFirst())),
+            environment: Self.environment(variables),
             platformOptions: platform,
             input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),

@@ -6,6 +6,8 @@ import Synchronization
 struct GatewayKeeper: Sendable {
     let store: BranchStore
     let settings: GatewayChild.Settings
+    /// Whom the gateway runs as; nil for whom this process runs as.
+    let account: GatewayAccount?
     let directory: String
     let stop: StopRequest
 
@@ -115,6 +117,6 @@ struct GatewayKeeper: Sendable {
     }
 
     private func child(port: Int) -> GatewayChild {
-        GatewayChild(settings, port: port, directory: directory)
+        GatewayChild(settings, port: port, account: account, directory: directory)
     }
 }

@@ -62,13 +62,15 @@ extension GatewayChild {
     ///
     /// - Throws: the gateway's exit code when it cannot use them; what it says is printed.
     func check() async throws {
+        var variables = environment
+        // The map is written by frost itself, later; what is there now may be anything.
+        variables["FROST_POSTGRES_GATEWAY_ROUTE_FILE"] = "\(directory)/routes.json.unwritten"
+        try await account?.check(program: program(), environment: Self.environment(variables))
+        // As whom this process runs as: the operator's files may be root's alone, and are named by their own names.
         let result = try await Subprocess.run(
             .path(FilePath(program())),
             arguments: ["check"],
-            // The map is written by frost itself, later; what is there now may be anything.
-            environment: .inherit.updating(environment).updating([
-                "FROST_POSTGRES_GATEWAY_ROUTE_FILE": "\(directory)/routes.json.unwritten"
-            ]),
+            environment: Self.environment(variables),
             input: .none,
             output: .discarded,
             error: .string(limit: Self.longestComplaint)

@@ -96,7 +96,8 @@ struct Up: AsyncParsableCommand {
         let settings = settings(routeFile: "\(directory)/routes.json")
         try await StartCheck.run(
             api: listenAPI(),
-            gateway: isEnabled ? GatewayChild(settings, port: wanted, directory: directory) : nil,
+            gateway: isEnabled
+                ? GatewayChild(settings, port: wanted, account: GatewayAccount.find(), directory: directory) : nil,
             addresses: listenAddress,
             port: wanted
         )
@@ -115,8 +116,24 @@ struct Up: AsyncParsableCommand {
         try store.setRouteFile(context.routeFile)
         try await context.routes.routesChanged()
         if stop.isMade { return }
-        let keeper = keeper(context, stop)
+        let account = gateway ? try GatewayAccount.find() : nil
+        var settings = settings(routeFile: context.routeFile)
+        let certificates = account.map { GatewayCertificates(settings, for: $0, in: context.directory) }
+        if let certificates {
+            try await certificates.copy()
+            settings.certFile = certificates.certFile
+            settings.keyFile = certificates.keyFile
+            settings.certDir = certificates.certDir
+        }
+        let keeper = GatewayKeeper(
+            store: store,
+            settings: settings,
+            account: account,
+            directory: context.directory,
+            stop: stop
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
+            if let certificates { group.addTask { await certificates.follow() } }
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
             let ends = await Race.run([
@@ -141,22 +158,15 @@ struct Up: AsyncParsableCommand {
         }
     }
 
-    private func keeper(_ context: FrostContext, _ stop: StopRequest) -> GatewayKeeper {
-        GatewayKeeper(
-            store: context.store,
-            settings: settings(routeFile: context.routeFile),
-            directory: context.directory,
-            stop: stop
-        )
-    }
-
     private func settings(routeFile: String) -> GatewayChild.Settings {
-        GatewayChild.Settings(
+        // The gateway's own variables go on to it: files that they name are the operator's as well.
+        let own = { (name: String) in ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_\(name)"] }
+        return GatewayChild.Settings(
             routeFile: routeFile,
             listenAddress: listenAddress,
-            certFile: certFile,
-            keyFile: keyFile,
-            certDir: certDir,
+            certFile: certFile ?? own("CERT_FILE"),
+            keyFile: keyFile ?? own("KEY_FILE"),
+            certDir: certDir ?? own("CERT_DIR"),
             drainTimeout: temporary ? "2s" : nil
         )
     }

@@ -1,0 +1,210 @@
+import BranchManager
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The operator's certificates, where a gateway that has given up root can read them: copies in the data directory,
+/// made again when the files change. The gateway looks after its files itself.
+final class GatewayCertificates: Sendable {
+    private enum Source: Sendable {
+        case pair(certFile: String, keyFile: String)
+        case directory(String)
+    }
+
+    /// What a file was when it was copied.
+    private struct Look: Equatable {
+        var device: UInt64
+        var inode: UInt64
+        var size: Int64
+        var changed: Int64
+        var changedNanoseconds: Int64
+    }
+
+    private struct State {
+        /// By the copy's path.
+        var copied: [String: Look] = [:]
+        var fault: String?
+    }
+
+    /// Between two looks at the operator's files.
+    private static let interval = Duration.seconds(2)
+    /// Largest file that is copied, in bytes; the gateway reads none that is larger.
+    private static let limit = 1_024 * 1_024
+
+    /// In place of the settings of these names.
+    let certFile: String?
+    let keyFile: String?
+    let certDir: String?
+
+    private let sources: [Source]
+    private let place: String
+    private let account: GatewayAccount
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - settings: with the operator's files.
+    ///   - directory: of frost's data; the copies are in it, where nobody but root and the account can read them.
+    init(_ settings: GatewayChild.Settings, for account: GatewayAccount, in directory: String) {
+        place = "\(directory)/gateway"
+        self.account = account
+        var sources: [Source] = []
+        if let certFile = settings.certFile, let keyFile = settings.keyFile {
+            sources.append(.pair(certFile: certFile, keyFile: keyFile))
+            self.certFile = "\(place)/pair.crt"
+            self.keyFile = "\(place)/pair.key"
+        } else {
+            certFile = settings.certFile
+            keyFile = settings.keyFile
+        }
+        if let certDir = settings.certDir { sources.append(.directory(certDir)) }
+        certDir = settings.certDir == nil ? nil : "\(directory)/gateway/certificates"
+        self.sources = sources
+    }
+
+    /// Copies what has changed since the last time, and takes away what is gone.
+    ///
+    /// - Throws: ``BranchError/invalid(_:)`` that names the operator's file that cannot be read. The copies that are
+    ///   there stay.
+    func copy() async throws(BranchError) {
+        try await FileThread.run { [self] () throws(BranchError) in
+            try makeDirectory(place)
+            if let certDir { try makeDirectory(certDir) }
+            var wanted: Set<String> = []
+            for (source, target) in try files() {
+                wanted.insert(target)
+                try copy(source, to: target)
+            }
+            for gone in state.withLock({ $0.copied.keys.filter { !wanted.contains($0) } }) {
+                unlink(gone)
+                state.withLock { $0.copied[gone] = nil }
+            }
+        }
+    }
+
+    /// Copies files that change, until the task is cancelled.
+    func follow() async {
+        while (try? await Task.sleep(for: Self.interval)) != nil {
+            var fault: String?
+            do throws(BranchError) { try await copy() } catch { fault = error.description }
+            let isNew = state.withLock { state in
+                defer { state.fault = fault }
+                return state.fault != fault
+            }
+            guard isNew else { continue }
+            Complaint.print(
+                fault.map { "\($0); the gateway goes on with the copy it has" } ?? "the certificates can be read again"
+            )
+        }
+    }
+
+    // MARK: Blocking
+
+    /// The operator's files, and where their copies are.
+    private func files() throws(BranchError) -> [(source: String, target: String)] {
+        var files: [(String, String)] = []
+        for source in sources {
+            switch source {
+            case .pair(let certFile, let keyFile):
+                files += [(certFile, "\(place)/pair.crt"), (keyFile, "\(place)/pair.key")]
+            case .directory(let directory):
+                guard let certDir else { continue }
+                for name in try names(directory) {
+                    let path = "\(directory)/\(name)"
+                    if Self.isOfPair(name) {
+                        files.append((path, "\(certDir)/\(name)"))
+                    } else if Self.isDirectory(path) {
+                        // As Caddy keeps them.
+                        let below = try names(path).filter(Self.isOfPair)
+                        if !below.isEmpty { try makeDirectory("\(certDir)/\(name)") }
+                        files += below.map { ("\(path)/\($0)", "\(certDir)/\(name)/\($0)") }
+                    }
+                }
+            }
+        }
+        return files
+    }
+
+    private static func isOfPair(_ name: String) -> Bool { name.hasSuffix(".crt") || name.hasSuffix(".key") }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
+    private func names(_ directory: String) throws(BranchError) -> [String] {
+        do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
+            throw .invalid("the certificate directory \(directory) cannot be read: \(error.localizedDescription)")
+        }
+    }
+
+    private func makeDirectory(_ path: String) throws(BranchError) {
+        if mkdir(path, 0o750) != 0, errno != EEXIST { throw Self.failure("make", path) }
+        guard chown(path, 0, account.gid) == 0, chmod(path, 0o750) == 0 else { throw Self.failure("give away", path) }
+    }
+
+    private func copy(_ source: String, to target: String) throws(BranchError) {
+        let file = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw Self.unreadable(source) }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Self.unreadable(source) }
+        let look = Look(
+            device: UInt64(status.st_dev),
+            inode: UInt64(status.st_ino),
+            size: Int64(status.st_size),
+            changed: Int64(status.st_ctim.tv_sec),
+            changedNanoseconds: Int64(status.st_ctim.tv_nsec)
+        )
+        if state.withLock({ $0.copied[target] }) == look { return }
+        var bytes = [UInt8](repeating: 0, count: Self.limit + 1)
+        var count = 0
+        while count < bytes.count {
+            let more = bytes.withUnsafeMutableBytes {
+                read(file, $0.baseAddress?.advanced(by: count), $0.count - count)
+            }
+            if more < 0, errno == EINTR { continue }
+            guard more >= 0 else { throw Self.unreadable(source) }
+            if more == 0 { break }
+            count += more
+        }
+        guard count <= Self.limit else {
+            throw .invalid("the file \(source) is larger than \(Self.limit) bytes; give a PEM file")
+        }
+        try write(bytes.prefix(count), to: target)
+        state.withLock { $0.copied[target] = look }
+    }
+
+    /// As one step: the gateway never finds half a file.
+    private func write(_ bytes: ArraySlice<UInt8>, to target: String) throws(BranchError) {
+        let temporary = "\(target).new"
+        unlink(temporary)
+        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw Self.failure("write", temporary) }
+        defer { close(file) }
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Self.failure("write", temporary) }
+            rest = rest.dropFirst(count)
+        }
+        guard fchown(file, 0, account.gid) == 0, fchmod(file, 0o640) == 0, rename(temporary, target) == 0 else {
+            throw Self.failure("write", target)
+        }
+    }
+
+    private static func unreadable(_ path: String) -> BranchError {
+        .invalid(
+            "the file \(path) cannot be read: \(errno == 0 ? "it is not a file" : String(cString: strerror(errno)))"
+        )
+    }
+
+    private static func failure(_ what: String, _ path: String) -> BranchError {
+        .store("cannot \(what) \(path): \(String(cString: strerror(errno)))")
+    }
+}

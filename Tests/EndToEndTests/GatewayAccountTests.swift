@@ -1,0 +1,159 @@
+import Foundation
+import NIOCore
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The gateway that `frost up` runs as root: what it may do, what it is given, and its certificates.
+@Suite(.enabled(if: geteuid() == 0, "whoever is not root has no rights to give up")) struct GatewayAccountTests {
+    private func withUp(
+        _ host: FrostHost,
+        _ certificates: [String],
+        port: Int? = nil,
+        _ body: @Sendable () async throws -> Void
+    ) async throws {
+        let port = port ?? host.port
+        try await Program.whileRunning(
+            Checkout.program("frost"),
+            [
+                "up", "--no-example", "--port", String(port), "--listen-address", "127.0.0.1", "--api-address", "none",
+            ] + certificates,
+            environment: host.environment.merging([
+                "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": "127.0.0.1:0", "FROST_POSTGRES_GATEWAY_LOG_FORMAT": "text",
+                "OPERATORS_SECRET": "not for the gateway",
+            ]) { $1 },
+            port: port,
+            log: host.directory.file("up.log")
+        ) { _ in try await body() }
+    }
+
+    private func gateway(_ host: FrostHost, _ file: String) throws -> String {
+        let record = try String(contentsOfFile: host.directory.file("data/gateway.pid"), encoding: .utf8)
+        return try String(contentsOfFile: "/proc/\(record.prefix { $0 != " " })/\(file)", encoding: .utf8)
+    }
+
+    private func fingerprint(_ host: FrostHost) throws -> String {
+        let raw = try RawConnection(port: host.port)
+        try raw.send(ByteBuffer.sslRequest.bytes)
+        _ = try raw.receive(atMost: 1)
+        let tls = try TLSConnection(raw, serverName: "main.pg.shop.localhost")
+        try tls.handshake()
+        return "\(tls.certificateFingerprint)"
+    }
+
+    @Test(
+        "It has no rights of root's, no groups, no variable but its own, and takes up certificates only root may read"
+    )
+    func account() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let pair = host.certificate
+            for file in [pair.certFile, pair.keyFile] {
+                #expect(chmod(file, 0o600) == 0)
+                #expect(chown(file, 0, 0) == 0)
+            }
+            try await withUp(host, ["--cert-file", pair.certFile, "--key-file", pair.keyFile]) {
+                try await host.eventually("main answers") {
+                    try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
+                }
+                let status = try gateway(host, "status")
+                let entry = try #require(getpwnam("postgres-gateway") ?? getpwnam("nobody"))
+                let (uid, gid) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
+                #expect(status.contains("Uid:\t\(uid)\t\(uid)\t\(uid)\t\(uid)\n"), "\(status)")
+                #expect(status.contains("Gid:\t\(gid)\t\(gid)\t\(gid)\t\(gid)\n"), "\(status)")
+                #expect(status.contains(/Groups:\s*\n/), "\(status)")
+                for set in ["Inh", "Prm", "Eff", "Bnd", "Amb"] {
+                    #expect(status.contains("Cap\(set):\t0000000000000000\n"), "\(status)")
+                }
+                #expect(status.contains("NoNewPrivs:\t1\n"), "\(status)")
+                let variables = try gateway(host, "environ").split(separator: "\0")
+                #expect(!variables.contains { $0.hasPrefix("OPERATORS_SECRET") || $0.hasPrefix("FROST_DATA_DIR") })
+                #expect(variables.contains("FROST_POSTGRES_GATEWAY_LOG_FORMAT=text"))
+
+                let before = try fingerprint(host)
+                let renewed = try await SelfSignedCertificate.make(
+                    in: host.directory,
+                    name: "renewed",
+                    for: ["*.pg.shop.localhost"]
+                )
+                try await Command.check("mv", [renewed.certFile, pair.certFile])
+                try await Command.check("mv", [renewed.keyFile, pair.keyFile])
+                #expect(chmod(pair.keyFile, 0o600) == 0)
+                try await host.eventually("it has the new certificate") { try fingerprint(host) != before }
+                #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
+
+                let key = host.directory.file("data/gateway/pair.key")
+                let attributes = try FileManager.default.attributesOfItem(atPath: key)
+                #expect(attributes[.posixPermissions] as? Int == 0o640)
+                #expect(attributes[.ownerAccountID] as? Int == 0)
+                #expect(attributes[.groupOwnerAccountID] as? Int == Int(gid))
+            }
+        }
+    }
+
+    @Test("A certificate directory is followed: pairs that come, and pairs that go")
+    func directory() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let certificates = try host.directory.directory("certificates")
+            #expect(chmod(certificates.path, 0o700) == 0)
+            _ = try await SelfSignedCertificate.make(in: certificates, name: "one", for: ["*.pg.shop.localhost"])
+            try await withUp(host, ["--cert-dir", certificates.path]) {
+                try await host.eventually("main answers") {
+                    try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
+                }
+                let before = try fingerprint(host)
+                _ = try await SelfSignedCertificate.make(in: certificates, name: "two", for: ["*.pg.shop.localhost"])
+                for ending in ["crt", "key"] { try await Command.check("rm", [certificates.file("one.\(ending)")]) }
+                try await host.eventually("it has the other") { try fingerprint(host) != before }
+                #expect(
+                    !FileManager.default.fileExists(atPath: host.directory.file("data/gateway/certificates/one.key"))
+                )
+            }
+        }
+    }
+
+    @Test("A file that is not there, and a program that the account cannot reach, are told by their names")
+    func faults() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            let arguments = ["up", "--no-example", "--api-address", "none", "--port", String(host.port)]
+            let missing = try await host.frost(
+                arguments + ["--cert-file", "/nowhere/server.crt", "--key-file", host.certificate.keyFile]
+            )
+            #expect(missing.exitCode == 78 && missing.errors.contains("/nowhere/server.crt"), "\(missing.errors)")
+            let closed = try host.directory.directory("closed")
+            #expect(chmod(closed.path, 0o700) == 0)
+            try await Command.check("cp", ["/bin/true", closed.file("postgres-gateway")])
+            let unreachable = try await host.frost(
+                arguments + ["--cert-file", host.certificate.certFile, "--key-file", host.certificate.keyFile],
+                environment: ["FROST_GATEWAY_PROGRAM": closed.file("postgres-gateway")]
+            )
+            #expect(unreachable.exitCode == 64, "\(unreachable.errors)")
+            #expect(unreachable.errors.contains(closed.file("postgres-gateway")), "\(unreachable.errors)")
+        }
+    }
+
+    @Test("A low port is the one right that it keeps")
+    func lowPort() async throws {
+        try await FrostHost.run { host in
+            try await host.makeShop()
+            // The first that nothing listens on.
+            var port = 1_023
+            while (try? RawListener(port: port)) == nil { port -= 1 }
+            let pair = host.certificate
+            try await withUp(host, ["--cert-file", pair.certFile, "--key-file", pair.keyFile], port: port) {
+                try await host.eventually("it is recorded") { (try? gateway(host, "status")) != nil }
+                let status = try gateway(host, "status")
+                #expect(status.contains("CapEff:\t0000000000000400\n"), "\(status)")
+                #expect(status.contains("CapBnd:\t0000000000000400\n"), "\(status)")
+                #expect(status.contains("NoNewPrivs:\t1\n"), "\(status)")
+            }
+        }
+    }
+}
