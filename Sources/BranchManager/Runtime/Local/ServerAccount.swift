@@ -166,11 +166,6 @@ struct ServerAccount: Sendable {
         Self.processes().filter { (try? worksIn(place, $0)) == true }
     }
 
-    /// The processes that work in a place, as far as it can be told of them.
-    func processes(in place: String) -> [Int32] {
-        Self.processes().filter { (try? worksIn(place, $0)) == true }
-    }
-
     private static func processes() -> [Int32] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
     }
