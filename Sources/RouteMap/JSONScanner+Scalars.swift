@@ -50,7 +50,7 @@ extension JSONScanner {
         guard let byte = next, byte == UInt8(ascii: "-") || isDigit(byte) else { throw wrongType("a whole number") }
         let number = try number()
         guard !number.hasFraction, !number.hasExponent else {
-            throw fault("\(shown(number)) is not a whole number in digits alone", at: number.range.lowerBound)
+            throw fault("\(shown(number)) is not a whole number (digits only)", at: number.range.lowerBound)
         }
         guard let value = value(number), range.contains(value) else {
             throw fault("\(shown(number)) \(problem)", at: number.range.lowerBound)

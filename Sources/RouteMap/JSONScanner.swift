@@ -61,7 +61,7 @@ struct JSONScanner {
             let isNew =
                 if let key { members.insert(key) } else { members.insertUnknown(name) }
             members.current = name
-            guard isNew else { throw fault("is there twice in one object", at: start) }
+            guard isNew else { throw fault("duplicate key", at: start) }
             skipWhitespace()
             guard next == UInt8(ascii: ":") else { throw expected("':'") }
             position += 1

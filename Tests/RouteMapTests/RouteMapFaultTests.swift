@@ -34,9 +34,9 @@ import Testing
 
     private static let portFaults: [(String, String)] = [
         ("0", "0 is not a port (1 to 65535)"), ("65536", "65536 is not a port (1 to 65535)"),
-        ("-1", "-1 is not a port (1 to 65535)"), ("1.5", "1.5 is not a whole number in digits alone"),
-        ("10044.0", "10044.0 is not a whole number in digits alone"),
-        ("1e4", "1e4 is not a whole number in digits alone"),
+        ("-1", "-1 is not a port (1 to 65535)"), ("1.5", "1.5 is not a whole number (digits only)"),
+        ("10044.0", "10044.0 is not a whole number (digits only)"),
+        ("1e4", "1e4 is not a whole number (digits only)"),
         ("99999999999999999999", "99999999999999999999 is not a port (1 to 65535)"),
         ("\"10001\"", "is a text, not a whole number"), ("true", "is true, not a whole number"),
         ("null", "is null, not a whole number"), ("[]", "is a list, not a whole number"),
@@ -68,7 +68,7 @@ import Testing
         ("host", "1", "is a number, not a text"),
         ("tls", "\"passthrough\"", "'passthrough' is not offered by this version; use 'terminate'"),
         ("maxConnections", "0", "0 is not a number from 1 up"),
-        ("maxConnections", "2.5", "2.5 is not a whole number in digits alone"),
+        ("maxConnections", "2.5", "2.5 is not a whole number (digits only)"),
         ("sharedAddress", "1", "is a number, not true or false"),
         ("sharedAddress", "\"true\"", "is a text, not true or false"),
     ]
@@ -148,7 +148,7 @@ import Testing
     func doubled(text: String, key: String) {
         let error = #expect(throws: RouteMapError.self) { try RouteMapFile.parse(Data(text.utf8)) }
         #expect(error?.key == key)
-        #expect(error?.problem == "is there twice in one object")
+        #expect(error?.problem == "duplicate key")
     }
 
     @Test("Among many unknown keys a doubled one is found, whichever it is", arguments: [0, 1, 15, 16, 17, 99])
@@ -156,7 +156,7 @@ import Testing
         let keys = (0..<100).map { "\"k\($0)\": \($0)" }
         #expect(Self.fault(MapText.map(more: ", " + keys.joined(separator: ", "))) == nil)
         let text = MapText.map(more: ", " + (keys + ["\"k\(doubled)\": 1"]).joined(separator: ", "))
-        #expect(Self.fault(text) == "line 1: k\(doubled): is there twice in one object")
+        #expect(Self.fault(text) == "line 1: k\(doubled): duplicate key")
     }
 
     @Test("A key may be there in one object and again in another")
