@@ -23,6 +23,7 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -161,7 +162,8 @@ let package = Package(
             name: "FrostServer",
             dependencies: [
                 "BranchManager", "FrostPages", "RouteMap", "RouteSync", asyncHTTPClient, crypto, httpTypes, hummingbird,
-                logging, nioCore, nioHTTP1,
+                hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),

@@ -1,7 +1,9 @@
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// Serves the API and the page over HTTP.
 package struct FrostServer: Sendable {
@@ -36,15 +38,14 @@ package struct FrostServer: Sendable {
         // What it logs of its own is that connections ended with it.
         var quiet = state.logger
         quiet.logLevel = .critical
-        let application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
-            onServerRunning: { channel in ready(channel.localAddress?.port ?? address.port) },
+        let server = try HTTPService.server(
+            router.buildResponder(),
+            configuration: ServerConfiguration(address: .hostname(address.host, port: address.port)),
             logger: quiet
-        )
+        ) { channel in ready(channel.localAddress?.port ?? address.port) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await hub.run() }
-            group.addTask { try await application.run() }
+            group.addTask { try await server.run() }
             // What was begun is brought to an end, whatever ends this.
             let ended = await group.nextResult()
             group.cancelAll()

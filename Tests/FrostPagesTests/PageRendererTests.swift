@@ -113,6 +113,15 @@ struct PageRendererTests {
     }
 
     @Test
+    func `A runtime that is not there cannot be chosen, and says why`() {
+        var home = homeView()
+        home.runtimes.append(Choice(value: "docker", title: "Docker container: no engine", isDisabled: true))
+        #expect(
+            pages.home(home).contains(#"<option value="docker" disabled>Docker container: no engine</option>"#)
+        )
+    }
+
+    @Test
     func `Faults are shown`() {
         #expect(pages.login(LoginView(assetVersion: "1", fault: "Wrong token")).contains("Wrong token"))
         let fault = "The gateway cannot run on port 1."

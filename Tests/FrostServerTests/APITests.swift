@@ -13,6 +13,40 @@ import Testing
 
 @Suite struct APITests {
     @Test(
+        "Where no server can be made, a request is refused with the reason; nothing is registered, and the page offers it no more"
+    )
+    func unavailable() async throws {
+        try await APIHost.run { host in
+            let shop = try await host.makeShop()
+            let project = try #require(try await host.expect(200, .GET, "/api/projects").list.first?["id"].text)
+            let before = try await host.expect(200, .GET, "/api/operations").list.count
+            host.runtime.state.withLock { $0.failing = ["engine"] }
+            for (path, body) in [
+                ("/api/projects/\(project)/databases", #"{"name": "boxed", "runtime": "docker"}"#),
+                ("/api/databases/\(shop.database)/targets", #"{"name": "qa"}"#),
+                ("/api/databases/\(shop.database)/targets/\(shop.dev)/reset", "{}"),
+            ] {
+                let refused = try await host.request(.POST, path, body)
+                #expect(refused.status == 502 && refused.code == "runtime", "\(path): \(refused.status)")
+                #expect(refused.message == "no engine today")
+            }
+            #expect(try await host.expect(200, .GET, "/api/operations").list.count == before)
+            #expect(try await host.expect(200, .GET, "/api/projects/\(project)/databases").list.count == 1)
+        }
+    }
+
+    @Test("Every answer has a date, as HTTP wants it")
+    func date() async throws {
+        try await APIHost.run { host in
+            let date = try await host.request(.GET, "/api/health").headers["date"] ?? ""
+            #expect(
+                date.wholeMatch(of: /[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT/) != nil,
+                "\(date)"
+            )
+        }
+    }
+
+    @Test(
         "A life through the API, by both names of branches; every answer is as the document has it",
         arguments: ["targets", "branches"]
     )

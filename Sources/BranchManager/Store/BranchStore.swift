@@ -88,8 +88,8 @@ package struct BranchStore: Sendable {
     }
 
     private static func number(of path: String) -> UInt64? {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        return attributes?[.systemFileNumber] as? UInt64
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
     /// Whether the file that was opened still is where it was: whoever comes next would open another.
@@ -108,8 +108,8 @@ package struct BranchStore: Sendable {
     /// Whether there is a file with something in it. SQLite writes its first page before it keeps a log beside it; a
     /// log alone is what is left of a store that is gone.
     package static func exists(in directory: String) -> Bool {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path(in: directory))
-        return (attributes?[.size] as? UInt64 ?? 0) > 0
+        var status = stat()
+        return stat(path(in: directory), &status) == 0 && status.st_size > 0
     }
 
     /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
@@ -160,8 +160,11 @@ package struct BranchStore: Sendable {
             || ([.SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode) && reserve.isDiskFull)
     }
 
-    /// Moves the log of SQLite into the store's file, as far as other processes let it.
-    package func checkpoint() { connections.checkpoint() }
+    /// Moves the log of SQLite into the store's file, as far as other processes let it; nothing happens when it is empty.
+    package func checkpoint() {
+        var log = stat()
+        if stat("\(path)-wal", &log) != 0 || log.st_size > 0 { connections.checkpoint() }
+    }
 
     /// Keeps room on the disk for the operations that free more; nothing happens when it is kept already.
     package func keepReserve() { reserve.make() }

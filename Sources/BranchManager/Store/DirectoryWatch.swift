@@ -8,8 +8,10 @@ import Musl
 ///
 /// The directories are watched and not the files, which are replaced by renaming.
 package enum DirectoryWatch {
-    /// Between two polls, for file systems without events and a kernel that has no watch left.
-    private static let pollInterval = Duration.seconds(5)
+    /// Between two polls where the kernel tells, for what happens on other hosts of a network file system.
+    private static let rarePoll = Duration.seconds(30)
+    /// Between two polls where it does not: it has no watch left.
+    private static let poll = Duration.milliseconds(500)
     /// In bytes; what events say does not matter: whoever hears of one looks at the file itself.
     private static let bufferSize = 16 * 1_024
 
@@ -18,8 +20,9 @@ package enum DirectoryWatch {
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         change.yield()
         let watch = watch(directories, change)
+        let interval = watch == nil ? poll : rarePoll
         let poll = Task {
-            while (try? await Task.sleep(for: pollInterval)) != nil { change.yield() }
+            while (try? await Task.sleep(for: interval)) != nil { change.yield() }
         }
         change.onTermination = { _ in
             watch?.cancel()
@@ -38,7 +41,7 @@ package enum DirectoryWatch {
         let events =
             UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_MOVED_TO) | UInt32(IN_CREATE) | UInt32(IN_DELETE)
         let watches = directories.filter { inotify_add_watch(descriptor, $0, events) >= 0 }
-        guard !watches.isEmpty else {
+        guard watches.count == directories.count else {
             close(descriptor)
             return nil
         }

@@ -40,6 +40,8 @@ actor EventHub {
     private let sessions: GatewaySessions
     private var listeners: [Int: AsyncStream<Event>.Continuation] = [:]
     private var last = 0
+    /// That somebody has begun to listen.
+    private let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(_ state: ServerState, sessions: GatewaySessions) {
         self.state = state
@@ -55,6 +57,7 @@ actor EventHub {
         )
         continuation.onTermination = { _ in Task { await self.forget(number) } }
         listeners[number] = continuation
+        arrival.yield()
         return events
     }
 
@@ -72,14 +75,15 @@ actor EventHub {
 
     private func followSessions() async {
         var counts: [String: Int]?
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.sessionsInterval)
-            guard !listeners.isEmpty else { continue }
-            let now = await sessions.counts()
-            if now != counts {
-                tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
+        // The gateway is asked for those who listen.
+        for await _ in arrivals {
+            while !listeners.isEmpty, (try? await Task.sleep(for: Self.sessionsInterval)) != nil {
+                let now = await sessions.counts()
+                if now != counts {
+                    tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
+                }
+                counts = now
             }
-            counts = now
         }
     }
 
