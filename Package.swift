@@ -132,7 +132,8 @@ let package = Package(
         .target(
             name: "BranchManager",
             dependencies: [
-                "CAccount", "RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, subprocess, systemPackage,
+                "CAccount", "RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, nioPosix, subprocess,
+                systemPackage,
             ],
             swiftSettings: settings
         ),

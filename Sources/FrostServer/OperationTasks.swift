@@ -1,3 +1,4 @@
+import BranchManager
 import Synchronization
 
 /// Operations that were begun for somebody and go on by themselves: they are waited for before the program ends.
@@ -19,9 +20,9 @@ final class OperationTasks: Sendable {
             return !state.isClosed
         }
         guard isOpen else { return false }
-        Task {
+        Task(executorPreference: BlockingWork.executor) {
             await body()
-            let waiting = state.withLock { state in
+            let waiting = self.state.withLock { state in
                 state.running -= 1
                 guard state.running == 0 else { return nil as CheckedContinuation<Void, Never>? }
                 defer { state.waiting = nil }

@@ -48,7 +48,7 @@ package actor RouteSync: RouteListener {
         let change = requested
         if !isWriting {
             isWriting = true
-            Task { await writeAll() }
+            Task(executorPreference: BlockingWork.executor) { await self.writeAll() }
         }
         lastWaiter += 1
         let waiter = lastWaiter

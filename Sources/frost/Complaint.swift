@@ -19,7 +19,8 @@ enum Complaint {
     /// has printed has not arrived.
     static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
-            let value = try await body()
+            // Its child tasks follow it there.
+            let value = try await withTaskExecutorPreference(BlockingWork.executor) { try await body() }
             try Output.flush()
             return value
         } catch let error as BranchError {

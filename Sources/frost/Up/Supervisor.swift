@@ -20,8 +20,12 @@ struct Supervisor: Sendable {
                 hasToldPlace = true
             }
             manager.store.keepReserve()
+            // A copy of the store's file alone then lacks what happened in the last seconds, and no more.
+            manager.store.checkpoint()
             // What is begun is brought to an end, also when this task is cancelled.
-            let look = Task { try await manager.recover(checkingServers: true, retrying: .due) }
+            let look = Task(executorPreference: BlockingWork.executor) {
+                try await manager.recover(checkingServers: true, retrying: .due)
+            }
             do {
                 let found = try await look.value
                 for recovery in found where !(recovery.isFault && told.contains(recovery.message)) {
