@@ -118,7 +118,9 @@ import Musl
         }
     }
 
-    @Test("A file that is not there, and a program that the account cannot reach, are told by their names")
+    @Test(
+        "A file that is not there, a program that does not run, a map that the account cannot reach: told by their names"
+    )
     func faults() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
@@ -127,15 +129,27 @@ import Musl
                 arguments + ["--cert-file", "/nowhere/server.crt", "--key-file", host.certificate.keyFile]
             )
             #expect(missing.exitCode == 78 && missing.errors.contains("/nowhere/server.crt"), "\(missing.errors)")
-            let closed = try host.directory.directory("closed")
-            #expect(chmod(closed.path, 0o700) == 0)
-            try await Command.check("cp", ["/bin/true", closed.file("postgres-gateway")])
-            let unreachable = try await host.frost(
-                arguments + ["--cert-file", host.certificate.certFile, "--key-file", host.certificate.keyFile],
-                environment: ["FROST_GATEWAY_PROGRAM": closed.file("postgres-gateway")]
+            let pair = ["--cert-file", host.certificate.certFile, "--key-file", host.certificate.keyFile]
+            try host.directory.write("#!/bin/sh\necho it is broken >&2\nexit 3\n", to: "postgres-gateway")
+            #expect(chmod(host.directory.file("postgres-gateway"), 0o755) == 0)
+            let broken = try await host.frost(
+                arguments + pair,
+                environment: ["FROST_GATEWAY_PROGRAM": host.directory.file("postgres-gateway")]
             )
-            #expect(unreachable.exitCode == 64, "\(unreachable.errors)")
-            #expect(unreachable.errors.contains(closed.file("postgres-gateway")), "\(unreachable.errors)")
+            #expect(broken.exitCode == 64, "\(broken.errors)")
+            #expect(
+                broken.errors.contains("\(host.directory.file("postgres-gateway")): it is broken"),
+                "\(broken.errors)"
+            )
+            // Its servers go on; what comes later does not get there.
+            #expect(chmod(host.directory.file("data"), 0o700) == 0)
+            let closed = try await host.frost(arguments + pair)
+            #expect(chmod(host.directory.file("data"), 0o711) == 0)
+            #expect(closed.exitCode == 64, "\(closed.errors)")
+            #expect(
+                closed.errors.contains("cannot reach the route map in \(host.directory.file("data"))"),
+                "\(closed.errors)"
+            )
         }
     }
 

@@ -115,7 +115,8 @@ struct OperationRun: Sendable {
 
     private static func end(_ db: Database, id: String, _ status: Operation.Status, message: String?) throws {
         try db.execute(
-            sql: "UPDATE operation SET status = ?, message = coalesce(?, CASE WHEN ? THEN turnedOff END), finishedAt = ? "
+            sql:
+                "UPDATE operation SET status = ?, message = coalesce(?, CASE WHEN ? THEN turnedOff END), finishedAt = ? "
                 + "WHERE id = ?",
             arguments: [status.rawValue, message, status == .succeeded, Date.now, id]
         )

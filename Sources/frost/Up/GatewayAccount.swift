@@ -50,7 +50,7 @@ struct GatewayAccount: Sendable {
     /// - Throws: ``BranchError/invalid(_:)`` with what it said.
     func check(program: String, environment: Environment) async throws(BranchError) {
         guard let said = await failure(of: [program, "version"], environment) else { return }
-        throw .invalid("the user '\(name)', whom the gateway runs as, cannot run \(program): \(said)\(Self.hint)")
+        throw .invalid("the user '\(name)', whom the gateway runs as, cannot run \(program): \(said)")
     }
 
     /// Asks whether this account can reach the directory of a route map.
@@ -59,10 +59,11 @@ struct GatewayAccount: Sendable {
     func check(routeFile: String, environment: Environment) async throws(BranchError) {
         let place = (routeFile as NSString).deletingLastPathComponent
         guard await failure(of: ["test", "-x", place], environment) != nil else { return }
-        throw .invalid("the user '\(name)', whom the gateway runs as, cannot reach the route map in \(place)\(Self.hint)")
+        throw .invalid(
+            "the user '\(name)', whom the gateway runs as, cannot reach the route map in \(place); it needs a data directory "
+                + "that others may enter (chmod o+x)"
+        )
     }
-
-    private static let hint = "; root's own directories are closed to it"
 
     /// - Returns: nil for a program that succeeds, else what it said.
     private func failure(of command: [String], _ environment: Environment) async -> String? {

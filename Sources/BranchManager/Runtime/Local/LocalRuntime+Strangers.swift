@@ -7,7 +7,9 @@ extension LocalRuntime {
         BranchData.ids(in: directory).subtracting(known).sorted().map { id in
             let place = "\(directory)/\(id)"
             let server =
-                ((try? account(ofPlace: place)) ?? account).processes(in: "\(place)/data").min().map { ", where a server runs (process \($0))" } ?? ""
+                ((try? account(ofPlace: place)) ?? account).processes(in: "\(place)/data").min().map {
+                    ", where a server runs (process \($0))"
+                } ?? ""
             return "the store does not know \(place)\(server); it is left alone"
         }
     }
