@@ -3,10 +3,10 @@ import Foundation
 
 /// Gives targets their hostnames: `<target>.pg.<project>.<wildcard base>`.
 ///
-/// A name is clean when it is what its target and project are called, made safe. It carries `-` and
-/// eight characters of base32 SHA-256 of the target's id when it had to be cut, when nothing was
-/// left of it, or when another target has the clean one. Whoever has a name keeps it for as long as
-/// its own label does not change: nobody's name changes because of what happens to others.
+/// A name is clean when it is what its target and project are called, made safe. Where another target has the clean
+/// name, `<target>-<database>` comes next, then `-` and eight characters of base32 SHA-256 of the target's id, which
+/// also names that had to be cut, or of which nothing was left, carry. Whoever has a name keeps it for as long as its
+/// own label does not change: nobody's name changes because of what happens to others.
 package enum HostnameBuilder {
     /// What a hostname is made from.
     package struct Request: Hashable, Sendable {
@@ -14,15 +14,47 @@ package enum HostnameBuilder {
         package var targetID: String
         /// What the target is called, as its owner wrote it.
         package var target: String
-        /// What the project is called, as its owner wrote it.
+        /// What its database is called.
+        package var database: String
+        /// What the project's label is made from.
         package var project: String
         package var projectID: String
+        /// What the project is called.
+        package var projectName: String
 
-        package init(targetID: String, target: String, projectID: String, project: String) {
+        /// - Parameter projectName: ``project`` where nil.
+        package init(
+            targetID: String,
+            target: String,
+            database: String = "",
+            projectID: String,
+            project: String,
+            projectName: String? = nil
+        ) {
             self.targetID = targetID
             self.target = target
+            self.database = database
             self.projectID = projectID
             self.project = project
+            self.projectName = projectName ?? project
+        }
+
+        package var place: Place {
+            Place(project: projectName, database: database, branch: Slug.make(target))
+        }
+    }
+
+    /// A branch as people know it. The next branch of the same database that is called so has the same place.
+    package struct Place: Hashable, Sendable {
+        package var project: String
+        package var database: String
+        /// As in a hostname.
+        package var branch: String
+
+        package init(project: String, database: String, branch: String) {
+            self.project = project
+            self.database = database
+            self.branch = branch
         }
     }
 
@@ -42,44 +74,42 @@ package enum HostnameBuilder {
         base: Hostname,
         keeping previous: [String: Hostname] = [:]
     ) throws(HostnameError) -> [String: Hostname] {
+        try names(for: requests, base: base, preferring: previous.mapValues { [$0] }, reserved: [:])
+    }
+
+    /// Names for all targets.
+    ///
+    /// - Parameters:
+    ///   - previous: names that the targets have or had, by their ids, the best first.
+    ///   - reserved: names that only a target of this place may be given, or one that has had it.
+    static func names(
+        for requests: [Request],
+        base: Hostname,
+        preferring previous: [String: [Hostname]],
+        reserved: [Hostname: Place]
+    ) throws(HostnameError) -> [String: Hostname] {
         guard base.name.utf8.count <= maximumBaseLength else { throw .tooLong(base.name.utf8.count) }
         var names: [String: Hostname] = [:]
         var taken: Set<Hostname> = []
         let candidates = try requests.map { request throws(HostnameError) in try Candidates(request, base: base) }
         // Those first that may keep what they have; the rest then takes what is free, the oldest first.
         for candidate in candidates {
-            guard let name = previous[candidate.targetID], candidate.allows(name) else { continue }
-            if taken.insert(name).inserted { names[candidate.targetID] = name }
+            for name in previous[candidate.request.targetID] ?? [] where candidate.allows(name) {
+                guard taken.insert(name).inserted else { continue }
+                names[candidate.request.targetID] = name
+                break
+            }
         }
-        for candidate in candidates where names[candidate.targetID] == nil {
-            // A number for those whose suffixed name is taken too: by an id with the same 40 bits of hash, or by
-            // a target that is called so.
-            var number = Candidates.firstNumber
-            var name = candidate.clean ?? candidate.suffixed
-            if taken.contains(name) { name = candidate.suffixed }
-            while taken.contains(name) {
-                name = try candidate.numbered(number)
-                number += 1
+        for candidate in candidates where names[candidate.request.targetID] == nil {
+            let name = try candidate.firstName { name in
+                guard !taken.contains(name) else { return false }
+                guard let place = reserved[name] else { return true }
+                return place == candidate.request.place
             }
             taken.insert(name)
-            names[candidate.targetID] = name
+            names[candidate.request.targetID] = name
         }
         return names
-    }
-
-    /// A text as a label: lowercased, other characters to hyphens, runs of hyphens folded, none at either end.
-    /// Empty when nothing is left. May be longer than a label.
-    package static func slug(_ text: String) -> String {
-        var slug = ""
-        for scalar in text.lowercased().unicodeScalars {
-            switch scalar {
-            case "a"..."z", "0"..."9": slug.unicodeScalars.append(scalar)
-            case _ where !slug.isEmpty && slug.last != "-": slug.append("-")
-            default: break
-            }
-        }
-        while slug.last == "-" { slug.removeLast() }
-        return slug
     }
 
     /// What sets a name apart: eight characters of base32 (RFC 4648 section 6, lowercase), of 40 bits of SHA-256.
@@ -91,42 +121,63 @@ package enum HostnameBuilder {
 
     /// The label of a project; two that are called alike share it.
     private static func projectLabel(_ request: Request) -> String {
-        let slug = slug(request.project)
+        let slug = Slug.make(request.project)
         return slug.isEmpty || slug.utf8.count > Hostname.maximumLabelLength
             ? suffixed(slug, with: hash(request.projectID)) : slug
     }
 
     /// A label that ends in a suffix, cut so that both fit.
-    fileprivate static func suffixed(_ slug: String, with suffix: String) -> String {
+    private static func suffixed(_ slug: String, with suffix: String) -> String {
         var head = slug.prefix(Hostname.maximumLabelLength - suffix.utf8.count - 1)
         while head.last == "-" { head.removeLast() }
         return head.isEmpty ? suffix : "\(head)-\(suffix)"
     }
 
+    /// The names that one target may have, the best first.
     private struct Candidates {
         /// Of the second who would have the suffixed name.
-        static let firstNumber = 2
+        private static let firstNumber = 2
 
-        let targetID: String
-        /// nil when the label had to be cut, or nothing was left of it.
-        let clean: Hostname?
-        let suffixed: Hostname
+        let request: Request
+        /// The clean name, and the one with the database; without those that would have to be cut, and without both
+        /// where nothing is left of what the target is called.
+        private let plain: [Hostname]
+        private let suffixed: Hostname
         private let slug: String
         private let zone: String
 
         init(_ request: Request, base: Hostname) throws(HostnameError) {
-            targetID = request.targetID
-            slug = HostnameBuilder.slug(request.target)
+            self.request = request
+            slug = Slug.make(request.target)
             zone = "pg.\(HostnameBuilder.projectLabel(request)).\(base)"
-            let isClean = !slug.isEmpty && slug.utf8.count <= Hostname.maximumLabelLength
-            clean = isClean ? try Hostname("\(slug).\(zone)") : nil
+            let database = Slug.make(request.database)
+            var labels: [String] = []
+            if !slug.isEmpty { labels.append(slug) }
+            if !slug.isEmpty, !database.isEmpty { labels.append("\(slug)-\(database)") }
+            var plain: [Hostname] = []
+            for label in labels where label.utf8.count <= Hostname.maximumLabelLength {
+                plain.append(try Hostname("\(label).\(zone)"))
+            }
+            self.plain = plain
             let label = HostnameBuilder.suffixed(slug, with: HostnameBuilder.hash(request.targetID))
             suffixed = try Hostname("\(label).\(zone)")
         }
 
+        /// The first that is free. A number is for those whose suffixed name is taken too: by an id with the same 40
+        /// bits of hash, or by a target that is called so.
+        func firstName(where isFree: (Hostname) -> Bool) throws(HostnameError) -> Hostname {
+            for name in plain + [suffixed] where isFree(name) { return name }
+            var number = Self.firstNumber
+            while true {
+                let name = try numbered(number)
+                if isFree(name) { return name }
+                number += 1
+            }
+        }
+
         /// Whether a name is one that this target may be given: whoever has it keeps it.
         func allows(_ name: Hostname) -> Bool {
-            if name == clean || name == suffixed { return true }
+            if plain.contains(name) || name == suffixed { return true }
             // With a number: made anew from what is read as one, so that no other text passes for it.
             let label = name.name.prefix { $0 != "." }
             guard let hyphen = label.lastIndex(of: "-"), let number = Int(label[label.index(after: hyphen)...]),
@@ -135,8 +186,8 @@ package enum HostnameBuilder {
             return (try? numbered(number)) == name
         }
 
-        func numbered(_ number: Int) throws(HostnameError) -> Hostname {
-            let suffix = "\(HostnameBuilder.hash(targetID))-\(number)"
+        private func numbered(_ number: Int) throws(HostnameError) -> Hostname {
+            let suffix = "\(HostnameBuilder.hash(request.targetID))-\(number)"
             return try Hostname("\(HostnameBuilder.suffixed(slug, with: suffix)).\(zone)")
         }
     }

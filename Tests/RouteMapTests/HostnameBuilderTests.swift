@@ -12,10 +12,14 @@ import Testing
         try HostnameBuilder.names(for: requests, base: Hostname(base), keeping: previous).mapValues(\.name)
     }
 
-    private func request(_ id: String, _ target: String, project: String = "shop", projectID: String = "proj_1")
-        -> Request
-    {
-        Request(targetID: id, target: target, projectID: projectID, project: project)
+    private func request(
+        _ id: String,
+        _ target: String,
+        database: String = "",
+        project: String = "shop",
+        projectID: String = "proj_1"
+    ) -> Request {
+        Request(targetID: id, target: target, database: database, projectID: projectID, project: project)
     }
 
     @Test("Clean names are what people called things")
@@ -29,11 +33,15 @@ import Testing
         arguments: [
             ("main", "main"), ("MAIN", "main"), ("a_b.c", "a-b-c"), ("--a--b--", "a-b"), ("a   b", "a-b"), ("", ""),
             ("日本", ""),
-            ("Überblick", "berblick"), ("xn--a", "xn-a"), ("1", "1"), ("ab--cd", "ab-cd"), ("\u{130}", "i"), ("ſ", ""),
+            ("xn--a", "xn-a"), ("1", "1"), ("ab--cd", "ab-cd"), ("\u{130}", "i"), ("ſ", "s"),
+            ("Überblick", "uberblick"), ("U\u{308}berblick", "uberblick"), ("café", "cafe"), ("Straße", "strasse"),
+            ("Łódź Ærø Þórr œuvre", "lodz-aero-thorr-oeuvre"), ("Київ, Жуковский", "kiiv-zhukovskii"),
+            ("Ἀθῆναι ΣΟΦΟΣ", "athinai-sofos"), ("ＡＢＣ", "abc"), ("ﬁx", "fix"), ("объект", "obekt"), ("Đặng", "dang"),
+            ("ü日本é", "u-e"), ("\u{301}", ""), ("-é-", "e"),
         ]
     )
     func slug(text: String, slug: String) {
-        #expect(HostnameBuilder.slug(text) == slug)
+        #expect(Slug.make(text) == slug)
     }
 
     @Test("The suffix is base32 of SHA-256, lowercase: fixed for ever, since people have it in their settings")
@@ -50,6 +58,39 @@ import Testing
         for id in ["dbt_2", "dbt_3"] {
             #expect(names[id] == "main-\(HostnameBuilder.hash(id)).pg.shop.example.net")
         }
+    }
+
+    @Test("A second database's branches carry its name, where it fits and is free; nobody else's name changes")
+    func databases() throws {
+        func request(_ id: String, _ target: String, of database: String) -> Request {
+            Request(targetID: id, target: target, database: database, projectID: "proj_1", project: "shop")
+        }
+        let long = String(repeating: "d", count: 60)
+        let first = [request("dbt_1", "main", of: "orders"), request("dbt_2", "main", of: "Benutzer & Üser")]
+        let requests =
+            first + [
+                // Called so by its owner before the branch of the third database comes.
+                request("dbt_3", "main-users", of: "orders"), request("dbt_4", "main", of: "users"),
+                request("dbt_5", "main", of: long), request("dbt_6", "main", of: "日本"),
+                request("dbt_7", "日本", of: "users"), request("dbt_8", "dev", of: "users"),
+            ]
+        let names = try names(requests).mapValues { String($0.prefix { $0 != "." }) }
+        #expect(
+            names == [
+                "dbt_1": "main", "dbt_2": "main-benutzer-user", "dbt_3": "main-users",
+                "dbt_4": "main-\(HostnameBuilder.hash("dbt_4"))", "dbt_5": "main-\(HostnameBuilder.hash("dbt_5"))",
+                "dbt_6": "main-\(HostnameBuilder.hash("dbt_6"))", "dbt_7": HostnameBuilder.hash("dbt_7"),
+                "dbt_8": "dev",
+            ]
+        )
+        let before = try HostnameBuilder.names(for: requests, base: Hostname("example.net"))
+        #expect(
+            try HostnameBuilder.names(
+                for: Array(requests.dropFirst().filter { $0.targetID != "dbt_3" }),
+                base: Hostname("example.net"),
+                keeping: before
+            ) == before.filter { $0.key != "dbt_1" && $0.key != "dbt_3" }
+        )
     }
 
     @Test("Projects that are called alike share a label; one of whose name nothing is left has its hash")
@@ -185,6 +226,7 @@ import Testing
                     request(
                         "dbt_\(step)",
                         words.randomElement(using: &random) ?? "",
+                        database: ["", "b", "日本", "main"].randomElement(using: &random) ?? "",
                         project: ["shop", "Shop", "日本"][project],
                         projectID: "proj_\(project)"
                     )

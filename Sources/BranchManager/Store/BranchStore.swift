@@ -1,6 +1,5 @@
 import Foundation
 package import GRDB
-import RouteMap
 
 #if canImport(Glibc)
 import Glibc
@@ -174,45 +173,5 @@ package struct BranchStore: Sendable {
         do {
             return try connections.watcher.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
         } catch { throw Self.error(error, path, reserve) }
-    }
-
-    // MARK: Hostnames
-
-    /// Gives every branch a hostname; whoever has one that still fits keeps it.
-    ///
-    /// - Parameter names: hostnames by branch, in place of those that branches have.
-    static func assignHostnames(_ db: Database, keeping names: [String: String]? = nil) throws {
-        guard let text = try Self.setting(.wildcardBase, in: db), !text.isEmpty else { return }
-        let base = try Hostname(text)
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT target.id, target.name, target.hostname, project.id AS projectId, project.name AS projectName
-                FROM target JOIN database ON database.id = target.databaseId JOIN project ON project.id = database.projectId
-                ORDER BY target.createdAt, target.rowid
-                """
-        )
-        var current: [String: Hostname] = [:]
-        let requests = rows.map { row in
-            let id: String = row["id"]
-            let hostname: String? = row["hostname"]
-            current[id] = hostname.flatMap { try? Hostname($0) }
-            return HostnameBuilder.Request(
-                targetID: id,
-                target: row["name"],
-                projectID: row["projectId"],
-                project: row["projectName"]
-            )
-        }
-        let kept = names?.compactMapValues { try? Hostname($0) } ?? current
-        let changed = try HostnameBuilder.names(for: requests, base: base, keeping: kept)
-            .filter { current[$0.key] != $0.value }
-        // In two steps: a name may go from one branch to another.
-        for id in changed.keys {
-            try db.execute(sql: "UPDATE target SET hostname = NULL WHERE id = ?", arguments: [id])
-        }
-        for (id, name) in changed {
-            try db.execute(sql: "UPDATE target SET hostname = ? WHERE id = ?", arguments: [name.name, id])
-        }
     }
 }

@@ -85,6 +85,17 @@ enum Migrations {
                 table.add(column: "turnedOff", .text)
             }
         }
+        migrator.registerMigration("7: hostnames that were given") { db in
+            // No reference: a name is kept from others for a time when its branch is gone.
+            try db.create(table: "givenHostname") { table in
+                table.primaryKey("hostname", .text)
+                table.column("targetId", .text).notNull()
+                table.column("project", .text).notNull()
+                table.column("database", .text).notNull()
+                table.column("branch", .text).notNull()
+                table.column("freedAt", .datetime)
+            }
+        }
         return migrator
     }
 }
