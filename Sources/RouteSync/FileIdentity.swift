@@ -1,3 +1,5 @@
+import Foundation
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -21,5 +23,27 @@ struct FileIdentity: Equatable {
         size = Int64(status.st_size)
         seconds = status.st_mtim.tv_sec
         nanoseconds = status.st_mtim.tv_nsec
+    }
+
+    /// Whether it was written so long ago that a write from now on gives it another time. The clock of files moves in
+    /// steps of up to 10 ms; one that is on another machine may differ by more.
+    func isSettled(at now: Date) -> Bool {
+        let written = TimeInterval(seconds) + TimeInterval(nanoseconds) / 1e9
+        return now.timeIntervalSince1970 - written > 1
+    }
+}
+
+/// The files in which SQLite keeps a database: with either another, it may say something else.
+struct DatabaseIdentity: Equatable {
+    private let database: FileIdentity?
+    private let log: FileIdentity?
+
+    init(_ path: String) {
+        database = FileIdentity(path)
+        log = FileIdentity("\(path)-wal")
+    }
+
+    func isSettled(at now: Date) -> Bool {
+        database?.isSettled(at: now) ?? true && log?.isSettled(at: now) ?? true
     }
 }

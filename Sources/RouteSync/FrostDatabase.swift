@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-package import RouteMap
+import RouteMap
 
 #if canImport(Glibc)
 import Glibc
@@ -16,139 +16,222 @@ package struct FrostDatabaseError: Error, Hashable, Sendable, CustomStringConver
 /// The SQLite database of a Frost that is installed, read and never written: a host that runs Frost
 /// today gets the gateway without changing Frost.
 ///
+/// Opened for one reading and closed. A connection that stays open holds SQLite's shared lock, with which Frost cannot
+/// start on a restored backup; and it would read on in files that were replaced.
+///
 /// Routes lead to `hostPort`, which is stable, and not to `runtimeHostPort`: what listens there wakes
 /// branches that were scaled to zero and counts their connections.
-package final class FrostDatabase: Sendable {
-    /// What its tables say of routes.
-    package struct Snapshot: Sendable {
-        package var routes: [Route]
-        package var stopped: [StoppedRoute]
-        /// What could not be made a route, and why.
-        package var problems: [String]
-    }
+enum FrostDatabase {
+    /// The first migration whose branches have hostnames.
+    private static let firstMigration = 14
+    /// How long a reading waits for a writer that locks everybody out, in seconds.
+    private static let busyTimeout = 5.0
 
-    private let path: String
-    private let inode: Inode
-    private let queue: DatabaseQueue
-
-    /// - Throws: ``FrostDatabaseError`` that names the file.
-    package init(path: String) throws(FrostDatabaseError) {
-        // Before it is opened: one that is put in its place meanwhile is noticed at the next look.
-        let inode = try Inode(path: path)
-        do {
-            var configuration = Configuration()
-            configuration.readonly = true
-            configuration.busyMode = .timeout(10)
-            queue = try DatabaseQueue(path: path, configuration: configuration)
-            self.path = path
-            self.inode = inode
-        } catch {
-            throw Self.failure("cannot be opened", path, error)
-        }
-    }
-
-    /// Whether its path still leads to the file that was opened, and not to another or to none.
-    package var isInPlace: Bool { (try? Inode(path: path)) == inode }
-
-    /// Changes whenever another process has changed the database (PRAGMA data_version).
-    package func version() throws(FrostDatabaseError) -> Int {
-        do {
-            return try queue.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
-        } catch {
-            throw Self.failure("cannot be read", path, error)
-        }
-    }
-
-    /// - Parameter previous: hostnames of the route map in force, by target; who has one keeps it while it fits.
-    /// - Throws: ``FrostDatabaseError`` for a database of another kind, or one without a wildcard domain.
-    package func snapshot(keeping previous: [String: Hostname]) throws(FrostDatabaseError) -> Snapshot {
-        let (setting, rows): (Row?, [Row])
-        do {
-            (setting, rows) = try queue.read { db in
-                (
-                    try Row.fetchOne(db, sql: "SELECT value FROM settings WHERE key = 'wildcard_domain'"),
-                    try Row.fetchAll(
-                        db,
-                        sql: """
-                            SELECT t.id, t.name, t.hostname, t.lifecycle_status AS status, t.provider_ref_json AS ref,
-                                d.name AS databaseName, p.id AS projectId, p.name AS projectName, p.hostname AS projectHostname
-                            FROM database_targets t JOIN databases d ON d.id = t.database_id JOIN projects p ON p.id = d.project_id
-                            WHERE d.engine = 'postgres'
-                            ORDER BY t.created_at, t.id
-                            """
-                    )
-                )
-            }
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
-            // No such table or column.
-            throw FrostDatabaseError(description: "\(path) is no database of Frost's that this version knows: \(error)")
-        } catch {
-            throw Self.failure("cannot be read", path, error)
-        }
-        let base = setting.flatMap { Self.text($0, "value") } ?? ""
-        guard let domain = try? Hostname(base) else {
+    /// Reads everything of one moment. Blocking.
+    ///
+    /// - Throws: ``FrostDatabaseError`` that names the file and says what to do.
+    static func read(_ path: String) throws(FrostDatabaseError) -> FrostContents {
+        guard access(path, F_OK) == 0 else {
+            let code = errno
             throw FrostDatabaseError(
-                description: "the wildcard domain '\(base)' is no domain; set it in Frost's settings"
+                description: code == ENOENT || code == ENOTDIR
+                    ? "\(path) does not exist; give the frost.db of the installation"
+                    : "\(path) cannot be opened: \(String(cString: strerror(code)))"
             )
         }
         do {
-            return try Self.snapshot(rows, base: domain, keeping: previous)
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(busyTimeout)
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            defer { try? queue.close() }
+            return try queue.read { db in contents(try Tables(db)) }
+        } catch let error as UnknownSchema {
+            throw FrostDatabaseError(description: "\(path) \(error.problem)")
         } catch {
-            throw FrostDatabaseError(description: "the wildcard domain '\(domain)' \(error)")
+            throw failure(path, error)
         }
     }
 
     /// What SQLite says, and what to do about it.
-    private static func failure(_ what: String, _ path: String, _ error: any Error) -> FrostDatabaseError {
-        guard let error = error as? DatabaseError, [.SQLITE_CANTOPEN, .SQLITE_READONLY].contains(error.resultCode)
-        else {
-            return FrostDatabaseError(description: "\(path) \(what): \(error)")
+    private static func failure(_ path: String, _ error: any Error) -> FrostDatabaseError {
+        guard let error = error as? DatabaseError else {
+            return FrostDatabaseError(description: "\(path) cannot be read: \(error)")
         }
-        guard access(path, R_OK) == 0 else {
-            return FrostDatabaseError(description: "\(path) may not be read by this user: \(error)")
+        switch error.resultCode {
+        case .SQLITE_CANTOPEN, .SQLITE_READONLY:
+            guard access(path, R_OK) == 0 else {
+                return FrostDatabaseError(description: "\(path) may not be read by this user: \(error)")
+            }
+            // Which are there while Frost runs; a reader makes them where it may, and does without where it need not.
+            return FrostDatabaseError(
+                description: """
+                    \(path) cannot be read, though it is there: SQLite can neither use nor make the files beside it \
+                    (\(path)-wal and \(path)-shm). Start Frost, or run this as a user who may write in their \
+                    directory. \(error)
+                    """
+            )
+        default:
+            return FrostDatabaseError(description: "\(path) cannot be read: \(error)")
         }
-        // Which are there while Frost runs; a reader makes them where it may, and does without where it need not.
-        return FrostDatabaseError(
-            description: """
-                \(path) \(what), though it is there: SQLite can neither use nor make the files beside it \
-                (\(path)-wal and \(path)-shm). Start Frost, or run this as a user who may write in their directory. \
-                \(error)
-                """
+    }
+
+    /// A database without the tables or columns that are read here.
+    private struct UnknownSchema: Error {
+        let problem: String
+    }
+
+    /// The rows, as they are.
+    private struct Tables {
+        var migration: String?
+        var wildcard: String?
+        var projects: Int
+        var branches: [Row]
+
+        init(_ db: Database) throws {
+            let tables = Set(try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'table'"))
+            if tables.isEmpty {
+                throw UnknownSchema(problem: "has no tables yet; Frost makes them when it starts for the first time")
+            }
+            let migrations = tables.contains("_migrations")
+            // Names of files, e.g. 018-backups.sql.
+            migration =
+                migrations
+                ? try String.fetchOne(db, sql: "SELECT max(name) FROM _migrations").map {
+                    String($0.prefix { $0 != "-" })
+                }
+                : nil
+            if !tables.contains("database_targets"), !migrations {
+                throw UnknownSchema(
+                    problem: tables.contains("grdb_migrations")
+                        ? "is the store of this frost, which writes its own route map; give the frost.db of an installed Frost"
+                        : "is no database of Frost's; give the frost.db of the installation"
+                )
+            }
+            if let number = migration.flatMap({ Int($0) }), number < FrostDatabase.firstMigration {
+                throw UnknownSchema(
+                    problem: "is of a Frost whose last migration is \(migration ?? ""), in which branches have no "
+                        + "hostnames; update Frost to one with migration 0\(FrostDatabase.firstMigration) or later"
+                )
+            }
+            do {
+                // In SQLite a name in double quotes that is no column is a text; without them it is a fault.
+                let columns = try String.fetchAll(db, sql: "SELECT name FROM pragma_table_info('database_targets')")
+                let wakes = columns.contains("scale_to_zero_minutes") ? "t.scale_to_zero_minutes" : "NULL"
+                wildcard = try Row.fetchOne(db, sql: "SELECT value FROM settings WHERE key = 'wildcard_domain'")
+                    .flatMap { FrostDatabase.text($0, "value") }
+                projects = try Int.fetchOne(db, sql: "SELECT count(*) FROM projects") ?? 0
+                branches = try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT t.id, t.name, t.hostname, t.lifecycle_status AS status, t.provider_ref_json AS ref,
+                            \(wakes) AS wakes, d.name AS databaseName, d.engine,
+                            p.id AS projectId, p.name AS projectName, p.hostname AS projectHostname
+                        FROM database_targets t JOIN databases d ON d.id = t.database_id JOIN projects p ON p.id = d.project_id
+                        ORDER BY t.created_at, t.id
+                        """
+                )
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
+                // No such table or column.
+                throw UnknownSchema(
+                    problem: "is no database of Frost's that this version knows (last migration: "
+                        + "\(migration ?? "none")): \(error). Update the gateway and frost sync"
+                )
+            }
+        }
+    }
+
+    private static func contents(_ tables: Tables) -> FrostContents {
+        var branches: [FrostContents.Branch] = []
+        var problems: [String] = []
+        var ids: Set<String> = []
+        for row in tables.branches {
+            let isPostgres = text(row, "engine") == "postgres"
+            do {
+                let branch = try branch(row)
+                if ids.insert(branch.target.id).inserted {
+                    branches.append(branch)
+                } else if isPostgres {
+                    problems.append("\(branch.name) has the id of another branch; it is left out")
+                }
+            } catch {
+                if isPostgres { problems.append(error.description) }
+            }
+        }
+        let base = base(tables.wildcard, &problems)
+        return FrostContents(
+            base: base,
+            branches: branches,
+            problems: problems,
+            installation: FrostInstallation(
+                migration: tables.migration,
+                projects: tables.projects,
+                branches: branches.count(where: \.isPostgres)
+            )
         )
     }
 
-    private static func snapshot(
-        _ rows: [Row],
-        base: Hostname,
-        keeping previous: [String: Hostname]
-    ) throws(HostnameError) -> Snapshot {
-        var snapshot = Snapshot(routes: [], stopped: [], problems: [])
-        var branches: [Branch] = []
-        var ids: Set<String> = []
-        for row in rows {
-            do {
-                let branch = try Branch(row)
-                if ids.insert(branch.target.id).inserted {
-                    branches.append(branch)
-                } else {
-                    snapshot.problems.append("\(branch.name) has the id of another branch; it is left out")
-                }
-            } catch {
-                snapshot.problems.append(error.description)
-            }
+    /// What hostnames end in, written as people write it: with `*.` in front, or spaces around it. Frost stores an
+    /// empty text when it is removed. With none, or one that cannot be used, nobody has a hostname: a map that stayed
+    /// as it was would lead astray with the next port that Frost gives away.
+    private static func base(_ wildcard: String?, _ problems: inout [String]) -> Hostname? {
+        var text = (wildcard ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+        if text.hasPrefix("*.") { text.removeFirst(2) }
+        guard !text.isEmpty else {
+            problems.append("Frost has no wildcard domain, so no branch has a hostname; set one in Frost's settings")
+            return nil
         }
-        let names = try HostnameBuilder.names(for: branches.map(\.request), base: base, keeping: previous)
-        for branch in branches {
-            guard let hostname = names[branch.target.id] else { continue }
-            if branch.isActive, let hostPort = branch.hostPort {
-                snapshot.routes.append(Route(hostname: hostname, hostPort: hostPort, target: branch.target))
-                continue
-            }
-            // Known, and not to be reached: better told than unknown.
-            snapshot.stopped.append(StoppedRoute(hostname: hostname, target: branch.target))
-            if branch.isActive { snapshot.problems.append("\(branch.name) is active and has no host port") }
+        let problem: String
+        do {
+            let base = try Hostname(text)
+            if base.name.utf8.count <= HostnameBuilder.maximumBaseLength { return base }
+            problem = "has more than \(HostnameBuilder.maximumBaseLength) characters"
+        } catch {
+            problem = "is no domain: it \(error)"
         }
-        return snapshot
+        problems.append(
+            "Frost's wildcard domain '\(text.prefix(300))' \(problem); no branch has a hostname. Change it in Frost's settings"
+        )
+        return nil
+    }
+
+    private static func branch(_ row: Row) throws(FrostDatabaseError) -> FrostContents.Branch {
+        let id = text(row, "id")
+        let name = text(row, "name")
+        let status = text(row, "status")
+        let projectID = text(row, "projectId")
+        let database = text(row, "databaseName") ?? ""
+        guard let id, let name, let status, let projectID else {
+            let columns = [("id", id), ("name", name), ("lifecycle_status", status), ("project_id", projectID)]
+            let missing = columns.filter { $0.1 == nil }.map(\.0).joined(separator: ", ")
+            let branch = FrostContents.Branch.name(name ?? id ?? "a branch", of: database)
+            throw FrostDatabaseError(description: "\(branch) has no \(missing); it is left out")
+        }
+        let projectHostname = text(row, "projectHostname")
+        let projectName = text(row, "projectName")
+        let project = projectName ?? projectHostname ?? projectID
+        let reference = text(row, "ref").flatMap {
+            try? JSONDecoder().decode(ProviderReference.self, from: Data($0.utf8))
+        }
+        return FrostContents.Branch(
+            target: Target(id: id, name: name, database: database, project: project),
+            request: HostnameBuilder.Request(
+                targetID: id,
+                target: text(row, "hostname") ?? name,
+                database: database,
+                projectID: projectID,
+                project: projectHostname ?? projectName ?? "",
+                projectName: project
+            ),
+            isActive: status == "active",
+            wakes: text(row, "wakes").flatMap { Int($0) } ?? 0 > 0,
+            hostPort: reference?.hostPort.flatMap { UInt16(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil },
+            isPostgres: text(row, "engine") == "postgres"
+        )
+    }
+
+    private struct ProviderReference: Decodable {
+        var hostPort: Int?
     }
 
     /// A column as text. SQLite keeps values of any type in any column, and a NULL in a primary key; an
@@ -163,78 +246,5 @@ package final class FrostDatabase: Sendable {
             case .null, .double: nil
             }
         return found?.isEmpty == false ? found : nil
-    }
-
-    /// Which file a path leads to, symbolic links followed.
-    private struct Inode: Hashable, Sendable {
-        private let device: UInt64
-        private let number: UInt64
-
-        init(path: String) throws(FrostDatabaseError) {
-            var found = stat()
-            guard stat(path, &found) == 0 else {
-                let code = errno
-                throw FrostDatabaseError(
-                    description: code == ENOENT || code == ENOTDIR
-                        ? "\(path) does not exist; give the frost.db of the installation"
-                        : "\(path) cannot be opened: \(String(cString: strerror(code)))"
-                )
-            }
-            device = UInt64(found.st_dev)
-            number = UInt64(found.st_ino)
-        }
-    }
-
-    private struct ProviderReference: Decodable {
-        var hostPort: Int?
-    }
-
-    /// A row of the tables.
-    private struct Branch {
-        var target: Target
-        var request: HostnameBuilder.Request
-        var isActive: Bool
-        /// nil when the row has none that is a port.
-        var hostPort: UInt16?
-
-        /// What it is called in a problem.
-        var name: String { Self.name(target.name, of: target.database) }
-
-        init(_ row: Row) throws(FrostDatabaseError) {
-            let id = text(row, "id")
-            let name = text(row, "name")
-            let status = text(row, "status")
-            let projectID = text(row, "projectId")
-            let database = text(row, "databaseName") ?? ""
-            guard let id, let name, let status, let projectID else {
-                let columns = [("id", id), ("name", name), ("lifecycle_status", status), ("project_id", projectID)]
-                let missing = columns.filter { $0.1 == nil }.map(\.0).joined(separator: ", ")
-                let branch = Self.name(name ?? id ?? "a branch", of: database)
-                throw FrostDatabaseError(description: "\(branch) has no \(missing); it is left out")
-            }
-            let projectHostname = text(row, "projectHostname")
-            let projectName = text(row, "projectName")
-            target = Target(
-                id: id,
-                name: name,
-                database: database,
-                project: projectName ?? projectHostname ?? projectID
-            )
-            request = HostnameBuilder.Request(
-                targetID: id,
-                target: text(row, "hostname") ?? name,
-                projectID: projectID,
-                project: projectHostname ?? projectName ?? ""
-            )
-            isActive = status == "active"
-            let reference = text(row, "ref").flatMap {
-                try? JSONDecoder().decode(ProviderReference.self, from: Data($0.utf8))
-            }
-            hostPort = reference?.hostPort.flatMap { UInt16(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil }
-        }
-
-        private static func name(_ branch: String, of database: String) -> String {
-            "\(database.prefix(100))/\(branch.prefix(100))"
-        }
     }
 }

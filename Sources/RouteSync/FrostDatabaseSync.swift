@@ -7,102 +7,183 @@ package struct FrostSyncError: Error, Hashable, Sendable, CustomStringConvertibl
     package let description: String
 }
 
-/// Keeps a route map as the database of a Frost installation says.
-package struct FrostDatabaseSync: Sendable {
+/// Keeps a route map as the database of a Frost installation says: looks, asks a ``SyncMachine``, writes. On a thread
+/// of its own.
+package actor FrostDatabaseSync {
     /// Between two looks at the database.
     package static let interval = Duration.milliseconds(300)
 
+    /// What there is to tell.
+    package enum Event: Hashable, Sendable {
+        /// At the start, and when another Frost is found.
+        case found(FrostInstallation)
+        /// A map that says something new.
+        case written(active: Int, stopped: Int)
+    }
+
+    private let executor = BlockingExecutor("frost sync")
     private let databasePath: String
     private let routeFile: String
+    private let names: HostnameFile
     private let logger: Logger
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package init(databasePath: String, routeFile: String, logger: Logger) {
         self.databasePath = databasePath
         self.routeFile = routeFile
+        self.names = HostnameFile(routeFile: routeFile)
         self.logger = logger
     }
 
-    /// Writes the route map once.
+    /// Writes the route map once. The gateway trusts it for ``SyncMachine/validity`` seconds.
     ///
     /// - Returns: how many routes there are, active and stopped.
     /// - Throws: ``FrostDatabaseError``, ``FrostSyncError``, ``RouteFileLockError``, ``RouteMapError`` or
     ///   ``RouteMapWriteError``; the old file is untouched then. `CancellationError` for a task that is cancelled.
     @discardableResult
     package func writeOnce() async throws -> (active: Int, stopped: Int) {
-        let snapshot = try await write(FrostDatabase(path: databasePath))
-        for problem in snapshot.problems { logger.warning("\(problem)") }
-        return (snapshot.routes.count, snapshot.stopped.count)
+        let lock = try SyncLock(routeFile)
+        defer { withExtendedLifetime(lock) {} }
+        var run = try start()
+        run.machine.lost()
+        var told = Told()
+        // What the first leaves open the second decides; what has changed between them, the third.
+        for look in 1...3 where look == 1 || run.machine.isPending {
+            if look > 1 { try await Task.sleep(for: Self.interval) }
+            try await self.look(&run, &told) { _ in }
+        }
+        let lists = run.machine.inForce ?? .empty
+        return (lists.routes.count, lists.stopped.count)
     }
 
-    /// Follows the database until the task is cancelled, also when another is put in its place. A fault is
-    /// tried again, and logged twice: when it comes and when it is over.
-    ///
-    /// - Parameter written: called after each write.
-    package func run(written: @Sendable (_ active: Int, _ stopped: Int) -> Void) async {
-        var database: FrostDatabase?
-        var seen: Int?
-        var fault: String?
-        var problems: [String] = []
+    /// Follows the database until the task is cancelled, whatever is put in its place. A fault is tried again, and
+    /// logged twice: when it comes and when it is over. While it lasts the map is not confirmed.
+    package func run(_ report: @Sendable (Event) -> Void) async {
+        var lock: SyncLock?
+        var run: Run?
+        var told = Told()
         while !Task.isCancelled {
             do {
-                if let opened = database, !opened.isInPlace {
-                    database = nil
-                    seen = nil
-                }
-                let current = try database ?? FrostDatabase(path: databasePath)
-                database = current
-                let version = try current.version()
-                // A gateway that is started meanwhile would have no routes.
-                if version != seen || FileIdentity(routeFile) == nil {
-                    let snapshot = try await write(current)
-                    seen = version
-                    for problem in Set(snapshot.problems).subtracting(problems).sorted() {
-                        logger.warning("\(problem)")
-                    }
-                    problems = snapshot.problems
-                    written(snapshot.routes.count, snapshot.stopped.count)
-                }
-                if fault != nil {
-                    logger.notice("the fault is over: the route map is written again")
-                    fault = nil
+                if lock == nil { lock = try SyncLock(routeFile) }
+                var current = try run ?? start()
+                defer { run = current }
+                try await look(&current, &told, report)
+                if told.fault != nil {
+                    logger.notice("the fault is over: the route map is kept again")
+                    told.fault = nil
                 }
             } catch is CancellationError {
-                return
+                break
             } catch {
-                // Opened anew next time, and written whether it has changed or not.
-                database = nil
-                seen = nil
-                if fault != "\(error)" {
-                    logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
-                    fault = "\(error)"
+                if told.fault != "\(error)" {
+                    logger.error(
+                        "the route map is not kept; trying again. The gateway refuses new connections when it was not confirmed for \(SyncMachine.validity) s",
+                        metadata: ["error": "\(error)"]
+                    )
+                    told.fault = "\(error)"
                 }
             }
             try? await Task.sleep(for: Self.interval)
         }
+        withExtendedLifetime(lock) {}
     }
 
-    /// Reads the database and writes the file, with no other process between the two: whoever writes it
-    /// takes the same lock (see ``RouteSync``).
-    private func write(_ database: FrostDatabase) async throws -> FrostDatabase.Snapshot {
+    /// What is known between two looks.
+    private struct Run {
+        var machine: SyncMachine
+        /// As of when the database was read; nil when it is read whether it has changed or not.
+        var seen: DatabaseIdentity?
+        var contents: FrostContents?
+        /// What the file of names says; nil while there is none.
+        var namesInFile: HostnameLedger?
+    }
+
+    /// What was told: each once.
+    private struct Told {
+        var fault: String?
+        var problems: Set<String> = []
+        var migration: String??
+    }
+
+    private func look(_ run: inout Run, _ told: inout Told, _ report: (Event) -> Void) async throws {
+        let now = Date.now
+        let identity = DatabaseIdentity(databasePath)
+        if run.contents == nil || run.seen != identity {
+            // Before it is read: what is written meanwhile is seen by the next look.
+            run.seen = identity.isSettled(at: now) ? identity : nil
+            run.contents = nil
+            do {
+                run.contents = try FrostDatabase.read(databasePath)
+            } catch {
+                _ = run.machine.looked(.fault, at: now)
+                throw error
+            }
+        }
+        guard let contents = run.contents else { return }
+        if told.migration != .some(contents.installation.migration) {
+            told.migration = .some(contents.installation.migration)
+            report(.found(contents.installation))
+        }
+        // A gateway that is started meanwhile would have no routes; the next sync would have no names.
+        if FileIdentity(names.path) == nil { run.namesInFile = nil }
+        if FileIdentity(routeFile) == nil || run.namesInFile == nil { run.machine.lost() }
+        let write = run.machine.looked(.contents(contents), at: now)
+        for problem in run.machine.problems where !told.problems.contains(problem) { logger.warning("\(problem)") }
+        told.problems = Set(run.machine.problems)
+        guard let write else { return }
+        try await put(write, namesInFile: &run.namesInFile)
+        run.machine.wrote(write)
+        if write.isChange {
+            report(.written(active: write.lists.routes.count, stopped: write.lists.stopped.count))
+        } else {
+            logger.debug("route map confirmed")
+        }
+    }
+
+    /// The names first: a map never has one that is not remembered.
+    private func put(_ write: SyncMachine.Write, namesInFile: inout HostnameLedger?) async throws {
         try await RouteFileLock.with(routeFile) {
-            let snapshot = try database.snapshot(keeping: previousHostnames())
-            let data = try RouteMapFile.encode(routes: snapshot.routes, stopped: snapshot.stopped, generatedAt: .now)
+            if write.ledger != namesInFile {
+                try names.write(write.ledger)
+                namesInFile = write.ledger
+            }
+            let data = try RouteMapFile.encode(
+                routes: write.lists.routes,
+                stopped: write.lists.stopped,
+                generatedAt: write.confirmedAt,
+                confirmation: RouteMapConfirmation(
+                    confirmedAt: write.confirmedAt,
+                    validForSeconds: SyncMachine.validity
+                )
+            )
             try RouteMapFile.write(data, to: routeFile)
-            return snapshot
         }
     }
 
-    /// The names in force, by target. Only a file that is not there means that there are none: names that
-    /// cannot be read would be given anew, and people's connection strings would lead elsewhere.
-    private func previousHostnames() throws(FrostSyncError) -> [String: Hostname] {
+    /// As the files say. Where there are no names yet, those of the map are; a map that cannot be read then is a fault,
+    /// since names that were made anew would lead people elsewhere.
+    private func start() throws -> Run {
+        let ledger = try names.load()
+        let table: RouteTable?
         do {
-            return try RouteMapFile.load(path: routeFile).hostnames
+            table = try RouteMapFile.load(path: routeFile)
         } catch {
-            if error.isMissingFile { return [:] }
-            let fault = "\(error)".contains(routeFile) ? "\(error)" : "\(routeFile): \(error)"
-            throw FrostSyncError(
-                description: "\(fault); branches keep the hostnames in it: mend it, or remove it to have them made anew"
-            )
+            guard error.isMissingFile || ledger != nil else {
+                let fault = "\(error)".contains(routeFile) ? "\(error)" : "\(routeFile): \(error)"
+                throw FrostSyncError(
+                    description:
+                        "\(fault); branches keep the hostnames in it: mend it, or remove it to have them made anew"
+                )
+            }
+            table = nil
         }
+        let lists = table.map(RouteLists.init)
+        let machine = SyncMachine(
+            ledger: ledger ?? HostnameLedger(lists ?? .empty),
+            inForce: lists,
+            confirmedAt: table?.confirmation?.confirmedAt
+        )
+        return Run(machine: machine, namesInFile: ledger)
     }
 }

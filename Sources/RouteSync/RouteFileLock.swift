@@ -16,16 +16,16 @@ enum RouteFileLock {
     private static let tries = 100
 
     /// - Throws: ``RouteFileLockError`` that names the lock, what `body` throws, `CancellationError` while it waits.
-    static func with<Value: Sendable>(_ routeFile: String, _ body: @Sendable () throws -> Value) async throws -> Value {
+    static func with<Value>(
+        _ routeFile: String,
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: () throws -> Value
+    ) async throws -> Value {
         let path = "\(routeFile).lock"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw RouteFileLockError(description: "cannot open \(path): \(String(cString: strerror(errno)))")
-        }
-        defer { close(descriptor) }
+        let lock = try FileLock(path)
         // Never blocking: whoever has it may be stopped, and those who wait here wait for a bounded time.
         var tries = 0
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        while !lock.take() {
             tries += 1
             guard tries < Self.tries else {
                 throw RouteFileLockError(
@@ -35,7 +35,38 @@ enum RouteFileLock {
             }
             try await Task.sleep(for: .milliseconds(20))
         }
-        defer { flock(descriptor, LOCK_UN) }
-        return try body()
+        return try withExtendedLifetime(lock) { try body() }
     }
+}
+
+/// That one `frost sync` at a time keeps a route map and its names: it remembers what it wrote.
+struct SyncLock {
+    private let lock: FileLock
+
+    /// - Throws: ``RouteFileLockError`` when another has it.
+    init(_ routeFile: String) throws {
+        lock = try FileLock("\(routeFile).sync.lock")
+        guard lock.take() else {
+            throw RouteFileLockError(
+                description: "another frost sync keeps \(routeFile); give each a file of its own, or end one"
+            )
+        }
+    }
+}
+
+/// A lock on a file, until nobody refers to it or the process ends.
+private final class FileLock {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw RouteFileLockError(description: "cannot open \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Whether it was free.
+    func take() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+    deinit { close(descriptor) }
 }

@@ -73,10 +73,8 @@ package actor RouteSync: RouteListener {
     /// - Throws: as ``routesChanged()``.
     package func reconcile() async throws(BranchError) {
         let branches = try Self.branches(in: store)
-        let inForce = try? RouteMapFile.load(path: path)
-        if let inForce, let (routes, stopped) = try? Self.routes(of: branches),
-            let wanted = try? RouteTable(routes: routes, stopped: stopped),
-            wanted.changes(since: inForce) == RouteTable.Changes()
+        if let (routes, stopped) = try? Self.routes(of: branches),
+            let wanted = try? RouteTable(routes: routes, stopped: stopped), isInForce(wanted)
         {
             return
         }
@@ -132,12 +130,13 @@ package actor RouteSync: RouteListener {
             try? await Task.sleep(for: Self.gathering)
             let change = requested
             do {
-                let count = try await write()
+                if let count = try await write() {
+                    status.writes += 1
+                    logger.debug("route map written", metadata: ["routes": "\(count)"])
+                }
                 written = change
                 pause = Self.retries.first
-                status.writes += 1
                 status.fault = nil
-                logger.debug("route map written", metadata: ["routes": "\(count)"])
                 for (waiter, entry) in waiting where entry.change <= change { resume(waiter, isWritten: true) }
             } catch {
                 status.failures += 1
@@ -153,12 +152,21 @@ package actor RouteSync: RouteListener {
         isWriting = false
     }
 
-    private func write() async throws -> Int {
-        try await RouteFileLock.with(path) { [store, path] in
+    /// - Returns: how many routes there are; nil when the file said so already, and nothing is written.
+    private func write() async throws -> Int? {
+        try await RouteFileLock.with(path) {
             let (routes, stopped) = try Self.routes(of: Self.branches(in: store))
+            let table = try RouteTable(routes: routes, stopped: stopped)
+            if isInForce(table) { return nil }
             try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
-            return routes.count + stopped.count
+            return table.count
         }
+    }
+
+    /// Whether the file says what a table says. One that has to be confirmed says so only for a time.
+    private func isInForce(_ wanted: RouteTable) -> Bool {
+        guard let inForce = try? RouteMapFile.load(path: path) else { return false }
+        return inForce.confirmation == nil && wanted.isSame(as: inForce)
     }
 
     /// None is led to while the gateway is disabled, whichever gateway it is that runs.

@@ -1,4 +1,5 @@
 import Logging
+import RouteSync
 import Synchronization
 
 /// What is logged: the level and the whole of it.
@@ -27,4 +28,13 @@ struct RecordingLogHandler: LogHandler {
     func log(event: LogEvent) {
         log.add(event.level, "\(event.message) \(event.metadata ?? [:])")
     }
+}
+
+/// What a sync told, in order.
+final class RecordedEvents: Sendable {
+    private let events = Mutex<[FrostDatabaseSync.Event]>([])
+
+    func add(_ event: FrostDatabaseSync.Event) { events.withLock { $0.append(event) } }
+
+    var all: [FrostDatabaseSync.Event] { events.withLock { $0 } }
 }

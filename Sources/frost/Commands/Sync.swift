@@ -9,15 +9,16 @@ struct Sync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the route map of a Frost that is installed already, and follow its changes.",
         discussion: """
-            Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C. While Frost is stopped, a \
-            database in WAL mode can be read only by a user who may write in its directory: SQLite makes its -wal \
-            and -shm files there.
+            Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C. The gateway trusts the map for \
+            five minutes after sync has ended. While Frost is stopped, a database in WAL mode can be read only by a \
+            user who may write in its directory: SQLite makes its -wal and -shm files there.
             """
     )
 
     @Option(help: "Frost's database, e.g. /opt/frost/data/frost.db.") var frostDb: String
-    @Option(help: "The route map to write.") var routeFile: String
-    @Flag(help: "Write it once and end.") var once = false
+    @Option(help: "The route map to write; names that were given are kept beside it, in FILE.names.")
+    var routeFile: String
+    @Flag(help: "Write it once and end. Exit codes: 0 written, 1 not written.") var once = false
 
     func run() async throws {
         let sync = FrostDatabaseSync(
@@ -42,16 +43,22 @@ struct Sync: AsyncParsableCommand {
         }
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await sync.run { active, stopped in
-                    Complaint.print("\(active) active and \(stopped) stopped branches written to \(routeFile)")
-                }
-            }
+            group.addTask { await sync.run { Complaint.print(describe($0)) } }
             group.addTask {
                 for await _ in signals { return }
             }
             await group.next()
             group.cancelAll()
+        }
+    }
+
+    private func describe(_ event: FrostDatabaseSync.Event) -> String {
+        switch event {
+        case .found(let frost):
+            "found Frost in \(frostDb): last migration \(frost.migration ?? "unknown"), "
+                + "\(frost.projects) projects, \(frost.branches) PostgreSQL branches"
+        case .written(let active, let stopped):
+            "\(active) active and \(stopped) stopped branches written to \(routeFile)"
         }
     }
 }
