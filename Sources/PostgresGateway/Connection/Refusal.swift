@@ -86,7 +86,8 @@ package struct Refusal: Hashable, Sendable {
     package static func addressConflict(_ route: Route) -> Refusal {
         Refusal(
             .addressConflict,
-            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) shares its address with another branch in the route map",
+            message:
+                "the branch \"\(branch(route.target))\" (\(route.hostname)) shares its address with another branch in the route map",
             hint: "Correct the route map; the gateway's log names both branches.",
             target: route.target
         )
