@@ -260,4 +260,26 @@ import Musl
             #expect(try await host.query(main, "SELECT to_regclass('own')") == "")
         }
     }
+
+    @Test("Tablespaces would be shared with the source, or lost: a copy is refused", arguments: RuntimeKind.allCases)
+    func tablespaces(kind: RuntimeKind) async throws {
+        try await RuntimeHost.run(kind) { host in
+            let main = try await host.makeDatabase()
+            let place = kind == .local ? host.directory.file("branches/\(main.target.id)/space") : "/tmp/space"
+            _ = try await host.query(main, "COPY (SELECT 1) TO PROGRAM 'mkdir \(place)'")
+            _ = try await host.query(main, "CREATE TABLESPACE outside LOCATION '\(place)'")
+            let running = await #expect(throws: BranchError.self) {
+                try await host.manager.createBranch("copy", from: main)
+            }
+            #expect(running?.description.contains("tablespaces") == true, "\(running?.description ?? "")")
+            try await host.manager.stop(main)
+            let stopped = await #expect(throws: BranchError.self) {
+                try await host.manager.createBranch("copy", from: main)
+            }
+            #expect(
+                stopped?.description.contains(/tablespaces|pg_tblspc/) == true,
+                "\(stopped?.description ?? "")"
+            )
+        }
+    }
 }

@@ -142,11 +142,12 @@ package struct LocalRuntime: BranchRuntime {
 
     private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         try await checkSenders(of: source)
+        // Put on disk when it is put right.
         try await run(
             "pg_basebackup",
             [
                 "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
-                "--checkpoint=fast", "--wal-method=stream", "--no-password",
+                "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync",
             ],
             environment: ["PGPASSWORD": source.password],
             of: server,
