@@ -192,7 +192,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RouteSyncTests",
-            dependencies: ["BranchManager", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
+            dependencies: ["BranchManager", "PostgresGateway", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
             swiftSettings: settings
         ),
         .testTarget(name: "FrostPagesTests", dependencies: ["FrostPages"], swiftSettings: settings),

@@ -68,5 +68,9 @@ private final class FileLock {
     /// Whether it was free.
     func take() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child that is just being started has the descriptor as well, until it runs its program.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }

@@ -115,11 +115,17 @@ import Testing
         try await LifecycleHost.run { host in
             let other = try await host.manager.createDatabase("other", in: host.main.project)
             #expect(host.main.target.hostname == "main.pg.shop.example.net")
-            #expect(other.target.hostname == "main-\(HostnameBuilder.hash(other.target.id)).pg.shop.example.net")
+            #expect(other.target.hostname == "main-other.pg.shop.example.net")
             try await host.manager.deleteDatabase(host.main.database)
             let left = try host.manager.store.branches()
             #expect(left.map(\.target.id) == [other.target.id])
             #expect(left.first?.target.hostname == other.target.hostname, "nobody else's name changes")
+            // Nor when nobody has a name for a time: the clean one was another database's.
+            try host.manager.store.setWildcardBase(nil)
+            try host.manager.store.setWildcardBase(Hostname("example.net"))
+            #expect(try host.manager.store.branches().first?.target.hostname == other.target.hostname)
+            let third = try await host.manager.createDatabase("third", in: host.main.project)
+            #expect(third.target.hostname == "main-third.pg.shop.example.net")
             try host.expectTruth()
         }
     }

@@ -122,7 +122,7 @@ import Testing
         #expect(look(&next, a, at: 3) == nil)
     }
 
-    @Test("A port is that of the branch that was active with it last, and of a sleeper only when none is")
+    @Test("A port is that of the branch that became active with it last, also while that sleeps")
     func ports() throws {
         var machine = machine()
         let (alice, bob) = (branch("alice", port: 1), branch("bob", port: 1))
@@ -147,5 +147,13 @@ import Testing
         #expect(look(&machine, try contents([alice, bob, sleeper]), at: 6) == "alice:1 (bob) (sleeper)")
         #expect(look(&machine, try contents([aliceStopped, sleeper]), at: 7) == "sleeper:1 (alice) (bob)")
         #expect(look(&machine, try contents([aliceStopped, sleeper]), at: 8) == "sleeper:1 (alice)")
+        // It wakes and takes the port from one whose container is gone; asleep again, it keeps it.
+        let (woken, dave) = (branch("sleeper", port: 1, wakes: true), branch("dave", port: 1))
+        #expect(look(&machine, try contents([sleeper, dave]), at: 9) == "dave:1 (alice) (sleeper)")
+        #expect(look(&machine, try contents([sleeper, dave]), at: 10) == "dave:1 (sleeper)")
+        #expect(look(&machine, try contents([woken, dave]), at: 11) == "sleeper:1 (dave)")
+        #expect(look(&machine, try contents([sleeper, dave]), at: 12) == nil)
+        var last = SyncMachine(ledger: machine.ledger, inForce: machine.inForce, confirmedAt: start)
+        #expect(look(&last, try contents([sleeper, dave]), at: 13) == nil)
     }
 }
