@@ -49,7 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         // HTTP over a Unix socket, for the Docker Engine.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        // SHA-256, for the suffixes of hostnames.
+        // SHA-256, for the suffixes of hostnames and for what PostgreSQL keeps of passwords.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -132,7 +132,7 @@ let package = Package(
         .target(
             name: "BranchManager",
             dependencies: [
-                "CAccount", "RouteMap", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1, nioPosix, subprocess,
+                "CAccount", "RouteMap", asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix, subprocess,
                 systemPackage,
             ],
             swiftSettings: settings

@@ -61,8 +61,9 @@ package struct BranchFields: Sendable {
     package var database: String
     package var project: String
     package let dot: StatusDot
-    /// Why it is stopped, when nobody stopped it.
+    /// Why it is stopped, when nobody stopped it; how far it is, while it recovers.
     package var reason: String?
+    package let isRecovering: Bool
     package var hostname: String?
     package var hostPort: Int
     /// "Local process", "Docker container".
@@ -71,6 +72,8 @@ package struct BranchFields: Sendable {
     package var isMain: Bool
     /// The branch it was copied from: its id (for the link) and name.
     package var source: Choice?
+    /// "15"; nil as long as nobody knows.
+    package var postgresVersion: String?
 
     package init(
         id: String,
@@ -86,9 +89,12 @@ package struct BranchFields: Sendable {
         runtime: String,
         createdAt: Moment,
         isMain: Bool,
-        source: Choice?
+        source: Choice?,
+        postgresVersion: String? = nil
     ) {
         self.id = id
+        self.postgresVersion = postgresVersion
+        isRecovering = status == "recovering"
         self.databaseId = databaseId
         self.name = name
         self.database = database
@@ -117,7 +123,7 @@ package struct BranchActions: Sendable {
         let isStopped = branch.dot.status == "stopped" || branch.dot.status == "failed"
         let isActive = branch.dot.status == "active"
         start = isStopped && !isRunning
-        stop = isActive && !isRunning
+        stop = (isActive || branch.isRecovering) && !isRunning
         change = (isActive || isStopped) && !isRunning
         reset = change && hasOthers
         // What a crash left in between can only be deleted.
@@ -307,6 +313,13 @@ package struct MissingConnection: Sendable {
         sentence: "This branch is stopped, so nothing answers at its hostname.",
         nextStep: "Start it to connect. Its hostname and port stay the same.",
         offersStart: true
+    )
+
+    /// `target_stopped` while its server replays its log.
+    package static let targetRecovering = Self(
+        reason: "target_stopped",
+        sentence: "This branch is recovering: PostgreSQL replays its log, and takes no connections meanwhile.",
+        nextStep: "That takes as long as it takes. The connection string appears here as soon as the server answers."
     )
 
     /// `target_stopped` while an operation works on it.

@@ -179,6 +179,8 @@ package struct HomeView: Sendable {
     package var gateway: GatewaySummary
     /// Where a new database can run.
     package var runtimes: [Choice]
+    /// PostgreSQL's major versions that it can have, the newest first.
+    package var versions: [Choice]
     /// Whether there is no project yet, and the page says how to make the first one.
     package let isEmpty: Bool
     package let hasOperations: Bool
@@ -188,13 +190,15 @@ package struct HomeView: Sendable {
         operations: [OperationRow],
         sessionsSummary: String,
         gateway: GatewaySummary,
-        runtimes: [Choice]
+        runtimes: [Choice],
+        versions: [Choice] = []
     ) {
         self.shell = shell
         self.operations = operations
         self.sessionsSummary = sessionsSummary
         self.gateway = gateway
         self.runtimes = runtimes
+        self.versions = versions
         self.isEmpty = shell.projects.isEmpty
         self.hasOperations = !operations.isEmpty
     }

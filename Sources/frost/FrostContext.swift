@@ -16,7 +16,10 @@ struct FrostOptions: ParsableArguments {
     )
     var routeFile: String?
 
-    @Option(help: "Directory of PostgreSQL's programs. (default: FROST_POSTGRES_BIN, else the newest of this host)")
+    @Option(
+        help:
+            "Directories of PostgreSQL's programs, separated by colons, beside those of this host's packages. (default: FROST_POSTGRES_BIN)"
+    )
     var postgresBin: String?
 
     @Option(help: "Ports for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
@@ -122,10 +125,7 @@ struct FrostContext: Sendable {
         ]
         var unavailable: [RuntimeKind: BranchError] = [:]
         do throws(BranchError) {
-            runtimes[.local] = try LocalRuntime(
-                directory: BranchData.place(of: .local, in: directory),
-                installation: PostgresInstallation(directory: options.postgresPrograms)
-            )
+            runtimes[.local] = try await localRuntime(options, directory)
         } catch {
             // A host of containers needs no PostgreSQL of its own.
             unavailable[.local] = error
@@ -156,6 +156,44 @@ struct FrostContext: Sendable {
             progress: progress,
             faults: recovered.count(where: \.isFault)
         )
+    }
+
+    private static func localRuntime(_ options: FrostOptions, _ directory: String) async throws(BranchError)
+        -> LocalRuntime
+    {
+        try LocalRuntime(
+            directory: BranchData.place(of: .local, in: directory),
+            installations: await PostgresInstallations.find(options.postgresPrograms)
+        )
+    }
+
+    /// Asks the server of a branch about its password, for a command that only looks at the store; a container is
+    /// looked at by `frost up`.
+    static func checkPassword(
+        _ branch: BranchDetails,
+        _ options: FrostOptions,
+        _ store: BranchStore
+    ) async throws(BranchError) -> PasswordState {
+        guard branch.target.runtime == .local else { return branch.target.passwordState }
+        let directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path
+        let runtime = try await localRuntime(options, directory)
+        return try await BranchManager.checkPassword(branch, on: runtime, in: store)
+    }
+
+    /// Waits for a server that recovers, and says what PostgreSQL says of it.
+    ///
+    /// - Throws: ``BranchError/runtime(_:)`` when it does not come up.
+    func finishRecovery(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
+        guard branch.target.lifecycleStatus == .recovering else { return branch }
+        let name = branch.displayName
+        Complaint.print("\(name) is recovering, which takes as long as it takes; to end it: frost branch stop")
+        let after = try await manager.waitForRecovery(branch) { Complaint.print("\(name): \($0)") }
+        guard after.target.lifecycleStatus == .active else {
+            throw .runtime(
+                "\(name) is \(after.target.lifecycleStatus.rawValue): \(after.target.reason ?? "stopped meanwhile")"
+            )
+        }
+        return after
     }
 
     /// The route map that all commands on a store agree on.

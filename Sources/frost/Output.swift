@@ -65,6 +65,9 @@ struct ShownBranch: Encodable {
     var hostname: String?
     var hostPort: Int
     var createdAt: Date
+    var postgresVersion: Int?
+    /// known, pending or unknown.
+    var passwordState: String
 
     init(_ branch: BranchDetails) {
         id = branch.target.id
@@ -76,12 +79,14 @@ struct ShownBranch: Encodable {
         hostname = branch.target.hostname
         hostPort = branch.target.hostPort
         createdAt = branch.target.createdAt
+        postgresVersion = branch.target.postgresVersion
+        passwordState = branch.target.passwordState.rawValue
     }
 
     var row: [String] {
         [
             project, database, name, reason.map { "\(status) (\(Self.short($0)))" } ?? status, hostname ?? "-",
-            String(hostPort),
+            String(hostPort), postgresVersion.map(String.init) ?? "-",
         ]
     }
 
@@ -90,7 +95,7 @@ struct ShownBranch: Encodable {
         reason.count <= 60 ? reason : "\(reason.prefix(60))…"
     }
 
-    static let header = ["PROJECT", "DATABASE", "BRANCH", "STATUS", "HOSTNAME", "HOST PORT"]
+    static let header = ["PROJECT", "DATABASE", "BRANCH", "STATUS", "HOSTNAME", "HOST PORT", "POSTGRESQL"]
 
     static func show(_ branches: [BranchDetails], json: Bool) throws {
         let shown = branches.map(ShownBranch.init)
@@ -99,5 +104,6 @@ struct ShownBranch: Encodable {
 
     static func show(_ branch: BranchDetails, _ did: String, json: Bool) throws {
         if json { try Output.json(ShownBranch(branch)) } else { print("\(branch.displayName) \(did)") }
+        if let warning = branch.target.passwordWarning { Complaint.print("note: \(warning)") }
     }
 }

@@ -37,7 +37,8 @@ import Testing
     @Test("Every status and every action: what may begin", arguments: LifecycleStatus.allCases)
     func allowed(status: LifecycleStatus) {
         for action in BranchAction.allCases {
-            let isSettled = status == .active || status == .stopped
+            // No operation is under way.
+            let isSettled = [.active, .stopped, .recovering].contains(status)
             #expect(status.allows(action) == (isSettled ? action != .create : action == .delete), "\(status) \(action)")
         }
     }

@@ -18,7 +18,9 @@ import Testing
             let owner = try FileManager.default.attributesOfItem(atPath: "/proc/\(pid)")[.ownerAccountID] as? Int
             #expect(owner != 0)
             #expect(try await host.query(main, "SHOW listen_addresses") == "127.0.0.1")
-            #expect(try await host.query(main, "SHOW unix_socket_directories") == "")
+            let access = host.directory.file("access/\(main.target.id)")
+            #expect(try await host.query(main, "SHOW unix_socket_directories") == "\"\(access)/s\"")
+            #expect(try FileManager.default.attributesOfItem(atPath: "\(access)/s")[.posixPermissions] as? Int == 0o700)
             #expect(
                 try await host.query(
                     main,

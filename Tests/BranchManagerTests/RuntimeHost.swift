@@ -18,19 +18,26 @@ struct RuntimeHost: Sendable {
 
     /// Makes one, does something with it, and sees that nothing is left.
     ///
-    /// - Parameter limits: of containers.
+    /// - Parameters:
+    ///   - limits: of containers.
+    ///   - parent: of the host's directory; nil for the system's place for such.
+    ///   - local: makes the runtime `local` in a directory.
     static func run(
         _ kind: RuntimeKind,
         limits: DockerRuntime.Limits = DockerRuntime.Limits(),
+        in parent: TemporaryDirectory? = nil,
+        local: (String) async throws -> LocalRuntime = {
+            try await LocalRuntime(directory: $0, installations: PostgresInstallations.find())
+        },
         _ body: (RuntimeHost) async throws -> Void
     ) async throws {
-        let directory = try TemporaryDirectory("runtime")
+        let directory = try parent?.directory("runtime") ?? TemporaryDirectory("runtime")
         defer { directory.remove() }
         let place = directory.file("branches")
         let network = "frost-test-\(UUID().uuidString.prefix(8).lowercased())"
         let runtime: any BranchRuntime =
             switch kind {
-            case .local: try LocalRuntime(directory: place, installation: PostgresInstallation())
+            case .local: try await local(place)
             case .docker:
                 try DockerRuntime(
                     directory: place,

@@ -183,7 +183,7 @@ import Testing
         let manager = try BranchManager(
             store: store,
             runtimes: [
-                .local: LocalRuntime(directory: directory.file("branches"), installation: PostgresInstallation())
+                .local: await LocalRuntime(directory: directory.file("branches"), installations: PostgresInstallations.find())
             ],
             routes: FakeRoutes(runtime: runtime, store: store),
             directory: directory.path,

@@ -17,6 +17,11 @@ package final class FakeRuntime: BranchRuntime {
         package var held: Set<String> = []
         /// How many wait, by call.
         package var waiting: [String: Int] = [:]
+        /// Servers that recover, and what they say of it.
+        package var recovering: [String: String] = [:]
+        /// What servers keep in place of a password, by target.
+        package var verifiers: [String: String] = [:]
+        package var versions: Set<Int> = [15]
     }
 
     package let state = Mutex(State())
@@ -70,10 +75,33 @@ package final class FakeRuntime: BranchRuntime {
         try call("discard", server) { $0.copies[server.targetID] = nil }
     }
 
-    package func start(_ server: ServerSpec) async throws(BranchError) {
+    package func start(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
         await wait("start")
         try call("start", server) { _ = $0.running.insert(server.targetID) }
         await Task.yield()
+        return try await condition(server)
+    }
+
+    package func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
+        state.withLock { state in
+            guard state.running.contains(server.targetID) else { return .down }
+            return state.recovering[server.targetName].map { .recovering($0) } ?? .answering
+        }
+    }
+
+    package func versionForNewServer(_ asked: Int?) throws(BranchError) -> Int? {
+        let versions = state.withLock { $0.versions }
+        guard let asked else { return versions.max() }
+        guard versions.contains(asked) else { throw .invalid("install postgresql-\(asked)") }
+        return asked
+    }
+
+    package func versionsForNewServers() -> [Int] { state.withLock { $0.versions.sorted(by: >) } }
+
+    package func majorVersion(_ server: ServerSpec) async throws(BranchError) -> Int? { server.postgresVersion }
+
+    package func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String? {
+        state.withLock { $0.verifiers[server.targetID] }
     }
 
     package func stop(_ server: ServerSpec) async throws(BranchError) {

@@ -5,8 +5,8 @@ extension BranchManager {
     /// - Throws: what keeps it from beginning; nothing is recorded then.
     package func begin(_ request: BranchRequest) async throws(BranchError) -> OperationHandle {
         switch request {
-        case .createDatabase(let name, let project, let runtime):
-            try await beginCreateDatabase(name, in: project, runtime: runtime)
+        case .createDatabase(let name, let project, let runtime, let version):
+            try await beginCreateDatabase(name, in: project, runtime: runtime, postgresVersion: version)
         case .deleteDatabase(let database): try await beginDeleteDatabase(database)
         case .createBranch(let name, let source): try await beginCreateBranch(name, from: source)
         case .start(let branch): try await beginStart(branch)
@@ -40,6 +40,7 @@ extension BranchManager {
                 let turnedOff = try await self.copy(from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
                 try run.reach(.copied, turnedOff: turnedOff)
+                try self.inherit(from: self.store.branch(id: source.target.id), to: details)
                 try await runtime.adoptCopy(ServerSpec(details))
             }
         }
@@ -48,7 +49,7 @@ extension BranchManager {
     /// Nothing is recorded, and no session ends, when the branch runs already.
     private func beginStart(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
         let current = try store.branch(id: branch.target.id)
-        if current.target.lifecycleStatus == .active,
+        if [.active, .recovering].contains(current.target.lifecycleStatus),
             try await runtime(current.target.runtime).isRunning(ServerSpec(current))
         {
             return OperationHandle(nil) { () async throws(BranchError) in }
@@ -115,6 +116,7 @@ extension BranchManager {
                 try await self.undoReset(run, details, because: error.description)
                 throw error
             }
+            try self.inherit(from: self.store.branch(id: sourceID), to: details)
             try await self.finishRestart(run, details, adopting: true)
         }
     }
@@ -146,9 +148,10 @@ extension BranchManager {
     package func createDatabase(
         _ name: String,
         in project: Project,
-        runtime: RuntimeKind = .local
+        runtime: RuntimeKind = .local,
+        postgresVersion: Int? = nil
     ) async throws(BranchError) -> BranchDetails {
-        try await finished(.createDatabase(name, in: project, runtime: runtime))
+        try await finished(.createDatabase(name, in: project, runtime: runtime, postgresVersion: postgresVersion))
     }
 
     package func deleteDatabase(_ database: BranchDatabase) async throws(BranchError) {

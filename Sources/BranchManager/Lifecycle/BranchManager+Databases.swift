@@ -5,10 +5,12 @@ extension BranchManager {
     func beginCreateDatabase(
         _ name: String,
         in project: Project,
-        runtime kind: RuntimeKind
+        runtime kind: RuntimeKind,
+        postgresVersion asked: Int?
     ) async throws(BranchError) -> OperationHandle {
         try BranchName.check(name, of: "database")
         let runtime = try runtime(kind)
+        let version = try runtime.versionForNewServer(asked)
         try await runtime.checkAvailable()
         let database = BranchDatabase(
             id: Identifier.database.make(),
@@ -19,7 +21,14 @@ extension BranchManager {
             databaseName: name,
             createdAt: .now
         )
-        let (run, details) = try await register(BranchName.main, of: database, isNew: true, source: nil, kind: kind)
+        let (run, details) = try await register(
+            BranchName.main,
+            of: database,
+            isNew: true,
+            source: nil,
+            kind: kind,
+            postgresVersion: version
+        )
         return OperationHandle(run.operation) { () async throws(BranchError) in
             try await self.make(run, details) { () async throws(BranchError) in
                 try run.reach(.copying)

@@ -8,15 +8,12 @@ extension BranchManager {
         _ details: BranchDetails,
         data: () async throws(BranchError) -> Void
     ) async throws(BranchError) {
-        let server = ServerSpec(details)
         do throws(BranchError) {
             try await data()
             try run.reach(.adopted)
             // Not with a hostname that the gateway may still lead to whoever had it before.
             try await routes.routesChanged()
-            try await runtime(details.target.runtime).start(server)
-            try run.reach(.started)
-            try run.finish(.succeeded, branch: .active)
+            try await bringUp(run, details)
         } catch {
             try await undoCreate(run, details, because: error.description)
             throw error
@@ -43,11 +40,8 @@ extension BranchManager {
     // MARK: The rest of an operation, begun now or before a crash
 
     func finishStart(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
-        let runtime = try runtime(details.target.runtime)
         do throws(BranchError) {
-            try await runtime.start(ServerSpec(details))
-            try run.reach(.started)
-            try run.finish(.succeeded, branch: .active)
+            try await bringUp(run, details)
         } catch {
             try await leaveStopped(run, details, because: error)
         }
@@ -105,9 +99,7 @@ extension BranchManager {
             try await leaveStopped(run, details, because: error)
         }
         do throws(BranchError) {
-            try await runtime.start(server)
-            try run.reach(.started)
-            try run.finish(.succeeded, branch: .active)
+            try await bringUp(run, details)
         } catch {
             try await leaveStopped(run, details, because: error)
         }

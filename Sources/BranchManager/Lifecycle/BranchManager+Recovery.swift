@@ -61,7 +61,9 @@ extension BranchManager {
             if let found = try await finishDeletion(of: database, retrying: retries) { done.append(found) }
         }
         if !done.isEmpty { await tellRoutes() }
+        done += try await settleRecovering()
         if checkingServers { done += try await startMissing() }
+        try await givePendingPasswords()
         return done
     }
 

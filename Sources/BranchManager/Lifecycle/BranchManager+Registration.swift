@@ -8,7 +8,8 @@ extension BranchManager {
         of database: BranchDatabase,
         isNew: Bool,
         source: String?,
-        kind: RuntimeKind
+        kind: RuntimeKind,
+        postgresVersion: Int? = nil
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let id = Identifier.target.make()
         let lock = try await lock(id, .exclusive)
@@ -52,7 +53,8 @@ extension BranchManager {
                     lifecycleStatus: .creating,
                     reason: nil,
                     hostname: nil,
-                    createdAt: .now
+                    createdAt: .now,
+                    postgresVersion: postgresVersion
                 )
                 try target.insert(db)
                 try operation.insert(db)

@@ -1,7 +1,7 @@
 /// A change of branches that takes time, as a caller asks for it.
 package enum BranchRequest: Sendable {
-    /// A database with its branch `main`.
-    case createDatabase(String, in: Project, runtime: RuntimeKind)
+    /// A database with its branch `main`, of a major version of PostgreSQL or of the runtime's own choice.
+    case createDatabase(String, in: Project, runtime: RuntimeKind, postgresVersion: Int? = nil)
     /// A database with all its branches.
     case deleteDatabase(BranchDatabase)
     /// A branch as a copy of another.

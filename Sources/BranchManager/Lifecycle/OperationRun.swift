@@ -64,9 +64,10 @@ struct OperationRun: Sendable {
         try store.write(urgent: true) { db in
             try Self.end(db, id: id, status, message: message)
             if let branch {
+                let isReason = branch == .recovering || (branch != .active && status == .failed)
                 try db.execute(
                     sql: "UPDATE target SET lifecycleStatus = ?, reason = ? WHERE id = ?",
-                    arguments: [branch.rawValue, branch == .active ? nil : status == .failed ? message : nil, targetID]
+                    arguments: [branch.rawValue, isReason ? message : nil, targetID]
                 )
             }
         }

@@ -3,6 +3,8 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     case creating
     case active
     case starting
+    /// Its server runs and takes no connections yet: PostgreSQL replays its log. No operation is under way.
+    case recovering
     case stopping
     case stopped
     case deploying
@@ -20,7 +22,7 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     package var routing: Routing {
         switch self {
         case .active: .active
-        case .starting, .stopping, .stopped, .deploying, .resetting: .stopped
+        case .starting, .recovering, .stopping, .stopped, .deploying, .resetting: .stopped
         case .creating, .deleting: .absent
         }
     }
@@ -33,8 +35,8 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     /// What is asked for and already so (start of an active branch) is allowed and does nothing.
     package func allows(_ action: BranchAction) -> Bool {
         switch (self, action) {
-        case (.active, .create), (.stopped, .create): false
-        case (.active, _), (.stopped, _): true
+        case (.active, .create), (.stopped, .create), (.recovering, .create): false
+        case (.active, _), (.stopped, _), (.recovering, _): true
         // Left behind by a crash that recovery has not dealt with: only removing it is safe.
         case (_, .delete): true
         default: false

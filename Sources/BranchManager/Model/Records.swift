@@ -43,11 +43,15 @@ package struct BranchTarget: Codable, Hashable, Sendable, FetchableRecord, Persi
     /// Kept over start, deploy and reset.
     package var hostPort: Int
     package var lifecycleStatus: LifecycleStatus
-    /// Why it is stopped, when nobody stopped it.
+    /// Why it is stopped, when nobody stopped it; how far it is, while it recovers.
     package var reason: String?
     /// The name clients reach it by; nil until there is a wildcard base.
     package var hostname: String?
     package var createdAt: Date
+    /// PostgreSQL's major version; nil as long as nobody knows.
+    package var postgresVersion: Int?
+    /// Whether frost knows the password of its role.
+    package var passwordState: PasswordState = .known
 
     package var isMain: Bool { name == BranchName.main }
 }

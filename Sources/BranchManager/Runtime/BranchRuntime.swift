@@ -9,6 +9,8 @@ package struct ServerSpec: Hashable, Sendable {
     package var username: String
     package var password: String
     package var databaseName: String
+    /// PostgreSQL's major version, as far as it is known: of a new server the one to make it with.
+    package var postgresVersion: Int?
 
     package init(_ details: BranchDetails) {
         targetID = details.target.id
@@ -19,6 +21,7 @@ package struct ServerSpec: Hashable, Sendable {
         username = details.database.username
         password = details.database.password
         databaseName = details.database.databaseName
+        postgresVersion = details.target.postgresVersion
     }
 }
 
@@ -43,8 +46,12 @@ package protocol BranchRuntime: Sendable {
 
     func discardCopy(_ server: ServerSpec) async throws(BranchError)
 
-    /// Starts the server and waits until it answers. Nothing happens when it does already.
-    func start(_ server: ServerSpec) async throws(BranchError)
+    /// Starts the server and waits for a while until it answers. One that is still recovering then goes on with that.
+    /// Nothing happens when it answers already.
+    ///
+    /// - Returns: how it is, never ``ServerCondition/down``.
+    @discardableResult
+    func start(_ server: ServerSpec) async throws(BranchError) -> ServerCondition
 
     /// Stops the server, sessions and all. Nothing happens when it does not run.
     func stop(_ server: ServerSpec) async throws(BranchError)
@@ -54,7 +61,28 @@ package protocol BranchRuntime: Sendable {
     /// - Throws: when that cannot be told, as while an engine is being updated.
     func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool
 
-    /// Runs SQL commands on a server that runs, in its database.
+    /// How the server is now.
+    ///
+    /// - Throws: when that cannot be told, as while an engine is being updated.
+    func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition
+
+    /// The major version of PostgreSQL that a new server would have.
+    ///
+    /// - Parameter asked: the one to have; nil for the runtime's own choice.
+    /// - Returns: nil where only the server itself can tell.
+    /// - Throws: ``BranchError/invalid(_:)`` that says what to do, when this runtime cannot make servers of that version.
+    func versionForNewServer(_ asked: Int?) throws(BranchError) -> Int?
+
+    /// Major versions that new servers can have, the newest first; empty where there is no choice.
+    func versionsForNewServers() -> [Int]
+
+    /// The major version of PostgreSQL that the server's data is of; nil where that cannot be told now.
+    func majorVersion(_ server: ServerSpec) async throws(BranchError) -> Int?
+
+    /// What a server that answers keeps in place of its role's password; empty for none, nil where nobody can tell.
+    func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String?
+
+    /// Runs SQL commands on a server that runs, in its database, as the role that owns it. Needs no password.
     func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError)
 
     /// Removes the server's data, which does not run any more.

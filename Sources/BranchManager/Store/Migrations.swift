@@ -96,6 +96,12 @@ enum Migrations {
                 table.column("freedAt", .datetime)
             }
         }
+        migrator.registerMigration("8: versions of PostgreSQL, passwords that branches do not have yet") { db in
+            try db.alter(table: "target") { table in
+                table.add(column: "postgresVersion", .integer)
+                table.add(column: "passwordState", .text).notNull().defaults(to: PasswordState.known.rawValue)
+            }
+        }
         return migrator
     }
 }

@@ -62,7 +62,11 @@ function fieldValues(form) {
       values[control.name] = control.valueAsNumber;
     } else {
       const text = control.value.trim();
-      values[control.name] = text === "" && "nullIfEmpty" in control.dataset ? null : text;
+      if (text === "" && "nullIfEmpty" in control.dataset) {
+        values[control.name] = null;
+      } else {
+        values[control.name] = "number" in control.dataset ? Number(text) : text;
+      }
     }
   }
   return values;

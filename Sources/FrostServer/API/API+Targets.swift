@@ -77,7 +77,8 @@ extension API {
                 answer: .object("TargetRuntime")
             ) { exchange in
                 let settings = try ServerSettings(state.store)
-                let runtime = TargetRuntime(try state.target(exchange), settings: settings, image: state.image)
+                let branch = try await state.lookedAt(state.target(exchange))
+                let runtime = TargetRuntime(branch, settings: settings, image: state.image)
                 return Answer(.ok, Shapes.runtime(runtime))
             },
             Endpoint(
@@ -150,6 +151,13 @@ extension API {
 }
 
 extension ServerState {
+    /// A branch whose password was compared with what its server has, where that answers.
+    func lookedAt(_ branch: BranchDetails) async throws -> BranchDetails {
+        guard branch.target.lifecycleStatus == .active else { return branch }
+        _ = try? await manager.checkPassword(branch)
+        return try store.branch(id: branch.target.id)
+    }
+
     /// The branch of a path, which has to be one of the path's database.
     func target(_ exchange: Exchange) throws -> BranchDetails {
         try branch(exchange.parameter("targetId"), in: database(exchange))

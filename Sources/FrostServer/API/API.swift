@@ -156,6 +156,7 @@ extension API {
                 fields: [
                     .init("name", .string),
                     .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue)), required: false),
+                    .init("postgresVersion", .integer(1...99), required: false, orNull: true),
                 ],
                 status: .accepted,
                 answer: .object("Accepted")
@@ -163,8 +164,14 @@ extension API {
                 let project = try state.project(exchange)
                 let runtime = exchange.string("runtime").flatMap(RuntimeKind.init(rawValue:)) ?? .local
                 let name = exchange.string("name") ?? ""
+                let version = exchange.integer("postgresVersion")
+                if version != nil {
+                    try await checking("postgresVersion") { try state.manager.checkVersion(version, of: runtime) }
+                }
                 return try await checking("name") {
-                    try await state.accept(.createDatabase(name, in: project, runtime: runtime))
+                    try await state.accept(
+                        .createDatabase(name, in: project, runtime: runtime, postgresVersion: version)
+                    )
                 }
             },
             Endpoint(
@@ -174,6 +181,18 @@ extension API {
                 summary: "A database; its password is part of its branches' connections.",
                 answer: .object("Database")
             ) { exchange in Answer(.ok, Shapes.database(try state.database(exchange))) },
+            Endpoint(
+                method: .post,
+                path: "/databases/{databaseId}/password",
+                name: "databases.rotatePassword",
+                summary: "Gives all branches of a database a new password: those that run at once, the others at their "
+                    + "next start. Open sessions go on.",
+                answer: .object("DatabasePassword")
+            ) { exchange in
+                let database = try state.database(exchange)
+                let branches = try await state.manager.rotatePassword(of: database)
+                return Answer(.ok, Shapes.databasePassword((try state.database(exchange), branches)))
+            },
             Endpoint(
                 method: .delete,
                 path: "/databases/{databaseId}",

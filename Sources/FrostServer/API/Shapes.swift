@@ -41,7 +41,21 @@ enum Shapes {
                 .string($0.target.lifecycleStatus.rawValue)
             },
             .init("reason", .string, orNull: true) { .text($0.target.reason) },
+            .init("postgresVersion", .integer(1...99), orNull: true) { .integer($0.target.postgresVersion) },
+            .init("passwordState", .oneOf(PasswordState.allCases.map(\.rawValue))) {
+                .string($0.target.passwordState.rawValue)
+            },
             .init("createdAt", .date) { .date($0.target.createdAt) },
+        ]
+    )
+
+    /// A database's password after it was changed, and which branches have it.
+    static let databasePassword = Shape<(database: BranchDatabase, branches: [BranchDetails])>(
+        "DatabasePassword",
+        [
+            .init("username", .string) { .string($0.database.username) },
+            .init("password", .string) { .string($0.database.password) },
+            .init("branches", .list(.object("Target"))) { .array($0.branches.map { target($0) }) },
         ]
     )
 
@@ -83,6 +97,8 @@ enum Shapes {
             .init("image", .string, orNull: true) { .text($0.image) },
             .init("port", .integer(1...65_535)) { .integer($0.port) },
             .init("storageBackend", .string) { .string($0.storageBackend) },
+            .init("postgresVersion", .integer(1...99), orNull: true) { .integer($0.branch.target.postgresVersion) },
+            .init("passwordWarning", .string, orNull: true) { .text($0.branch.target.passwordWarning) },
             .init("createdAt", .date) { .date($0.branch.target.createdAt) },
             .init("externalHost", .string, orNull: true) { .text($0.external?.host) },
             .init("externalPort", .integer(1...65_535), orNull: true) { .integer($0.external?.port) },
@@ -131,7 +147,8 @@ enum Shapes {
     /// All, by name.
     static let schemas: [String: JSONValue] = [
         project.name: project.schema, database.name: database.schema, target.name: target.schema,
-        operation.name: operation.schema, accepted.name: accepted.schema, runtime.name: runtime.schema,
+        databasePassword.name: databasePassword.schema, operation.name: operation.schema,
+        accepted.name: accepted.schema, runtime.name: runtime.schema,
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
         snippet.name: snippet.schema, connection.name: connection.schema, connections.name: connections.schema,
     ]

@@ -122,7 +122,8 @@ struct PageContent: Sendable {
                 wildcardBase: settings.wildcardBase,
                 fault: settings.gatewayFault
             ),
-            runtimes: await runtimes()
+            runtimes: await runtimes(),
+            versions: state.manager.versions(of: .local).map { Choice(value: String($0), title: String($0)) }
         )
     }
 
@@ -185,7 +186,8 @@ struct PageContent: Sendable {
                 isMain: branch.target.isMain,
                 source: siblings.first { $0.target.id == branch.target.sourceTargetId }.map {
                     Choice(value: $0.target.id, title: $0.target.name)
-                }
+                },
+                postgresVersion: branch.target.postgresVersion.map(String.init)
             ),
             connections: connections(runtime, query: query),
             sessions: counts.map { $0[id] ?? 0 },
@@ -256,7 +258,8 @@ struct PageContent: Sendable {
                 } ?? [],
                 missing: info == nil ? missing(kind, runtime) : nil,
                 warning: kind != .external && !isActive
-                    ? "This branch is not running, so nothing answers there now." : nil,
+                    ? "This branch is not running, so nothing answers there now."
+                    : runtime.branch.target.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
                 isRevealed: isRevealed,
                 revealHref: "\(href)&reveal=1",
                 hideHref: href
@@ -300,6 +303,7 @@ struct PageContent: Sendable {
                 sentence: "This branch is being deleted.",
                 nextStep: "If that has failed, the reason is above; delete it again."
             )
+        case .targetStopped where runtime.branch.target.lifecycleStatus == .recovering: .targetRecovering
         case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy
         default: .targetStopped
         }

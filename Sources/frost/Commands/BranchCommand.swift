@@ -38,7 +38,7 @@ struct BranchCommand: AsyncParsableCommand {
                 let context = try await FrostContext.open(options)
                 let source = try context.branch(from, database: database, project: project)
                 let branch = try await context.progress.during("creating \(source.database.name)/\(name)") {
-                    try await context.manager.createBranch(name, from: source)
+                    try await context.finishRecovery(context.manager.createBranch(name, from: source))
                 }
                 try ShownBranch.show(branch, "created", json: options.json)
             }
@@ -164,6 +164,12 @@ struct BranchCommand: AsyncParsableCommand {
                 if options.json { try Output.json(Shown(url: url)) } else { print(url) }
                 if branch.target.lifecycleStatus != .active {
                     Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
+                } else {
+                    // Whoever asks for a string wants one that works.
+                    _ = try? await FrostContext.checkPassword(branch, options, store)
+                }
+                if let warning = try store.branch(id: branch.target.id).target.passwordWarning {
+                    Complaint.print("note: \(warning)")
                 }
             }
         }
@@ -206,7 +212,8 @@ struct BranchCommand: AsyncParsableCommand {
             let context = try await FrostContext.open(options)
             let branch = try selection.find(in: context.store)
             let after = try await context.progress.during("\(doing) \(branch.displayName)") {
-                try await body(context.manager, branch)
+                let after = try await body(context.manager, branch)
+                return if let after { try await context.finishRecovery(after) } else { after }
             }
             if let after {
                 try ShownBranch.show(after, did, json: options.json)

@@ -6,7 +6,7 @@ struct DatabaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "database",
         abstract: "A database with its branches; the first is main.",
-        subcommands: [Create.self, List.self, Delete.self]
+        subcommands: [Create.self, List.self, Password.self, Delete.self]
     )
 
     struct Create: AsyncParsableCommand {
@@ -17,13 +17,20 @@ struct DatabaseCommand: AsyncParsableCommand {
         @Option(help: "Its project, by name or id.") var project: String
         @Option(help: "Where its servers run: local, or docker (image: FROST_POSTGRES_IMAGE).") var runtime =
             RuntimeKind.local
+        @Option(help: "PostgreSQL's major version, such as 15. (default: the newest of this host)")
+        var postgresVersion: Int?
 
         func run() async throws {
             try await Complaint.exiting {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 let main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
-                    try await context.manager.createDatabase(name, in: project, runtime: runtime)
+                    try await context.manager.createDatabase(
+                        name,
+                        in: project,
+                        runtime: runtime,
+                        postgresVersion: postgresVersion
+                    )
                 }
                 try ShownBranch.show(main, "created", json: options.json)
             }
@@ -62,6 +69,66 @@ struct DatabaseCommand: AsyncParsableCommand {
                         ["PROJECT", "DATABASE", "BRANCHES", "ID"],
                         shown.map { [$0.project, $0.name, String($0.branches), $0.id] }
                     )
+                }
+            }
+        }
+    }
+
+    struct Password: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the password of a database's branches, or set another on all of them.",
+            discussion: """
+                With --rotate, branches that run have the new password at once, and stopped ones at their next start, \
+                before clients are led there. Open sessions go on.
+                """
+        )
+        @OptionGroup var options: FrostOptions
+        @Argument(help: "Name or id.") var name: String
+        @Option(help: "Its project, where several have one of this name.") var project: String?
+        @Flag(help: "Make a new password.") var rotate = false
+
+        private struct Shown: Encodable {
+            struct Branch: Encodable {
+                var name: String
+                var passwordState: String
+            }
+            var username: String
+            var password: String
+            var branches: [Branch]
+        }
+
+        func run() async throws {
+            try await Complaint.exiting {
+                let branches: [BranchDetails]
+                let store: BranchStore
+                if rotate {
+                    let context = try await FrostContext.open(options)
+                    store = context.store
+                    let database = try store.database(name, project: project)
+                    branches = try await context.progress.during("changing the password of \(database.name)") {
+                        try await context.manager.rotatePassword(of: database)
+                    }
+                } else {
+                    store = try FrostContext.store(options)
+                    let database = try store.database(name, project: project)
+                    for branch in try store.branches(of: database.id) where branch.target.lifecycleStatus == .active {
+                        _ = try? await FrostContext.checkPassword(branch, options, store)
+                    }
+                    branches = try store.branches(of: database.id)
+                }
+                let database = try store.database(name, project: project)
+                if options.json {
+                    let shown = branches.map {
+                        Shown.Branch(name: $0.target.name, passwordState: $0.target.passwordState.rawValue)
+                    }
+                    try Output.json(Shown(username: database.username, password: database.password, branches: shown))
+                } else {
+                    print(database.password)
+                }
+                for branch in branches {
+                    if let warning = branch.target.passwordWarning {
+                        Complaint.print("note: \(branch.displayName): \(warning)")
+                    }
                 }
             }
         }

@@ -6,11 +6,14 @@ struct Supervisor: Sendable {
     let manager: BranchManager
 
     private static let interval = Duration.seconds(5)
+    /// How often passwords are compared with those that servers have.
+    private static let passwordInterval = Duration.seconds(300)
 
     /// Runs until the task is cancelled. The same fault is told once.
     func run() async {
         var told: Set<String> = []
         var hasToldPlace = false
+        var checkedPasswords = ContinuousClock.now
         while (try? await Task.sleep(for: Self.interval)) != nil {
             do throws(BranchError) {
                 try manager.store.checkPlace()
@@ -22,6 +25,11 @@ struct Supervisor: Sendable {
             manager.store.keepReserve()
             // A copy of the store's file alone then lacks what happened in the last seconds, and no more.
             manager.store.checkpoint()
+            if ContinuousClock.now - checkedPasswords >= Self.passwordInterval {
+                checkedPasswords = .now
+                // What cannot be asked now stays as it was last seen.
+                try? await manager.checkPasswords()
+            }
             // What is begun is brought to an end, also when this task is cancelled.
             let look = Task(executorPreference: BlockingWork.executor) {
                 try await manager.recover(checkingServers: true, retrying: .due)

@@ -186,6 +186,7 @@ struct DockerEngine: Sendable {
     func execute(
         _ command: [String],
         in container: String,
+        user: String? = nil,
         environment: [String] = [],
         timeout: TimeAmount = DockerEngine.timeout
     ) async throws(BranchError) -> (code: Int, output: String) {
@@ -194,6 +195,7 @@ struct DockerEngine: Sendable {
             var AttachStderr = true
             var Cmd: [String]
             var Env: [String]
+            var User: String?
         }
         struct Created: Decodable { var Id: String }
         struct Start: Encodable { var Detach = false }
@@ -201,7 +203,7 @@ struct DockerEngine: Sendable {
         let created = try await check(
             .POST,
             "/containers/\(container)/exec",
-            body: Exec(Cmd: command, Env: environment)
+            body: Exec(Cmd: command, Env: environment, User: user)
         )
         do {
             let id = try JSONDecoder().decode(Created.self, from: created.body).Id

@@ -175,14 +175,49 @@ package struct DockerRuntime: BranchRuntime {
 
     // MARK: Running
 
-    package func start(_ server: ServerSpec) async throws(BranchError) {
-        if try await isRunning(server), await answers(server) { return }
+    package func start(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
+        if try await isRunning(server) {
+            let current = try await condition(server)
+            if current != .down { return current }
+        }
         // The engine would make an empty one, and the image a server without anybody's data in it.
         guard exists(data(server)) else { throw .runtime("\(data(server)) is not there; reset or delete the branch") }
-        try await run(server)
+        return try await run(server)
     }
 
-    private func run(_ server: ServerSpec) async throws(BranchError) {
+    package func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
+        guard try await isRunning(server) else { return .down }
+        if await answers(server) { return .answering }
+        let log = try await engine.log(of: name(server)).replacing("; ", with: "\n")
+        return .recovering(LocalRuntime.progress(log) ?? "PostgreSQL is starting up")
+    }
+
+    package func versionForNewServer(_ asked: Int?) throws(BranchError) -> Int? {
+        guard let asked else { return nil }
+        throw .invalid(
+            "containers have the PostgreSQL of the image \(image); for \(asked) name one of that version: "
+                + "frost settings --postgres-image postgres:\(asked)"
+        )
+    }
+
+    package func versionsForNewServers() -> [Int] { [] }
+
+    package func majorVersion(_ server: ServerSpec) async throws(BranchError) -> Int? {
+        guard try await isRunning(server) else { return nil }
+        let result = try await engine.execute(["cat", "\(Self.mount)/pgdata/PG_VERSION"], in: name(server))
+        return result.code == 0 ? Int(result.output) : nil
+    }
+
+    package func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String? {
+        let role = server.username.replacing("'", with: "''")
+        return try await psql(
+            "SELECT coalesce(rolpassword, '') FROM pg_catalog.pg_authid WHERE rolname = '\(role)'",
+            on: server
+        )
+    }
+
+    @discardableResult
+    private func run(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
         let networkID = try await engine.makeNetwork(network)
         var spec = DockerEngine.ContainerSpec(Image: image)
         spec.Env = [
@@ -204,10 +239,13 @@ package struct DockerRuntime: BranchRuntime {
         spec.NetworkingConfig = .init(EndpointsConfig: [networkID: .init(Aliases: [server.internalName])])
         try await runOnNetwork(name(server), spec)
         for _ in 0..<Self.tries {
-            if await answers(server) { return }
+            if await answers(server) { return .answering }
             guard let state = try await engine.state(of: name(server)), state.Running else { break }
             try? await Task.sleep(for: .milliseconds(250))
         }
+        // One that runs is recovering: taken down, it would only begin again.
+        let current = try await condition(server)
+        if current != .down { return current }
         let log = try await engine.log(of: name(server))
         throw .runtime("PostgreSQL did not start: \(log)")
     }
@@ -221,18 +259,24 @@ package struct DockerRuntime: BranchRuntime {
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
-        for command in commands {
-            let result = try await engine.execute(
-                [
-                    "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", server.username, "-d",
-                    server.databaseName, "-c",
-                    command,
-                ],
-                in: name(server),
-                environment: ["PGPASSWORD=\(server.password)"]
-            )
-            guard result.code == 0 else { throw .runtime("psql: \(result.output)") }
-        }
+        for command in commands { try await psql(command, on: server) }
+    }
+
+    /// As the server's account over the container's own socket, which the image's rules trust.
+    @discardableResult
+    private func psql(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
+        let result = try await engine.execute(
+            [
+                // The fifth line is the directory of its first socket.
+                "/bin/sh", "-c", "exec psql -h \"$(sed -n 5p \"$0/postmaster.pid\")\" \"$@\"", "\(Self.mount)/pgdata",
+                "-XqAtw", "-v", "ON_ERROR_STOP=1", "-U", server.username, "-d", server.databaseName, "-c", command,
+            ],
+            in: name(server),
+            user: "postgres",
+            environment: ["PGPASSWORD=\(server.password)", "PATH=\(Self.path)"]
+        )
+        guard result.code == 0 else { throw .runtime("psql: \(result.output)") }
+        return result.output
     }
 
     package func remove(_ server: ServerSpec) async throws(BranchError) {

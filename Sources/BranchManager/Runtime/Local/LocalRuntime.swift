@@ -16,21 +16,39 @@ import Musl
 /// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log.
 package struct LocalRuntime: BranchRuntime {
     let directory: String
-    private let installation: PostgresInstallation
+    let installations: PostgresInstallations
     /// Of new branches.
     let account: ServerAccount
+    let access: ServerAccess
+    let serverLog: ServerLog
+    /// How long a start waits for a server that recovers before it lets it go on with that.
+    let patience: Duration
 
-    /// How long a server may take to start or stop, in seconds. A start after a crash replays the log.
-    private static let patience = 120
+    /// How long a start waits by default: longer than a start without recovery takes on a busy host, and as long as
+    /// others are kept from working on the branch.
+    package static let defaultPatience = Duration.seconds(20)
+    /// How long a server may take to stop, in seconds.
+    private static let stopPatience = 120
 
     /// - Parameters:
     ///   - directory: of all branches; made when it is not there.
     ///   - user: that servers of new branches run as when this process is root; nil for `frost-postgres` where there is
     ///     such a user, else `postgres`.
-    package init(directory: String, installation: PostgresInstallation, user: String? = nil) throws(BranchError) {
+    ///   - patience: how long a start waits for a server that recovers.
+    ///   - logLimit: of each of the two files of a server's log, in bytes.
+    package init(
+        directory: String,
+        installations: PostgresInstallations,
+        user: String? = nil,
+        patience: Duration = LocalRuntime.defaultPatience,
+        logLimit: Int? = nil
+    ) throws(BranchError) {
         self.directory = directory
-        self.installation = installation
+        self.installations = installations
+        self.patience = patience
         account = try ServerAccount(users: user.map { [$0] } ?? ServerAccount.users)
+        access = ServerAccess(directory: "\((directory as NSString).deletingLastPathComponent)/access")
+        serverLog = ServerLog(limit: logLimit ?? ServerLog.defaultLimit)
         do {
             try FileManager.default.createDirectory(
                 atPath: directory,
@@ -45,8 +63,8 @@ package struct LocalRuntime: BranchRuntime {
     func place(_ server: ServerSpec) -> String { "\(directory)/\(server.targetID)" }
     func data(_ server: ServerSpec) -> String { "\(place(server))/data" }
     private func copy(_ server: ServerSpec) -> String { "\(place(server))/copy" }
-    private func log(_ server: ServerSpec) -> String { "\(place(server))/\(Self.logName)" }
-    private static let logName = "server.log"
+    func log(_ server: ServerSpec) -> String { "\(place(server))/\(Self.logName)" }
+    static let logName = "server.log"
 
     // MARK: Making
 
@@ -64,13 +82,16 @@ package struct LocalRuntime: BranchRuntime {
                 "-D", data(server), "-U", server.username, "--pwfile", "\(place(server))/password", "-A",
                 "scram-sha-256", "-E",
                 "UTF8",
-                "--no-locale",
+                // Sorted by bytes, with the letters of Unicode: upper('é'), ILIKE.
+                "--locale=C", "--lc-ctype=C.UTF-8",
             ],
             of: server,
             isTool: true
         )
         try await inPlace(server) { place, _ throws(BranchError) in try place.removeFile("password") }
-        try await start(server)
+        guard try await start(server) == .answering else {
+            throw .runtime("a new server of PostgreSQL does not answer")
+        }
         // The database may be there: this is done again after a crash.
         let exists = try await psql(
             server,
@@ -100,14 +121,14 @@ package struct LocalRuntime: BranchRuntime {
             try await account(of: source).endOrphans(in: data(source))
             try await copyFiles(of: source, to: server)
         }
-        let turnedOff = try await CopyCleanup(data: copy(server), ownPlace: copy(server), postgres: program("postgres"))
+        let turnedOff = try await CopyCleanup(data: copy(server), ownPlace: copy(server), postgres: program("postgres", of: source))
         {
             script,
             arguments throws(BranchError) in
             try await run("/bin/sh", ["-c", script, "frost"] + arguments, of: server, isTool: true)
         }.run(database: server.databaseName)
         // As pg_basebackup does: the branch's old data goes when the copy is in its place.
-        try await run("initdb", ["--sync-only", "-D", copy(server)], of: server, isTool: true)
+        try await run("initdb", ["--sync-only", "-D", copy(server)], of: server, like: source, isTool: true)
         return turnedOff
     }
 
@@ -142,15 +163,14 @@ package struct LocalRuntime: BranchRuntime {
 
     private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         try await checkSenders(of: source)
+        let way = try way(to: source, as: account(of: server))
         // Put on disk when it is put right.
         try await run(
             "pg_basebackup",
-            [
-                "-D", copy(server), "-h", "127.0.0.1", "-p", String(source.hostPort), "-U", source.username,
-                "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync",
-            ],
-            environment: ["PGPASSWORD": source.password],
+            ["-D", copy(server), "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync"] + way.options,
+            environment: way.environment,
             of: server,
+            like: source,
             isTool: true
         )
     }
@@ -182,43 +202,6 @@ package struct LocalRuntime: BranchRuntime {
 
     // MARK: Running
 
-    package func start(_ server: ServerSpec) async throws(BranchError) {
-        if try await !isRunning(server) {
-            try await account(of: server).endOrphans(in: data(server))
-            let logged = try await inPlace(server) { place, _ throws(BranchError) in
-                // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
-                try place.directory("data")?.removeFile("postmaster.pid")
-                // A pipe would keep it waiting, a link have it write elsewhere.
-                if let kind = try place.kind(Self.logName), kind != .file { try place.removeTree(Self.logName) }
-                return place.size(Self.logName)
-            }
-            do throws(BranchError) {
-                try await run(
-                    "pg_ctl",
-                    [
-                        "-D", data(server), "-l", log(server), "-w", "-t", String(Self.patience), "-o",
-                        "-p \(server.hostPort) -c listen_addresses=127.0.0.1 -c unix_socket_directories=", "start",
-                    ],
-                    of: server
-                )
-            } catch {
-                // What the server itself has said since is in its log.
-                let said = await logTail(server, from: logged ?? 0)
-                throw .runtime("PostgreSQL did not start: \(said.isEmpty ? error.description : said)")
-            }
-        }
-        // One that runs may still be replaying its log.
-        for _ in 0..<Self.patience {
-            do throws(BranchError) {
-                try await run("pg_isready", ["-q", "-h", "127.0.0.1", "-p", String(server.hostPort)], of: server)
-                return
-            } catch {
-                try? await Task.sleep(for: .seconds(1))
-            }
-        }
-        throw .runtime("PostgreSQL runs and does not answer within \(Self.patience) s; its log: \(log(server))")
-    }
-
     package func stop(_ server: ServerSpec) async throws(BranchError) {
         let account = try account(of: server)
         guard try await isRunning(server) else { return try await account.endOrphans(in: data(server)) }
@@ -237,10 +220,19 @@ package struct LocalRuntime: BranchRuntime {
 
     private func stop(_ server: ServerSpec, _ mode: String) async throws(BranchError) {
         try await run(
-            "pg_ctl",
-            ["-D", data(server), "-w", "-t", String(Self.patience), "-m", mode, "stop"],
+            stopProgram(server),
+            ["-D", data(server), "-w", "-t", String(Self.stopPatience), "-m", mode, "stop"],
             of: server
         )
+    }
+
+    /// A server is stopped by a signal: programs of any version do, when its own have been removed.
+    private func stopProgram(_ server: ServerSpec) async throws(BranchError) -> String {
+        do throws(BranchError) {
+            return try await program("pg_ctl", of: server)
+        } catch {
+            return "\(try installations.forNewDatabase(nil).programs)/pg_ctl"
+        }
     }
 
     /// Whether the process that `postmaster.pid` names works in this branch's data, as PostgreSQL does.
@@ -272,6 +264,7 @@ package struct LocalRuntime: BranchRuntime {
 
     package func remove(_ server: ServerSpec) async throws(BranchError) {
         try await account.endTools(of: server.targetID)
+        try await access.remove(server, account: account(of: server))
         let path = place(server)
         for attempt in 1... {
             try await inPlace(server) { place, _ throws(BranchError) in try place.removeContents() }
@@ -320,24 +313,15 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    /// The last lines of a server's log behind a place in it, on one line.
-    private func logTail(_ server: ServerSpec, from start: UInt64) async -> String {
-        let bytes = try? await inPlace(server) { place, account throws(BranchError) in
-            try place.end(of: Self.logName, from: start, atMost: Self.logTail, owner: account.uid) ?? []
-        }
-        return String(decoding: (bytes ?? nil) ?? [], as: UTF8.self).split(separator: "\n").suffix(6)
-            .joined(separator: "; ")
+    private func program(_ name: String, of server: ServerSpec) async throws(BranchError) -> String {
+        "\(try await programs(of: server))/\(name)"
     }
-
-    /// Of a log that is looked through for the last lines, in bytes.
-    private static let logTail: UInt64 = 16 * 1_024
-
-    private func program(_ name: String) -> String { "\(installation.programs)/\(name)" }
 
     /// Runs a program as the account of a branch.
     ///
     /// - Parameters:
     ///   - program: a path, or a name among PostgreSQL's programs.
+    ///   - other: the branch of whose version the program is; nil for the same.
     ///   - isTool: whether it makes files that are of no use to anybody once this process is gone.
     @discardableResult
     private func run(
@@ -345,10 +329,12 @@ package struct LocalRuntime: BranchRuntime {
         _ arguments: [String],
         environment: [String: String] = [:],
         of server: ServerSpec,
+        like other: ServerSpec? = nil,
         isTool: Bool = false
     ) async throws(BranchError) -> String {
-        try await account(of: server).check(
-            program.contains("/") ? program : self.program(program),
+        let path = program.contains("/") ? program : try await self.program(program, of: other ?? server)
+        return try await account(of: server).check(
+            path,
             arguments,
             environment: environment,
             toolOf: isTool ? server.targetID : nil
@@ -359,13 +345,11 @@ package struct LocalRuntime: BranchRuntime {
     func psql(_ server: ServerSpec, _ command: String, database: String = "postgres") async throws(BranchError)
         -> String
     {
-        try await run(
+        let way = try way(to: server, as: account(of: server))
+        return try await run(
             "psql",
-            [
-                "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", String(server.hostPort), "-U",
-                server.username, "-d", database, "-c", command,
-            ],
-            environment: ["PGPASSWORD": server.password, "PGCONNECT_TIMEOUT": "30"],
+            ["-XqAt", "-v", "ON_ERROR_STOP=1", "-w"] + way.options + ["-d", database, "-c", command],
+            environment: way.environment.merging(["PGCONNECT_TIMEOUT": "30"]) { _, new in new },
             of: server
         )
     }

@@ -1,26 +1,112 @@
 import Foundation
+import Subprocess
+import SystemPackage
 
-/// PostgreSQL's programs on this host.
+/// PostgreSQL's programs of one major version on this host.
 package struct PostgresInstallation: Hashable, Sendable {
+    package let major: Int
     /// The directory of `initdb`, `pg_ctl` and `pg_basebackup`.
     package let programs: String
 
-    /// - Parameter directory: nil for the newest that Debian's packages installed.
-    /// - Throws: ``BranchError/invalid(_:)`` when there is none.
-    package init(directory: String? = nil) throws(BranchError) {
-        if let directory {
-            guard FileManager.default.isExecutableFile(atPath: "\(directory)/initdb") else {
-                throw .invalid("\(directory) has no initdb; give the directory of PostgreSQL's programs")
-            }
-            programs = directory
-            return
+    package init(major: Int, programs: String) {
+        self.major = major
+        self.programs = programs
+    }
+}
+
+/// The major versions of PostgreSQL that this host has, side by side.
+///
+/// Looked up each time: a version that is installed while `frost up` runs is found without a restart.
+package struct PostgresInstallations: Sendable {
+    /// Directories that an operator named; they go before those of packages.
+    private let named: [PostgresInstallation]
+    private let base: String
+
+    /// Where Debian's packages put versions side by side.
+    package static let packages = "/usr/lib/postgresql"
+
+    /// - Parameters:
+    ///   - named: directories of programs, separated by colons; nil for none.
+    ///   - base: has a directory `<major>/bin` for each version.
+    /// - Throws: ``BranchError/invalid(_:)`` when a named directory has no `initdb`, or there is no version at all.
+    package static func find(
+        _ named: String? = nil,
+        base: String = packages
+    ) async throws(BranchError) -> PostgresInstallations {
+        var installations: [PostgresInstallation] = []
+        for directory in (named ?? "").split(separator: ":").map(String.init) {
+            installations.append(PostgresInstallation(major: try await major(of: directory), programs: directory))
         }
-        let base = "/usr/lib/postgresql"
+        let found = PostgresInstallations(named: installations, base: base)
+        _ = try found.forNewDatabase(nil)
+        return found
+    }
+
+    /// All of them, the newest first; of each version the one named first.
+    package func all() -> [PostgresInstallation] {
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? []
-        let servers = versions.filter { FileManager.default.isExecutableFile(atPath: "\(base)/\($0)/bin/initdb") }
-        guard let newest = servers.compactMap(Int.init).max() else {
-            throw .invalid("no PostgreSQL server under \(base); install one: apt-get install postgresql")
+        let packaged = versions.compactMap(Int.init).map {
+            PostgresInstallation(major: $0, programs: "\(base)/\($0)/bin")
         }
-        programs = "\(base)/\(newest)/bin"
+        // The client's package has a directory of the same name, without the server's programs.
+        .filter { FileManager.default.isExecutableFile(atPath: "\($0.programs)/initdb") }
+        var found: [Int: PostgresInstallation] = [:]
+        for installation in named + packaged where found[installation.major] == nil {
+            found[installation.major] = installation
+        }
+        return found.values.sorted { $0.major > $1.major }
+    }
+
+    /// The version that a new database has: the one asked for, else the newest of those named, else the newest.
+    ///
+    /// - Throws: ``BranchError/invalid(_:)`` that says what to install.
+    package func forNewDatabase(_ major: Int?) throws(BranchError) -> PostgresInstallation {
+        let all = all()
+        if let major {
+            if let found = all.first(where: { $0.major == major }) { return found }
+            let others = all.map { String($0.major) }.joined(separator: ", ")
+            throw .invalid(
+                "PostgreSQL \(major) is not installed on this host\(others.isEmpty ? "" : " (installed: \(others))"); "
+                    + Self.hint(major)
+            )
+        }
+        if let newest = named.max(by: { $0.major < $1.major }) ?? all.first { return newest }
+        throw .invalid("no PostgreSQL server under \(base); install one: apt-get install postgresql")
+    }
+
+    /// The version that a server's data was made by.
+    ///
+    /// - Throws: ``BranchError/runtime(_:)`` that says what to install.
+    package func running(data major: Int) throws(BranchError) -> PostgresInstallation {
+        if let found = all().first(where: { $0.major == major }) { return found }
+        throw .runtime(
+            "the branch's data is of PostgreSQL \(major), which this host does not have; \(Self.hint(major))"
+        )
+    }
+
+    private static func hint(_ major: Int) -> String {
+        "install postgresql-\(major), or name the directory of its programs with --postgres-bin (FROST_POSTGRES_BIN)"
+    }
+
+    /// The first number of what `initdb --version` prints: `initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+    private static func major(of directory: String) async throws(BranchError) -> Int {
+        let program = "\(directory)/initdb"
+        guard FileManager.default.isExecutableFile(atPath: program) else {
+            throw .invalid("\(directory) has no initdb; give the directory of PostgreSQL's programs")
+        }
+        do {
+            let result = try await Subprocess.run(
+                .path(FilePath(program)),
+                arguments: ["--version"],
+                environment: .custom(["LANG": "C"]),
+                output: .string(limit: 1_024),
+                error: .discarded
+            )
+            let words = result.standardOutput.split(separator: " ")
+            if let major = words.lazy.compactMap({ Int($0.prefix(while: \.isNumber)) }).first { return major }
+        } catch {
+            throw .invalid("\(program) cannot be run: \(error)")
+        }
+        throw .invalid("\(program) does not say which version of PostgreSQL it is of")
     }
 }

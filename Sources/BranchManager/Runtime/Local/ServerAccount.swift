@@ -42,6 +42,16 @@ struct ServerAccount: Sendable {
     /// Whom the files of this account belong to.
     var uid: uid_t { owner?.uid ?? geteuid() }
 
+    /// Its name, as PostgreSQL learns it of who connects (peer authentication).
+    ///
+    /// - Throws: ``BranchError/invalid(_:)`` when it has none.
+    func name() throws(BranchError) -> String {
+        guard let entry = getpwuid(uid) else {
+            throw .invalid("the user \(uid) has no name, which PostgreSQL needs; add one: adduser --system --uid \(uid) NAME")
+        }
+        return String(cString: entry.pointee.pw_name)
+    }
+
     /// What runs a program as this account: with none of the groups that the host lets it have.
     var command: [String] {
         guard let owner else { return [] }

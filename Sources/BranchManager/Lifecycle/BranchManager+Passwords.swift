@@ -1,0 +1,136 @@
+import Foundation
+import GRDB
+
+extension BranchManager {
+    /// Gives a database another password: branches that run have it when this returns, the others before they are
+    /// routed again. Sessions that are open go on.
+    ///
+    /// - Returns: the database's branches; those that do not have the password yet are ``PasswordState/pending``.
+    package func rotatePassword(of database: BranchDatabase) async throws(BranchError) -> [BranchDetails] {
+        let password = Self.makePassword()
+        try store.write { db in
+            // Kept before any server has it: a password that nobody knows would be worse than one that waits.
+            try db.execute(
+                sql: "UPDATE database SET password = ? WHERE id = ? AND NOT isDeleting",
+                arguments: [password, database.id]
+            )
+            guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
+            try db.execute(
+                sql: "UPDATE target SET passwordState = ? WHERE databaseId = ?",
+                arguments: [PasswordState.pending.rawValue, database.id]
+            )
+        }
+        for branch in try store.branches(of: database.id) { await givePendingPassword(branch) }
+        return try store.branches(of: database.id)
+    }
+
+    /// Goes on with what ``rotatePassword(of:)`` could not do at once: another operation was under way.
+    func givePendingPasswords() async throws(BranchError) {
+        for branch in try store.branches() where branch.target.passwordState == .pending {
+            await givePendingPassword(branch)
+        }
+    }
+
+    private func givePendingPassword(_ branch: BranchDetails) async {
+        do throws(BranchError) {
+            guard branch.target.lifecycleStatus == .active, let lock = lockNow(branch.target.id) else { return }
+            defer { withExtendedLifetime(lock) {} }
+            let current = try store.branch(id: branch.target.id)
+            guard current.target.lifecycleStatus == .active, current.target.passwordState == .pending else { return }
+            try await givePassword(current)
+        } catch {
+            // It stays pending, which is shown, and is tried again.
+        }
+    }
+
+    /// Sets the role's password to the one that frost hands out. A server's log gets to see what PostgreSQL keeps of
+    /// it, never the password.
+    func givePassword(_ branch: BranchDetails) async throws(BranchError) {
+        let (password, id) = (branch.database.password, branch.target.id)
+        let role = "\"\(branch.database.username.replacing("\"", with: "\"\""))\""
+        try await runtime(branch.target.runtime).execute(
+            ["ALTER ROLE \(role) PASSWORD '\(PasswordVerifier.make(password))'"],
+            on: ServerSpec(branch)
+        )
+        try store.write { db in
+            // Not when another one was set meanwhile.
+            try db.execute(
+                sql: """
+                    UPDATE target SET passwordState = ?1 WHERE id = ?2
+                    AND ?3 = (SELECT password FROM database WHERE database.id = target.databaseId)
+                    """,
+                arguments: [PasswordState.known.rawValue, id, password]
+            )
+        }
+    }
+
+    /// Asks a server that answers whether its role still has the password that frost hands out, and keeps the answer.
+    ///
+    /// - Returns: as far as is known: a branch that does not run is as it was last seen.
+    @discardableResult
+    package func checkPassword(_ branch: BranchDetails) async throws(BranchError) -> PasswordState {
+        try await Self.checkPassword(branch, on: runtime(branch.target.runtime), in: store)
+    }
+
+    /// The passwords of all branches that run; a server that cannot be asked stays as it was last seen.
+    package func checkPasswords() async throws(BranchError) {
+        for branch in try store.branches() where branch.target.lifecycleStatus == .active {
+            _ = try? await checkPassword(branch)
+        }
+    }
+
+    @discardableResult
+    package static func checkPassword(
+        _ branch: BranchDetails,
+        on runtime: any BranchRuntime,
+        in store: BranchStore
+    ) async throws(BranchError) -> PasswordState {
+        let current = try store.branch(id: branch.target.id)
+        guard current.target.passwordState != .pending,
+            let verifier = try await runtime.passwordVerifier(ServerSpec(current))
+        else { return current.target.passwordState }
+        let isKnown = PasswordVerifier.matches(
+            verifier,
+            password: current.database.password,
+            username: current.database.username
+        )
+        let state: PasswordState = isKnown ? .known : .unknown
+        guard state != current.target.passwordState else { return state }
+        try store.write { db in
+            try db.execute(
+                sql: "UPDATE target SET passwordState = ? WHERE id = ? AND passwordState = ?",
+                arguments: [state.rawValue, current.target.id, current.target.passwordState.rawValue]
+            )
+        }
+        return state
+    }
+
+    /// A copy has its source's role, and the version of its server.
+    func inherit(from source: BranchDetails, to target: BranchDetails) throws(BranchError) {
+        try store.write { db in
+            try db.execute(
+                sql: """
+                    UPDATE target SET (postgresVersion, passwordState) =
+                    (SELECT postgresVersion, passwordState FROM target WHERE id = ?) WHERE id = ?
+                    """,
+                arguments: [source.target.id, target.target.id]
+            )
+        }
+    }
+}
+
+extension BranchTarget {
+    /// What to say where a connection string is shown; nil when it works.
+    package var passwordWarning: String? {
+        switch passwordState {
+        case .known: nil
+        case .pending:
+            lifecycleStatus == .active
+                ? "this branch does not have the new password yet; it gets it in a moment"
+                : "this branch gets the new password at its next start"
+        case .unknown:
+            "the password of this branch was changed in PostgreSQL, and frost does not know it; "
+                + "to set another on all branches of the database: frost database password --rotate"
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/// A local server's log, bounded: its lines go through a pipe to a writer that keeps two files.
+///
+/// `server.log` begins with the server's last start, or has it near its end; when it is full it becomes
+/// `server.log.1`, and the new one begins with the lines of that start again. So the last start and the last failure
+/// are always there, whatever a branch logs in between, and both files together have at most twice the limit.
+///
+/// The writer is a shell with `dd`, run as the server's account, and ends with the server. PostgreSQL's own collector
+/// will not do: it truncates by age only, and a branch's superuser can set it.
+struct ServerLog: Sendable {
+    /// Of each file, in bytes.
+    let limit: Int
+
+    static let defaultLimit = 8 * 1_024 * 1_024
+    /// What of a start's lines is carried over to a new file, in bytes.
+    private static let head = 16 * 1_024
+
+    /// `$1` is the log, `$2` the limit, `$3` the head; the rest is the program that starts the server.
+    ///
+    /// Prints the program's exit code and the writer's process on standard output, and nothing else: what the program
+    /// says is in the log. It does not wait for the writer, which goes on for as long as the server does.
+    static let script = """
+        log=$1 limit=$2 head=$3
+        shift 3
+        # A server that has been running for long begins a new file; one that fails again and again does not.
+        size=$(wc -c <"$log" 2>/dev/null) || size=0
+        if [ "$size" -gt $((limit / 8)) ]; then
+            mv -f -- "$log" "$log.1"
+            size=0
+        fi
+        start=$((size + 1))
+        # Ends with the program: the writer holds nothing of it but the pipe.
+        said=$({ { "$@" 2>&1 3>&-; echo "code $?" >&3; } | setsid /bin/sh -c '
+            echo "writer $$" >&3
+            exec 3>&-
+            log=$1 limit=$2 head=$3 start=$4
+            while :; do
+                size=$(wc -c <"$log" 2>/dev/null) || size=0
+                if [ "$size" -ge "$limit" ]; then
+                    mv -f -- "$log" "$log.1"
+                    tail -c "+$start" "$log.1" | head -c "$head" >"$log"
+                    printf "\\n... (server.log.1 has what came before)\\n" >>"$log"
+                    start=1
+                    size=$(wc -c <"$log")
+                fi
+                # Written as it comes. A short read counts as a block of it: dd ends before the limit, and begins again.
+                if dd bs=1024 iflag=count_bytes count=$((limit - size)) oflag=append conv=notrunc of="$log" status=none
+                then
+                    [ "$(wc -c <"$log")" -lt "$limit" ] || continue
+                    # The end of what there is, unless somebody else has written to the file or cut it.
+                    more=$(dd bs=1024 count=1 status=none | tee -a "$log" | wc -c)
+                else
+                    # A disk that is full: the server must not wait for it.
+                    more=$(dd bs=1024 count=1 status=none | wc -c)
+                fi
+                [ "$more" -gt 0 ] || exit 0
+            done
+        ' sh "$log" "$limit" "$head" "$start" >/dev/null 2>&1 & } 3>&1)
+        echo "$said"
+        """
+
+    /// What the script has printed: `code 0` and `writer 1234`, in any order.
+    static func outcome(_ printed: String) -> (code: Int?, writer: Int32?) {
+        var (code, writer): (Int?, Int32?)
+        for line in printed.split(separator: "\n") {
+            if line.hasPrefix("code ") { code = Int(line.dropFirst(5)) }
+            if line.hasPrefix("writer ") { writer = Int32(line.dropFirst(7)) }
+        }
+        return (code, writer)
+    }
+
+    func arguments(_ log: String, _ program: [String]) -> [String] {
+        ["-c", Self.script, "sh", log, String(limit), String(Self.head)] + program
+    }
+}
