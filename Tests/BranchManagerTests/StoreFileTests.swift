@@ -183,7 +183,10 @@ import Testing
         let manager = try BranchManager(
             store: store,
             runtimes: [
-                .local: await LocalRuntime(directory: directory.file("branches"), installations: PostgresInstallations.find())
+                .local: await LocalRuntime(
+                    directory: directory.file("branches"),
+                    installations: PostgresInstallations.find()
+                )
             ],
             routes: FakeRoutes(runtime: runtime, store: store),
             directory: directory.path,

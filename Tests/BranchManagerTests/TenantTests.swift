@@ -109,7 +109,11 @@ import Musl
             _ = try await host.query(main, "CREATE TABLE mark AS SELECT 'main' AS branch")
             // As on a host that has got an account for servers since.
             let directory = host.directory.file("branches")
-            let since = try await LocalRuntime(directory: directory, installations: PostgresInstallations.find(), user: "nobody")
+            let since = try await LocalRuntime(
+                directory: directory,
+                installations: PostgresInstallations.find(),
+                user: "nobody"
+            )
             let manager = try BranchManager(
                 store: host.manager.store,
                 runtimes: [.local: since],

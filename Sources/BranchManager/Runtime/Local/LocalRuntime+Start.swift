@@ -68,6 +68,7 @@ extension LocalRuntime {
                 // What a server says at its start and end is looked for where it is started.
                 ("logging_collector", "off"), ("log_destination", "stderr"),
             ] + (try access.prepare(server, rules: try await rules(server, major: major), account: account))
+        try await access.clear(server, account: account)
         let options = ["-p \(server.hostPort)"] + settings.map { "-c \(Self.quoted("\($0)=\($1)"))" }
         let printed = try await account.check(
             "/bin/sh",
@@ -170,6 +171,9 @@ extension LocalRuntime {
     /// How much of a log is looked at, in bytes.
     private static let tail: UInt64 = 16 * 1_024
 
+    /// Lines of a log that say why a start has failed, the two of pg_ctl at the end included.
+    private static let tailLines = 8
+
     /// The end of a server's log behind a place in it.
     func logText(_ server: ServerSpec, from start: UInt64 = 0) async -> String {
         let bytes = try? await inPlace(server) { place, account throws(BranchError) in
@@ -182,6 +186,6 @@ extension LocalRuntime {
 
     /// Its last lines, on one line.
     func logTail(_ server: ServerSpec, from start: UInt64 = 0) async -> String {
-        await logText(server, from: start).split(separator: "\n").suffix(6).joined(separator: "; ")
+        await logText(server, from: start).split(separator: "\n").suffix(Self.tailLines).joined(separator: "; ")
     }
 }

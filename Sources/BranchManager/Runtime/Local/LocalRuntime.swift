@@ -121,8 +121,11 @@ package struct LocalRuntime: BranchRuntime {
             try await account(of: source).endOrphans(in: data(source))
             try await copyFiles(of: source, to: server)
         }
-        let turnedOff = try await CopyCleanup(data: copy(server), ownPlace: copy(server), postgres: program("postgres", of: source))
-        {
+        let turnedOff = try await CopyCleanup(
+            data: copy(server),
+            ownPlace: copy(server),
+            postgres: program("postgres", of: source)
+        ) {
             script,
             arguments throws(BranchError) in
             try await run("/bin/sh", ["-c", script, "frost"] + arguments, of: server, isTool: true)

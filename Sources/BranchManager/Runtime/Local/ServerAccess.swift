@@ -86,6 +86,15 @@ struct ServerAccess: Sendable {
         ]
     }
 
+    /// Removes what a server that is gone has left of its socket: the number in its lock file may be another process's by
+    /// now, which PostgreSQL would take for the server.
+    func clear(_ server: ServerSpec, account: ServerAccount) async throws(BranchError) {
+        try await account.check(
+            "/bin/sh",
+            ["-c", "rm -rf -- \"$1\"/.s.PGSQL.*", "sh", socketDirectory(server)]
+        )
+    }
+
     /// The lines of a `pg_hba.conf` that are about TCP. Versions before 16 cannot include a file from another.
     static func networkRules(_ text: String) -> String {
         var rules: [Substring] = []

@@ -47,7 +47,9 @@ struct ServerAccount: Sendable {
     /// - Throws: ``BranchError/invalid(_:)`` when it has none.
     func name() throws(BranchError) -> String {
         guard let entry = getpwuid(uid) else {
-            throw .invalid("the user \(uid) has no name, which PostgreSQL needs; add one: adduser --system --uid \(uid) NAME")
+            throw .invalid(
+                "the user \(uid) has no name, which PostgreSQL needs; add one: adduser --system --uid \(uid) NAME"
+            )
         }
         return String(cString: entry.pointee.pw_name)
     }
