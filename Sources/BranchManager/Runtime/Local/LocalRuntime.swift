@@ -170,7 +170,8 @@ package struct LocalRuntime: BranchRuntime {
         // Put on disk when it is put right.
         try await run(
             "pg_basebackup",
-            ["-D", copy(server), "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync"] + way.options,
+            ["-D", copy(server), "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync"]
+                + way.options,
             environment: way.environment,
             of: server,
             like: source,
