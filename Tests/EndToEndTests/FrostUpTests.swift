@@ -405,11 +405,12 @@ import Musl
             let servers = {
                 try await Command.run("pgrep", ["-f", "^/.*/initdb .*\(place.path)|-D \(place.path)"]).output
             }
-            let deadline = ContinuousClock.now + .seconds(60)
+            var deadline = ContinuousClock.now + .seconds(60)
             while try await servers().isEmpty {
                 try #require(ContinuousClock.now < deadline, "no initdb within a minute")
             }
             try await Command.check("kill", ["-INT", String(pid)])
+            deadline = ContinuousClock.now + .seconds(120)
             while isRunning(String(pid)) {
                 try #require(ContinuousClock.now < deadline, "it does not end")
                 await Task.yield()

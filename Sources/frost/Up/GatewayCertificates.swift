@@ -23,6 +23,9 @@ final class GatewayCertificates: Sendable {
         var size: Int64
         var changed: Int64
         var changedNanoseconds: Int64
+
+        /// Of a copy whose source was not looked at: it differs from every file.
+        static let unknown = Look(device: 0, inode: 0, size: -1, changed: 0, changedNanoseconds: 0)
     }
 
     private struct State {
@@ -74,6 +77,11 @@ final class GatewayCertificates: Sendable {
         try await FileThread.run { [self] () throws(BranchError) in
             try makeDirectory(place)
             if let certDir { try makeDirectory(certDir) }
+            // Copies of a frost up before this one may be of files that went meanwhile.
+            let left = leftovers()
+            state.withLock { state in
+                for path in left where state.copied[path] == nil { state.copied[path] = .unknown }
+            }
             var wanted: Set<String> = []
             for (source, target) in try files() {
                 wanted.insert(target)
@@ -127,6 +135,12 @@ final class GatewayCertificates: Sendable {
             }
         }
         return files
+    }
+
+    /// All copies that are there, whoever made them.
+    private func leftovers() -> [String] {
+        let files = FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? []
+        return files.filter(Self.isOfPair).map { "\(place)/\($0)" }
     }
 
     private static func isOfPair(_ name: String) -> Bool { name.hasSuffix(".crt") || name.hasSuffix(".key") }
