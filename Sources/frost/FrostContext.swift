@@ -57,6 +57,10 @@ struct FrostOptions: ParsableArguments {
 
 /// A store that is open, and all that works on it.
 struct FrostContext: Sendable {
+    /// Of a new data directory: servers run as another user, who has to get through it, and the gateway, another
+    /// one still, watches the directory for a new route map. What is secret in it has a mode of its own.
+    static let directoryMode = 0o755
+
     let directory: String
     let store: BranchStore
     let manager: BranchManager
@@ -91,11 +95,10 @@ struct FrostContext: Sendable {
         // Before anything is made there: it may be the directory of somebody else.
         try BranchStore.checkFile(in: directory)
         do {
-            // Servers run as another user, who has to get through it.
             try FileManager.default.createDirectory(
                 atPath: directory,
                 withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o711]
+                attributes: [.posixPermissions: Self.directoryMode]
             )
         } catch {
             throw BranchError.store(

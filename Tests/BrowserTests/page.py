@@ -5,7 +5,7 @@ import tempfile
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import ElementClickInterceptedException, WebDriverException
 from selenium.webdriver.common.by import By
 
 PATIENCE = 30
@@ -87,7 +87,12 @@ class Page:
             element = self.find(selector)
             if not (element.is_displayed() and element.is_enabled()):
                 return False
-            element.click()
+            try:
+                element.click()
+            except ElementClickInterceptedException:
+                # In view for the driver is also what lies below the header, which stays at the top.
+                self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+                return False
             return True
 
         self.until(f"{selector} can be clicked", lambda: self.all(selector) and try_click())

@@ -254,7 +254,7 @@ struct Up: AsyncParsableCommand {
         try FileManager.default.createDirectory(
             atPath: place,
             withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o711]
+            attributes: [.posixPermissions: FrostContext.directoryMode]
         )
         return place
     }

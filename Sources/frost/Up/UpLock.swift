@@ -19,7 +19,7 @@ final class UpLock: Sendable {
         try? FileManager.default.createDirectory(
             atPath: directory,
             withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o711]
+            attributes: [.posixPermissions: FrostContext.directoryMode]
         )
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
