@@ -35,7 +35,7 @@ final class GatewayCertificates: Sendable {
     }
 
     /// Between two looks at the operator's files.
-    private static let interval = Duration.seconds(2)
+    private static let interval = Duration.seconds(5)
     /// Largest file that is copied, in bytes; the gateway reads none that is larger.
     private static let limit = 1_024 * 1_024
 
@@ -157,6 +157,13 @@ final class GatewayCertificates: Sendable {
     }
 
     private func makeDirectory(_ path: String) throws(BranchError) {
+        // One that is as it should be is left alone: a change would wake everybody who watches the data directory.
+        var found = stat()
+        if lstat(path, &found) == 0, found.st_mode & ~S_IFMT == 0o750, found.st_mode & S_IFMT == S_IFDIR,
+            found.st_uid == 0, found.st_gid == account.gid
+        {
+            return
+        }
         if mkdir(path, 0o750) != 0, errno != EEXIST { throw Self.failure("make", path) }
         guard chown(path, 0, account.gid) == 0, chmod(path, 0o750) == 0 else { throw Self.failure("give away", path) }
     }
