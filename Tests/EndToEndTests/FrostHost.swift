@@ -205,7 +205,7 @@ struct FrostHost: Sendable {
     /// Waits until something is so; the gateway follows within a second.
     func eventually(
         _ what: String,
-        within limit: Duration = .seconds(20),
+        within limit: Duration = .seconds(60),
         _ condition: () async throws -> Bool
     ) async throws {
         let deadline = ContinuousClock.now + limit
