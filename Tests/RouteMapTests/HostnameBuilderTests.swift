@@ -187,25 +187,12 @@ import Testing
         #expect(try names([request("dbt_1", "main")], keeping: elsewhere) == ["dbt_1": "main.pg.shop.example.net"])
     }
 
-    /// A generator that gives the same numbers every time (SplitMix64).
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return z ^ (z >> 31)
-        }
-    }
-
     @Test(
         "Whatever happens in whatever order: names are valid, different, and only those of whom it happens to change",
         arguments: 0..<40
     )
     func property(seed: Int) async throws {
-        var random = Numbers(state: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         let words = [
             "main", "dev", "Dev", "d-e-v", "", "日本", String(repeating: "x", count: 70), "a_b", "a-b", "pg", "www", "7",
         ]
@@ -255,7 +242,7 @@ import Testing
         arguments: 0..<20
     )
     func again(seed: Int) async throws {
-        var random = Numbers(state: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         let ids = (0..<12).map { "dbt_\($0)" }
         let (older, younger) = (ids.prefix(6), ids.suffix(6))
         // The older are called what the younger would be, who are all called main.
