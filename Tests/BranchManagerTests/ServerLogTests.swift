@@ -7,18 +7,23 @@ import Testing
 @Suite struct ServerLogTests {
     private static let limit = 256 * 1_024
 
-    @Test("A loop of log lines fills no disk; the last start and how the server ended are in it")
-    func bounded() async throws {
+    private static func run(_ body: (RuntimeHost) async throws -> Void) async throws {
         try await RuntimeHost.run(
             .local,
             local: {
                 try await LocalRuntime(
                     directory: $0,
                     installations: PostgresInstallations.find(),
-                    logLimit: Self.limit
+                    logLimit: limit
                 )
-            }
-        ) { host in
+            },
+            body
+        )
+    }
+
+    @Test("A loop of log lines fills no disk; the last start and how the server ended are in it")
+    func bounded() async throws {
+        try await Self.run { host in
             let main = try await host.makeDatabase()
             let log = host.directory.file("branches/\(main.target.id)/server.log")
             func text() throws -> String {
@@ -54,16 +59,7 @@ import Testing
 
     @Test("A start that fails says why, however often it is tried")
     func failure() async throws {
-        try await RuntimeHost.run(
-            .local,
-            local: {
-                try await LocalRuntime(
-                    directory: $0,
-                    installations: PostgresInstallations.find(),
-                    logLimit: Self.limit
-                )
-            }
-        ) { host in
+        try await Self.run { host in
             let main = try await host.makeDatabase()
             _ = try await host.query(main, "ALTER SYSTEM SET shared_preload_libraries = 'no_such_library'")
             try await host.manager.stop(main)
