@@ -21,6 +21,7 @@ let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-s
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let collections = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -51,6 +52,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // SHA-256, for the suffixes of hostnames and for what PostgreSQL keeps of passwords.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // Heaps and deques, for the queues of admission.
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         // The HTTP server of the API and the page: routing, middleware, bodies.
@@ -63,6 +66,7 @@ let package = Package(
     targets: [
         // MARK: Phase 0
         .target(name: "PostgresWire", dependencies: [nioCore], swiftSettings: settings),
+        .target(name: "TLSWire", dependencies: [nioCore], swiftSettings: settings),
         .executableTarget(
             name: "spike",
             dependencies: [nioCore, nioPosix, nioSSL, nioTLS, argumentParser],
@@ -95,11 +99,28 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What stands in for routes and clients in tests of the gateway.
+        .target(
+            name: "GatewayTestSupport",
+            dependencies: ["RouteMap", nioCore],
+            path: "Tests/GatewayTestSupport",
+            swiftSettings: settings
+        ),
+
         // MARK: Phase 1
+        // What the gateway and frost both name. No dependencies, so that neither drags in the other.
+        .target(name: "GatewayContract", swiftSettings: settings),
+        // Pure: the compiler keeps sockets, TLS and logging out, since they are no dependencies.
+        .target(
+            name: "GatewayCore",
+            dependencies: ["GatewayContract", "PostgresWire", "RouteMap", "TLSWire", nioCore],
+            swiftSettings: settings
+        ),
         .target(
             name: "PostgresGateway",
             dependencies: [
-                "PostgresWire", "RouteMap", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, configuration,
+                "GatewayContract", "GatewayCore", "GatewayHardening", "PostgresWire", "RouteMap", "TLSWire", nioCore,
+                nioPosix, nioHTTP1, nioSSL, nioTLS, logging, configuration,
             ],
             swiftSettings: settings
         ),
@@ -118,10 +139,19 @@ let package = Package(
         .executableTarget(
             name: "postgres-gateway",
             dependencies: [
-                "CVersion", "PostgresGateway", "RouteMap", logging, configuration, argumentParser, nioCore,
+                "CVersion", "GatewayContract", "PostgresGateway", "RouteMap", logging, configuration, argumentParser,
+                nioCore,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 unixSignals,
             ],
+            swiftSettings: settings
+        ),
+
+        // MARK: Phase 4
+        // Pure, like GatewayCore: who may come in, for how long, and what is counted.
+        .target(
+            name: "GatewayHardening",
+            dependencies: ["GatewayContract", "GatewayCore", "RouteMap", collections, nioCore],
             swiftSettings: settings
         ),
 
@@ -177,9 +207,29 @@ let package = Package(
         ),
         .testTarget(name: "RouteMapTests", dependencies: ["RouteMap", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "TLSWireTests",
+            dependencies: ["TLSWire", "GatewayTestSupport", "TestSupport", nioCore],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GatewayCoreTests",
+            dependencies: [
+                "GatewayCore", "GatewayTestSupport", "PostgresWire", "RouteMap", "TestSupport", "TLSWire", nioCore,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GatewayHardeningTests",
+            dependencies: [
+                "GatewayCore", "GatewayHardening", "GatewayTestSupport", "RouteMap", "TestSupport", nioCore,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "PostgresGatewayTests",
             dependencies: [
-                "PostgresGateway", "PostgresWire", "RouteMap", "TestSupport", "COpenSSL",
+                "GatewayContract", "GatewayCore", "GatewayHardening", "GatewayTestSupport", "PostgresGateway",
+                "PostgresWire", "RouteMap", "TestSupport", "COpenSSL",
                 nioCore, nioPosix, nioSSL, logging, configuration,
             ],
             swiftSettings: settings
@@ -221,7 +271,7 @@ let package = Package(
 // The value is the path of libFuzzer without its main (libclang_rt.fuzzer_no_main), which the toolchain has.
 if let libFuzzer = Context.environment["FUZZ"] {
     let instrumented = settings + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["PostgresWire", "PostgresGateway", "RouteMap"].contains(target.name) {
+    for target in package.targets where ["PostgresWire", "TLSWire", "GatewayCore", "RouteMap"].contains(target.name) {
         target.swiftSettings = instrumented
     }
     package.targets.append(.target(name: "FuzzDriver", path: "Fuzz/FuzzDriver", swiftSettings: instrumented))
@@ -229,7 +279,7 @@ if let libFuzzer = Context.environment["FUZZ"] {
         package.targets.append(
             .executableTarget(
                 name: name,
-                dependencies: ["FuzzDriver", "PostgresGateway", "PostgresWire", "RouteMap", nioCore],
+                dependencies: ["FuzzDriver", "GatewayCore", "PostgresWire", "RouteMap", "TLSWire", nioCore],
                 path: "Fuzz/\(name)",
                 swiftSettings: instrumented,
                 linkerSettings: [.unsafeFlags(["-Xlinker", libFuzzer]), .linkedLibrary("stdc++")]

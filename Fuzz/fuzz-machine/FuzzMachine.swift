@@ -1,8 +1,8 @@
 // libFuzzer on the state machines: the input is a script of events. Built and run by `make fuzz`.
 
 import FuzzDriver
+import GatewayCore
 import NIOCore
-import PostgresGateway
 import PostgresWire
 import RouteMap
 

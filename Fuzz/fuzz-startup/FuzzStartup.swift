@@ -2,10 +2,11 @@
 // a server's first messages. Built and run by `make fuzz`.
 
 import FuzzDriver
+import GatewayCore
 import NIOCore
-import PostgresGateway
 import PostgresWire
 import RouteMap
+import TLSWire
 
 @main
 struct FuzzStartup {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import GatewayContract
 import PostgresGateway
 
 /// The command-line form of ``GatewayVariable``s. Texts: they are checked in one place, with those

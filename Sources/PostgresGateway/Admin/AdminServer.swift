@@ -1,4 +1,5 @@
 import Foundation
+import GatewayContract
 package import NIOCore
 import NIOHTTP1
 import NIOPosix

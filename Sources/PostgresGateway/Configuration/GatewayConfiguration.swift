@@ -1,4 +1,5 @@
 package import Configuration
+import GatewayContract
 package import Logging
 package import NIOCore
 

@@ -1,4 +1,6 @@
 import Configuration
+import GatewayContract
+import GatewayCore
 package import NIOCore
 
 /// Reads typed values of ``GatewayVariable``s; an empty value counts as none.

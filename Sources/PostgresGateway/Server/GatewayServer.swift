@@ -1,3 +1,4 @@
+import GatewayContract
 import Logging
 package import NIOCore
 import NIOPosix

@@ -1,4 +1,6 @@
 package import Foundation
+import GatewayContract
+import GatewayCore
 import Logging
 
 extension GatewayState {

@@ -1,3 +1,4 @@
+package import GatewayCore
 package import Logging
 import NIOCore
 package import RouteMap
@@ -14,7 +15,7 @@ package final class GatewayState: Sendable {
     let handshakes: HandshakeGate
     package let routes: RouteStore
     let clock: GatewayClock
-    package let cancelKeys = CancelRegistry()
+    package let cancelKeys = CancelKeys()
     package let outcomes = LabelledCounter<ConnectionOutcome>()
     package let routeReloads = LabelledCounter<ReloadOutcome>()
     package let certificateReloads = LabelledCounter<ReloadOutcome>()

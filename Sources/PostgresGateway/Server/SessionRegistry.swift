@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOCore
 import RouteMap
 import Synchronization
@@ -13,7 +14,7 @@ final class SessionRegistry: Sendable {
 
     private struct State {
         var lastNumber: UInt64 = 0
-        var entries: [SessionID: Entry] = [:]
+        var entries: [ConnectionID: Entry] = [:]
         var isDraining = false
         var waitingForEnd: [@Sendable () -> Void] = []
     }
@@ -29,24 +30,24 @@ final class SessionRegistry: Sendable {
     /// Enters a connection.
     ///
     /// - Returns: its number, and whether it is within the limit.
-    func add(_ channel: any Channel) -> (id: SessionID, isWithinLimit: Bool) {
+    func add(_ channel: any Channel) -> (id: ConnectionID, isWithinLimit: Bool) {
         state.withLock { state in
             state.lastNumber += 1
-            let id = SessionID(number: state.lastNumber)
+            let id = ConnectionID(number: state.lastNumber)
             state.entries[id] = Entry(channel: channel)
             return (id, state.entries.count <= maximum)
         }
     }
 
     /// The connection goes on under another channel, if it is still open.
-    func move(_ id: SessionID, to channel: any Channel) {
+    func move(_ id: ConnectionID, to channel: any Channel) {
         state.withLock { state in
             state.entries[id]?.channel = channel
         }
     }
 
     /// The session's route, from which on a change of routes may close it.
-    func setRoute(_ route: Route, of id: SessionID) {
+    func setRoute(_ route: Route, of id: ConnectionID) {
         state.withLock { $0.entries[id]?.route = route }
     }
 
@@ -63,7 +64,7 @@ final class SessionRegistry: Sendable {
         return channels.count
     }
 
-    func remove(_ id: SessionID) {
+    func remove(_ id: ConnectionID) {
         let waiting: [@Sendable () -> Void] = state.withLock { state in
             state.entries[id] = nil
             guard state.entries.isEmpty else { return [] }

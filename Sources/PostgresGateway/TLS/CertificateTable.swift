@@ -1,4 +1,5 @@
 import Foundation
+import GatewayContract
 package import NIOSSL
 import RouteMap
 

@@ -1,4 +1,6 @@
 import Configuration
+import GatewayContract
+import GatewayCore
 import Logging
 import NIOCore
 import PostgresGateway

@@ -1,4 +1,5 @@
 import Foundation
+import GatewayCore
 import PostgresGateway
 import TestSupport
 import Testing

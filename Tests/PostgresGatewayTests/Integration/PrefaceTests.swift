@@ -1,3 +1,5 @@
+import GatewayCore
+import GatewayTestSupport
 import NIOCore
 import PostgresGateway
 import PostgresWire

@@ -1,3 +1,4 @@
+import GatewayCore
 import PostgresGateway
 import RouteMap
 import TestSupport

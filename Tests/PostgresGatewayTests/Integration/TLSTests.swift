@@ -1,6 +1,9 @@
+import GatewayCore
+import GatewayTestSupport
 import NIOCore
 import PostgresGateway
 import PostgresWire
+import TLSWire
 import TestSupport
 import Testing
 

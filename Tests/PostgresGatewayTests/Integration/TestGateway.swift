@@ -1,3 +1,4 @@
+import GatewayTestSupport
 import Logging
 import NIOCore
 import PostgresGateway

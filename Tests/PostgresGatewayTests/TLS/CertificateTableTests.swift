@@ -1,3 +1,4 @@
+import GatewayCore
 import PostgresGateway
 import TestSupport
 import Testing

@@ -1,0 +1,154 @@
+package import PostgresWire
+package import RouteMap
+
+/// Why a client is refused with an ErrorResponse. The raw value is the label in metrics and logs.
+package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
+    case tlsRequired = "tls_required"
+    case noServerName = "no_server_name"
+    case unknownHostname = "unknown_hostname"
+    case branchStopped = "branch_stopped"
+    case addressConflict = "address_conflict"
+    case routeMapUnconfirmed = "route_map_unconfirmed"
+    case backendUnavailable = "backend_unavailable"
+    case shuttingDown = "shutting_down"
+    case tooManyConnections = "too_many_connections"
+    case malformedStartup = "malformed_startup"
+    case nestedRequest = "nested_request"
+    case directTLSWithoutALPN = "direct_tls_without_alpn"
+    case unsupportedProtocol = "unsupported_protocol"
+
+    /// The one table of which condition has which SQLSTATE (DESIGN.md, "What the client is told").
+    package var sqlState: SQLState {
+        switch self {
+        case .tlsRequired: .invalidAuthorization
+        case .noServerName: .connectionRejected
+        case .unknownHostname: .invalidCatalogName
+        case .branchStopped, .addressConflict, .routeMapUnconfirmed, .backendUnavailable, .shuttingDown:
+            .cannotConnectNow
+        case .tooManyConnections: .tooManyConnections
+        case .malformedStartup, .nestedRequest, .directTLSWithoutALPN: .protocolViolation
+        case .unsupportedProtocol: .featureNotSupported
+        }
+    }
+}
+
+/// A refusal as its client sees it. Names the hostname and the branch, never an address, a port, a
+/// user or a database of the backend.
+package struct Refusal: Hashable, Sendable {
+    package let reason: RefusalReason
+    package let message: String
+    package let hint: String
+    /// The branch that was asked for, where there is one.
+    package let target: Target?
+
+    package var errorResponse: ErrorResponse {
+        ErrorResponse(sqlState: reason.sqlState, message: message, hint: hint)
+    }
+
+    private init(_ reason: RefusalReason, message: String, hint: String, target: Target? = nil) {
+        self.target = target
+        self.reason = reason
+        self.message = message
+        self.hint = hint
+    }
+
+    package static let tlsRequired = Refusal(
+        .tlsRequired,
+        message: "TLS is required for this connection",
+        hint: "Connect with sslmode=require."
+    )
+
+    package static let noServerName = Refusal(
+        .noServerName,
+        message: "the client sent no server name, so its branch cannot be found",
+        hint: "Connect by the branch's hostname, not by an IP address, with a client that sends the "
+            + "TLS server name (SNI): libpq and psql 14 or newer, or a current driver."
+    )
+
+    package static func unknownHostname(_ serverName: String) -> Refusal {
+        Refusal(
+            .unknownHostname,
+            message: "no branch has the hostname \"\(DisplayName.escape(serverName))\"",
+            hint: "Check the spelling, or copy the connection string again: "
+                + "the branch may have been renamed or deleted."
+        )
+    }
+
+    package static func branchStopped(_ route: StoppedRoute) -> Refusal {
+        Refusal(
+            .branchStopped,
+            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) is stopped",
+            hint: "Start the branch, then connect again.",
+            target: route.target
+        )
+    }
+
+    package static func addressConflict(_ route: Route) -> Refusal {
+        Refusal(
+            .addressConflict,
+            message:
+                "the branch \"\(branch(route.target))\" (\(route.hostname)) shares its address with another branch in the route map",
+            hint: "Correct the route map; the gateway's log names both branches.",
+            target: route.target
+        )
+    }
+
+    package static let routeMapUnconfirmed = Refusal(
+        .routeMapUnconfirmed,
+        message: "the route map is no longer confirmed",
+        hint: "Start the program that writes the route map (\"frost sync\"), or look at its log. "
+            + "The gateway accepts connections again once that program confirms the map."
+    )
+
+    package static func backendUnavailable(_ route: Route) -> Refusal {
+        Refusal(
+            .backendUnavailable,
+            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) does not accept connections now",
+            hint: "It may be starting: try again in a moment. If this goes on, look at the branch's state and log.",
+            target: route.target
+        )
+    }
+
+    package static let shuttingDown = Refusal(
+        .shuttingDown,
+        message: "the gateway is shutting down",
+        hint: "Try again in a moment."
+    )
+
+    package static let tooManyConnections = Refusal(
+        .tooManyConnections,
+        message: "the gateway has as many connections as it is allowed to have",
+        hint: "Close connections that are not in use, use a connection pool, "
+            + "or raise FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS."
+    )
+
+    package static let malformedStartup = Refusal(
+        .malformedStartup,
+        message: "invalid startup packet",
+        hint: "The client does not speak the PostgreSQL protocol as the server expects it; update the driver."
+    )
+
+    package static let nestedRequest = Refusal(
+        .nestedRequest,
+        message: "an encryption request was sent on a connection that is already encrypted",
+        hint: "Use either sslmode=require or sslnegotiation=direct, and no second TLS layer."
+    )
+
+    package static let directTLSWithoutALPN = Refusal(
+        .directTLSWithoutALPN,
+        message: "received direct SSL connection request without ALPN protocol negotiation extension",
+        hint: "Offer the ALPN protocol \"postgresql\", or let the client send SSLRequest first."
+    )
+
+    package static func unsupportedProtocol(_ version: ProtocolVersion) -> Refusal {
+        Refusal(
+            .unsupportedProtocol,
+            message: "unsupported frontend protocol \(version)",
+            hint: "Use a client that speaks version 3 of the PostgreSQL protocol."
+        )
+    }
+
+    private static func branch(_ target: Target) -> String {
+        DisplayName.escape("\(target.database)/\(target.name)")
+    }
+}

@@ -1,0 +1,65 @@
+import GatewayContract
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Why an address cannot be listened on, and which variable moves it.
+package struct ListenError: Error, CustomStringConvertible {
+    package enum Kind: Hashable, Sendable {
+        case portInUse
+        /// The host has no such address, or not this family of addresses.
+        case unavailable
+        /// The port is one of those that only a privileged process may use.
+        case notPermitted
+        case other(String)
+    }
+
+    package let kind: Kind
+    private let address: String
+    private let port: Int
+    private let portVariable: GatewayVariable
+    private let addressVariable: GatewayVariable
+
+    init(
+        _ error: any Error,
+        address: String,
+        port: Int,
+        portVariable: GatewayVariable,
+        addressVariable: GatewayVariable
+    ) {
+        kind =
+            switch (error as? IOError)?.errnoCode {
+            case EADDRINUSE: .portInUse
+            case EADDRNOTAVAIL, EAFNOSUPPORT: .unavailable
+            case EACCES: .notPermitted
+            default: .other("\(error)")
+            }
+        self.address = address
+        self.port = port
+        self.portVariable = portVariable
+        self.addressVariable = addressVariable
+    }
+
+    package var description: String {
+        let portName = "\(portVariable.environmentName) (\(portVariable.flag))"
+        switch kind {
+        case .portInUse:
+            let usual =
+                portVariable == .port ? "most often by a PostgreSQL server of this host" : "perhaps by another gateway"
+            return "port \(port) on \(address) is in use, \(usual); "
+                + "stop what holds it (ss -ltnp 'sport = :\(port)' shows it) or set \(portName) to another port"
+        case .unavailable:
+            return "cannot listen on port \(port) of \(address): the host does not have this address, or not yet; "
+                + "check \(addressVariable.environmentName)"
+        case .notPermitted:
+            return "not permitted to listen on port \(port) of \(address): ports below 1024 need CAP_NET_BIND_SERVICE; "
+                + "install.sh --enable --port \(port) gives it to the service, or set \(portName) to another port"
+        case .other(let reason):
+            return "cannot listen on port \(port) of \(address): \(reason); check \(portName)"
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import GatewayCore
+package import Logging
+import Synchronization
+
+/// Writes log lines to standard error, whole lines only, as JSON objects or as text.
+package struct StderrLogHandler: LogHandler {
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    private let format: GatewayConfiguration.LogFormat
+    private let sink: @Sendable (String) -> Void
+
+    /// - Parameter sink: takes a line with its line end; standard error unless a test says otherwise.
+    package init(
+        level: Logger.Level,
+        format: GatewayConfiguration.LogFormat,
+        sink: (@Sendable (String) -> Void)? = nil
+    ) {
+        self.logLevel = level
+        self.format = format
+        self.sink =
+            sink
+            ?? { line in
+                LogWriter.standardError.write(line) { dropped in
+                    let message: Logger.Message = "\(dropped) log lines dropped: the log is not read fast enough"
+                    return Self.line(format, level: .warning, message: message, fields: [:])
+                }
+            }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var fields = metadata
+        if let more = event.metadata { fields.merge(more) { _, new in new } }
+        sink(Self.line(format, level: event.level, message: event.message, fields: fields))
+    }
+
+    private static func line(
+        _ format: GatewayConfiguration.LogFormat,
+        level: Logger.Level,
+        message: Logger.Message,
+        fields: Logger.Metadata
+    ) -> String {
+        switch format {
+        case .json: json(level: level, message: message, fields: fields) + "\n"
+        case .text: text(level: level, message: message, fields: fields) + "\n"
+        }
+    }
+
+    private static func json(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
+        var object: [(String, String)] = [
+            ("time", time),
+            ("level", level.rawValue),
+            ("message", message.description),
+        ]
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object.append((key, value.description)) }
+        let pairs = object.map { key, value in
+            LogKey(rawValue: key)?.isNumber == true && Int(value) != nil
+                ? "\(quote(key)):\(value)" : "\(quote(key)):\(quote(value))"
+        }
+        return "{\(pairs.joined(separator: ","))}"
+    }
+
+    private static func text(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
+        let tail = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\(DisplayName.escape($0.value.description))" }
+        return "\(time) \(level.rawValue) \(message)\(tail.joined())"
+    }
+
+    private static var time: String {
+        Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    /// A JSON text (RFC 8259 section 7).
+    private static func quote(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}
+
+extension LogKey {
+    /// Whether the field's values are numbers, which JSON shows without quotes.
+    var isNumber: Bool {
+        switch self {
+        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .added, .removed, .changed,
+            .closed, .suppressed, .certificates:
+            true
+        case .client, .hostname, .hostnames, .target, .outcome, .reason, .address, .error, .version, .admin: false
+        }
+    }
+}
