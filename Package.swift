@@ -201,6 +201,11 @@ let package = Package(
 
         // MARK: Tests
         .testTarget(
+            name: "GatewayContractTests",
+            dependencies: ["GatewayContract", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "PostgresWireTests",
             dependencies: ["PostgresWire", "TestSupport", nioCore],
             swiftSettings: settings

@@ -1,4 +1,4 @@
-/// The gateway's settings: one list of names, flags, defaults and help texts.
+/// The names of the gateway's settings. What each one is, is in ``GatewaySettings``.
 ///
 /// Each is an environment variable `FROST_POSTGRES_GATEWAY_…` and a command-line flag of the same
 /// meaning; the flag wins.
@@ -14,17 +14,30 @@ package enum GatewayVariable: String, CaseIterable, Sendable {
     case logLevel = "LOG_LEVEL"
     case logFormat = "LOG_FORMAT"
     case maxConnections = "MAX_CONNECTIONS"
+    case maxConnectionsPerRoute = "MAX_CONNECTIONS_PER_ROUTE"
+    case maxConnectionsPerAddress = "MAX_CONNECTIONS_PER_ADDRESS"
+    case maxStartups = "MAX_STARTUPS"
+    case maxStartupsPerAddress = "MAX_STARTUPS_PER_ADDRESS"
     case maxHandshakes = "MAX_HANDSHAKES"
+    case maxUnauthenticatedPerRoute = "MAX_UNAUTHENTICATED_PER_ROUTE"
+    case maxUnauthenticatedPerAddress = "MAX_UNAUTHENTICATED_PER_ADDRESS"
+    case maxAuthenticationFailures = "MAX_AUTHENTICATION_FAILURES"
     case handshakeTimeout = "HANDSHAKE_TIMEOUT"
+    case authenticationTimeout = "AUTHENTICATION_TIMEOUT"
     case connectTimeout = "CONNECT_TIMEOUT"
+    case idleTimeout = "IDLE_TIMEOUT"
     case drainTimeout = "DRAIN_TIMEOUT"
+    case routeCloseGrace = "ROUTE_CLOSE_GRACE"
 
     /// What all names of variables begin with.
     package static let prefix = "FROST_POSTGRES_GATEWAY_"
 
     package var environmentName: String { Self.prefix + rawValue }
 
-    package var flag: String { "--" + rawValue.lowercased().replacing("_", with: "-") }
+    /// The name of the flag without its dashes.
+    package var option: String { rawValue.lowercased().replacing("_", with: "-") }
+
+    package var flag: String { "--" + option }
 
     /// The key by which swift-configuration finds the variable in the environment.
     package var configurationKey: String { environmentName.lowercased().replacing("_", with: ".") }

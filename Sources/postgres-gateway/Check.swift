@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Foundation
+import GatewayContract
 import PostgresGateway
 import RouteMap
 

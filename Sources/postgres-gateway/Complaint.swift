@@ -1,12 +1,7 @@
 import ArgumentParser
 import Foundation
+import GatewayContract
 import PostgresGateway
-
-/// Exit codes beyond 0 and 1 (`sysexits.h`, and errno 98 for EADDRINUSE).
-enum GatewayExitCode {
-    static let configuration: Int32 = 78
-    static let portInUse: Int32 = 98
-}
 
 /// Lines for the person who started the program, before and beside the log.
 enum Complaint {

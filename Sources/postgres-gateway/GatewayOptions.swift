@@ -3,102 +3,106 @@ import Configuration
 import GatewayContract
 import PostgresGateway
 
-/// The command-line form of ``GatewayVariable``s. Texts: they are checked in one place, with those
+/// The command-line form of ``GatewaySettings``. Texts: they are checked in one place, with those
 /// of the environment.
 struct GatewayOptions: ParsableArguments {
-    private typealias Defaults = GatewayConfiguration.Defaults
-
-    @Flag(inversion: .prefixedNo, help: "Run at all; without it the gateway says so and exits 0.")
+    @Flag(name: .customLong(GatewayVariable.enabled.option), inversion: .prefixedNo, help: .of(.enabled))
     var enabled: Bool?
 
-    @Option(help: "Port to listen on. (default: \(Defaults.port))")
-    var port: String?
+    @Option(.port) var port: String?
+    @Option(.listenAddress) var listenAddress: String?
+    @Option(.routeFile) var routeFile: String?
+    @Option(.certFile) var certFile: String?
+    @Option(.keyFile) var keyFile: String?
+    @Option(.certDir) var certDir: String?
+    @Option(.adminAddress) var adminAddress: String?
+    @Option(.logLevel) var logLevel: String?
+    @Option(.logFormat) var logFormat: String?
+    @Option(.maxConnections) var maxConnections: String?
+    @Option(.maxConnectionsPerRoute) var maxConnectionsPerRoute: String?
+    @Option(.maxConnectionsPerAddress) var maxConnectionsPerAddress: String?
+    @Option(.maxStartups) var maxStartups: String?
+    @Option(.maxStartupsPerAddress) var maxStartupsPerAddress: String?
+    @Option(.maxHandshakes) var maxHandshakes: String?
+    @Option(.maxUnauthenticatedPerRoute) var maxUnauthenticatedPerRoute: String?
+    @Option(.maxUnauthenticatedPerAddress) var maxUnauthenticatedPerAddress: String?
+    @Option(.maxAuthenticationFailures) var maxAuthenticationFailures: String?
+    @Option(.handshakeTimeout) var handshakeTimeout: String?
+    @Option(.authenticationTimeout) var authenticationTimeout: String?
+    @Option(.connectTimeout) var connectTimeout: String?
+    @Option(.idleTimeout) var idleTimeout: String?
+    @Option(.drainTimeout) var drainTimeout: String?
+    @Option(.routeCloseGrace) var routeCloseGrace: String?
 
-    @Option(help: "IP addresses to listen on, separated by commas. (default: all, IPv6 and IPv4)")
-    var listenAddress: String?
-
-    @Option(help: "Route map file, JSON. Required.")
-    var routeFile: String?
-
-    @Option(help: "Certificate chain, PEM, leaf first. Required unless --cert-dir is given.")
-    var certFile: String?
-
-    @Option(help: "Private key of --cert-file, PEM, not encrypted.")
-    var keyFile: String?
-
-    @Option(help: "Directory of <name>.crt and <name>.key pairs, chosen by server name.")
-    var certDir: String?
-
-    @Option(help: "Where /healthz and /readyz are, IP:PORT. (default: \(Defaults.adminAddress))")
-    var adminAddress: String?
-
-    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
-    var logLevel: String?
-
-    @Option(help: "json (one object a line on standard error) or text. (default: json)")
-    var logFormat: String?
-
-    @Option(help: "Connections open at a time; those beyond are refused. (default: \(Defaults.maxConnections))")
-    var maxConnections: String?
-
-    @Option(
-        help:
-            "Start-ups in progress at a time; beyond, accepting waits. (default: \(Defaults.maxHandshakes), 64 per core)"
-    )
-    var maxHandshakes: String?
-
-    @Option(help: "From accept to a complete first packet. (default: \(Defaults.handshakeTimeout.settingText))")
-    var handshakeTimeout: String?
-
-    @Option(help: "For connecting to a branch. (default: \(Defaults.connectTimeout.settingText))")
-    var connectTimeout: String?
-
-    @Option(help: "How long sessions may go on after SIGTERM. (default: \(Defaults.drainTimeout.settingText))")
-    var drainTimeout: String?
-
-    private var values: [GatewayVariable: String?] {
-        [
-            .enabled: enabled.map { $0 ? "true" : "false" },
-            .port: port, .listenAddress: listenAddress, .routeFile: routeFile,
-            .certFile: certFile, .keyFile: keyFile, .certDir: certDir,
-            .adminAddress: adminAddress, .logLevel: logLevel, .logFormat: logFormat,
-            .maxConnections: maxConnections, .maxHandshakes: maxHandshakes,
-            .handshakeTimeout: handshakeTimeout, .connectTimeout: connectTimeout, .drainTimeout: drainTimeout,
-        ]
+    private func value(of variable: GatewayVariable) -> String? {
+        switch variable {
+        case .enabled: enabled.map(String.init)
+        case .port: port
+        case .listenAddress: listenAddress
+        case .routeFile: routeFile
+        case .certFile: certFile
+        case .keyFile: keyFile
+        case .certDir: certDir
+        case .adminAddress: adminAddress
+        case .logLevel: logLevel
+        case .logFormat: logFormat
+        case .maxConnections: maxConnections
+        case .maxConnectionsPerRoute: maxConnectionsPerRoute
+        case .maxConnectionsPerAddress: maxConnectionsPerAddress
+        case .maxStartups: maxStartups
+        case .maxStartupsPerAddress: maxStartupsPerAddress
+        case .maxHandshakes: maxHandshakes
+        case .maxUnauthenticatedPerRoute: maxUnauthenticatedPerRoute
+        case .maxUnauthenticatedPerAddress: maxUnauthenticatedPerAddress
+        case .maxAuthenticationFailures: maxAuthenticationFailures
+        case .handshakeTimeout: handshakeTimeout
+        case .authenticationTimeout: authenticationTimeout
+        case .connectTimeout: connectTimeout
+        case .idleTimeout: idleTimeout
+        case .drainTimeout: drainTimeout
+        case .routeCloseGrace: routeCloseGrace
+        }
     }
 
     /// The flags, then the environment.
     func configurationReader() -> ConfigReader {
-        var given: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (variable, value) in values {
-            if let value { given[variable.absoluteKey] = ConfigValue(.string(value), isSecret: false) }
-        }
-        return ConfigReader(providers: [
-            InMemoryProvider(name: "flags", values: given), EnvironmentVariablesProvider(),
-        ])
+        ConfigReader(flags: value)
     }
 }
 
 /// The one option of who asks a gateway that runs.
 struct AdminOptions: ParsableArguments {
-    @Option(
-        help:
-            "Where the gateway's /healthz and /readyz are, IP:PORT. (default: \(GatewayConfiguration.Defaults.adminAddress))"
-    )
-    var adminAddress: String?
+    @Option(.adminAddress) var adminAddress: String?
 
     /// The flag, then the environment.
     func configurationReader() -> ConfigReader {
-        var given: [AbsoluteConfigKey: ConfigValue] = [:]
-        if let adminAddress {
-            given[GatewayVariable.adminAddress.absoluteKey] = ConfigValue(.string(adminAddress), isSecret: false)
-        }
-        return ConfigReader(providers: [
-            InMemoryProvider(name: "flags", values: given), EnvironmentVariablesProvider(),
-        ])
+        ConfigReader { $0 == .adminAddress ? adminAddress : nil }
     }
 }
 
-extension GatewayVariable {
-    fileprivate var absoluteKey: AbsoluteConfigKey { AbsoluteConfigKey(ConfigKey(configurationKey)) }
+extension ConfigReader {
+    /// What was given on the command line, then the environment.
+    fileprivate init(flags: (GatewayVariable) -> String?) {
+        var given: [AbsoluteConfigKey: ConfigValue] = [:]
+        for variable in GatewayVariable.allCases {
+            guard let value = flags(variable) else { continue }
+            let key = AbsoluteConfigKey(ConfigKey(variable.configurationKey))
+            given[key] = ConfigValue(.string(value), isSecret: false)
+        }
+        self.init(providers: [InMemoryProvider(name: "flags", values: given), EnvironmentVariablesProvider()])
+    }
+}
+
+extension Option where Value == String? {
+    /// The flag of a setting, with what the table says of it.
+    fileprivate init(_ variable: GatewayVariable) {
+        self.init(name: .customLong(variable.option), help: .of(variable))
+    }
+}
+
+extension ArgumentHelp {
+    fileprivate static func of(_ variable: GatewayVariable) -> ArgumentHelp {
+        let setting = GatewaySettings.setting(variable)
+        return ArgumentHelp("\(setting.help) (\(setting.values); default: \(setting.defaultText))")
+    }
 }

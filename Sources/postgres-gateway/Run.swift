@@ -17,8 +17,8 @@ struct Run: AsyncParsableCommand {
             drain timeout; a second one stops at once. A changed route map is in force within a \
             second, changed certificates within some; SIGHUP reads both at once.
 
-            Exit codes: 0 stopped or disabled, 78 a setting cannot be used, 98 a port is in use, \
-            1 anything else.
+            Exit codes: 0 stopped or disabled, \(GatewayExitCode.configuration) a setting cannot be used, \
+            \(GatewayExitCode.portInUse) a port is in use, 1 anything else.
             """
     )
 
@@ -37,7 +37,8 @@ struct Run: AsyncParsableCommand {
                 systemd?.send(.ready, .status("disabled"))
                 return
             }
-            try await serve(GatewayConfiguration(reader: reader), systemd: systemd)
+            let isTerminal = isatty(STDERR_FILENO) == 1
+            try await serve(GatewayConfiguration(reader: reader, isTerminal: isTerminal), systemd: systemd)
         }
     }
 

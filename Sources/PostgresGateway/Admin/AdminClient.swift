@@ -1,3 +1,4 @@
+package import GatewayContract
 package import NIOCore
 import NIOHTTP1
 import NIOPosix

@@ -1,4 +1,5 @@
 import Foundation
+import GatewayContract
 import NIOCore
 import NIOHTTP1
 
@@ -59,8 +60,7 @@ final class AdminHandler: ChannelInboundHandler {
         case .metrics:
             send(.ok, Data(Metrics.text(of: gateway.state).utf8), Metrics.contentType, to: head, context: context)
         case nil:
-            let paths = AdminPath.allCases.map(\.rawValue).joined(separator: ", ")
-            send(.notFound, Fault(error: "there is \(paths)"), to: head, context: context)
+            send(.notFound, Fault(error: "there is \(AdminPath.list)"), to: head, context: context)
         }
     }
 
@@ -99,16 +99,6 @@ final class AdminHandler: ChannelInboundHandler {
     private struct Fault: Encodable {
         var error: String
     }
-}
-
-/// What the admin address serves.
-package enum AdminPath: String, CaseIterable, Sendable {
-    /// 200 while the event loops turn, else 503.
-    case liveness = "/healthz"
-    /// 200 when the gateway can serve, else 503 with the reasons.
-    case readiness = "/readyz"
-    /// What Prometheus reads.
-    case metrics = "/metrics"
 }
 
 @available(*, unavailable)

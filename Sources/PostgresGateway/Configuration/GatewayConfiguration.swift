@@ -1,5 +1,5 @@
 package import Configuration
-import GatewayContract
+package import GatewayContract
 package import Logging
 package import NIOCore
 
@@ -29,39 +29,53 @@ package struct GatewayConfiguration: Sendable {
         }
     }
 
-    package var isEnabled = false
-    package var port = Defaults.port
+    package var isEnabled = GatewaySettings.enabled.defaultValue
+    package var port = GatewaySettings.port.defaultValue
     /// IP literals; empty for all addresses of the host, IPv6 and IPv4.
     package var listenAddresses: [String] = []
     package var routeFile: String
     package var certificates: Certificates
-    /// Where `/healthz` and `/readyz` are.
-    package var adminAddress = Defaults.adminAddress
+    /// Where the paths of ``AdminPath`` are.
+    package var adminAddress = AdminAddress(host: GatewayPort.adminHost, port: GatewayPort.admin)
     package var logLevel = Logger.Level.info
     package var logFormat = LogFormat.json
-    /// Sessions and start-ups together; those beyond are refused with 53300.
-    package var maxConnections = Defaults.maxConnections
-    /// Connections between accept and their first packet; beyond this, accepting waits.
-    package var maxHandshakes = Defaults.maxHandshakes
+
+    /// Sessions at a time; those beyond are refused with 53300.
+    package var maxConnections = GatewaySettings.maxConnections.defaultValue
+    /// Whether ``maxConnections`` was asked for; the default is lowered to what the descriptors allow.
+    package var isMaxConnectionsGiven = false
+    /// Sessions of one branch at a time, where its route has no limit of its own; 0 for no limit.
+    package var maxConnectionsPerRoute = GatewaySettings.maxConnectionsPerRoute.defaultValue
+    /// Sessions of one client address at a time; 0 for no limit.
+    package var maxConnectionsPerAddress = GatewaySettings.maxConnectionsPerAddress.defaultValue
+    /// Connections at a time that have no session yet; beyond, one is evicted.
+    package var maxStartups = GatewaySettings.maxStartups.defaultValue
+    /// The same, of one client address.
+    package var maxStartupsPerAddress = GatewaySettings.maxStartupsPerAddress.defaultValue
+    /// Handshakes that wait for their turn; beyond, the oldest is closed.
+    package var maxHandshakes = GatewaySettings.maxHandshakes.defaultValue
+    /// Sessions of one branch at a time that have not logged in yet; beyond, the oldest ends.
+    package var maxUnauthenticatedPerRoute = GatewaySettings.maxUnauthenticatedPerRoute.defaultValue
+    /// Sessions of one client address at a time that have not logged in yet; others wait.
+    package var maxUnauthenticatedPerAddress = GatewaySettings.maxUnauthenticatedPerAddress.defaultValue
+    /// Failed logins from one address to one branch, after which it is refused for a while; 0 for no limit.
+    package var maxAuthenticationFailures = GatewaySettings.maxAuthenticationFailures.defaultValue
+
     /// From accept to a complete first packet.
-    package var handshakeTimeout = Defaults.handshakeTimeout
-    package var connectTimeout = Defaults.connectTimeout
+    package var handshakeTimeout = TimeAmount(GatewaySettings.handshakeTimeout)
+    /// From the dial to the end of the login.
+    package var authenticationTimeout = TimeAmount(GatewaySettings.authenticationTimeout)
+    package var connectTimeout = TimeAmount(GatewaySettings.connectTimeout)
+    /// How long a session may go without a byte either way; zero for ever.
+    package var idleTimeout = TimeAmount(GatewaySettings.idleTimeout)
     /// How long sessions may go on after SIGTERM.
-    package var drainTimeout = Defaults.drainTimeout
+    package var drainTimeout = TimeAmount(GatewaySettings.drainTimeout)
+    /// How long a session whose route has gone waits for its server's last words.
+    package var routeCloseGrace = TimeAmount(GatewaySettings.routeCloseGrace)
 
     package init(routeFile: String, certificates: Certificates) {
         self.routeFile = routeFile
         self.certificates = certificates
-    }
-
-    package enum Defaults {
-        package static let port = 5_432
-        package static let adminAddress = AdminAddress(host: "127.0.0.1", port: 9_432)
-        package static let maxConnections = 10_000
-        package static let maxHandshakes = 64 * System.coreCount
-        package static let handshakeTimeout = TimeAmount.seconds(10)
-        package static let connectTimeout = TimeAmount.seconds(5)
-        package static let drainTimeout = TimeAmount.seconds(30)
     }
 }
 
@@ -73,7 +87,8 @@ package struct ConfigurationError: Error, CustomStringConvertible, Sendable {
         self.description = description
     }
 
-    init(_ variable: GatewayVariable, _ problem: String) {
+    /// - Parameter problem: follows the variable's name, e.g. "is not set".
+    package init(_ variable: GatewayVariable, _ problem: String) {
         self.init("\(variable.environmentName) (\(variable.flag)) \(problem)")
     }
 }
@@ -83,37 +98,60 @@ extension GatewayConfiguration {
     ///
     /// - Throws: ``ConfigurationError`` for a value that is no yes or no.
     package static func isEnabled(in reader: ConfigReader) throws(ConfigurationError) -> Bool {
-        try VariableReader(reader).flag(.enabled) ?? false
+        try VariableReader(reader).flag(GatewaySettings.enabled)
     }
 
     /// Where the admin address is; read on its own by who asks it, and needs nothing else.
     ///
     /// - Throws: ``ConfigurationError`` for a value that is no address.
     package static func adminAddress(in reader: ConfigReader) throws(ConfigurationError) -> AdminAddress {
-        try VariableReader(reader).address(.adminAddress) ?? Defaults.adminAddress
+        try VariableReader(reader).address(.adminAddress)
+            ?? AdminAddress(host: GatewayPort.adminHost, port: GatewayPort.admin)
     }
 
     /// Reads and checks all settings.
     ///
-    /// - Parameter reader: flags first, then the environment, under ``GatewayVariable/configurationKey``.
+    /// - Parameters:
+    ///   - reader: flags first, then the environment, under ``GatewayVariable/configurationKey``.
+    ///   - isTerminal: whether standard error is one; logs are then for people unless the settings say otherwise.
     /// - Throws: ``ConfigurationError`` that names the variable at fault.
-    package init(reader: ConfigReader) throws(ConfigurationError) {
+    package init(reader: ConfigReader, isTerminal: Bool = false) throws(ConfigurationError) {
         let values = VariableReader(reader)
         guard let routeFile = values.text(.routeFile) else {
             throw ConfigurationError(.routeFile, "is not set; give the path of the route map file")
         }
         self.init(routeFile: routeFile, certificates: try Self.certificates(values))
-        isEnabled = try values.flag(.enabled) ?? false
-        port = try values.number(.port, in: 0...65_535) ?? port
+        isEnabled = try values.flag(GatewaySettings.enabled)
+        port = try values.number(GatewaySettings.port)
         listenAddresses = try values.addresses(.listenAddress) ?? []
         adminAddress = try values.address(.adminAddress) ?? adminAddress
-        logLevel = try values.choice(.logLevel, of: Logger.Level.allCases, named: \.rawValue) ?? logLevel
-        logFormat = try values.choice(.logFormat, of: LogFormat.allCases, named: \.rawValue) ?? logFormat
-        maxConnections = try values.number(.maxConnections, in: 1...10_000_000) ?? maxConnections
-        maxHandshakes = try values.number(.maxHandshakes, in: 1...1_000_000) ?? maxHandshakes
-        handshakeTimeout = try values.duration(.handshakeTimeout, atLeast: .milliseconds(1)) ?? handshakeTimeout
-        connectTimeout = try values.duration(.connectTimeout, atLeast: .milliseconds(1)) ?? connectTimeout
-        drainTimeout = try values.duration(.drainTimeout, atLeast: .zero) ?? drainTimeout
+        logLevel = try values.choice(GatewaySettings.logLevel).flatMap { Logger.Level(rawValue: $0) } ?? logLevel
+        let format = try values.choice(GatewaySettings.logFormat).flatMap { LogFormat(rawValue: $0) }
+        logFormat = format ?? (isTerminal ? .text : .json)
+        try readLimits(values)
+        try readTimes(values)
+    }
+
+    private mutating func readLimits(_ values: VariableReader) throws(ConfigurationError) {
+        maxConnections = try values.number(GatewaySettings.maxConnections)
+        isMaxConnectionsGiven = values.text(.maxConnections) != nil
+        maxConnectionsPerRoute = try values.number(GatewaySettings.maxConnectionsPerRoute)
+        maxConnectionsPerAddress = try values.number(GatewaySettings.maxConnectionsPerAddress)
+        maxStartups = try values.number(GatewaySettings.maxStartups)
+        maxStartupsPerAddress = try values.number(GatewaySettings.maxStartupsPerAddress)
+        maxHandshakes = try values.number(GatewaySettings.maxHandshakes)
+        maxUnauthenticatedPerRoute = try values.number(GatewaySettings.maxUnauthenticatedPerRoute)
+        maxUnauthenticatedPerAddress = try values.number(GatewaySettings.maxUnauthenticatedPerAddress)
+        maxAuthenticationFailures = try values.number(GatewaySettings.maxAuthenticationFailures)
+    }
+
+    private mutating func readTimes(_ values: VariableReader) throws(ConfigurationError) {
+        handshakeTimeout = try values.duration(GatewaySettings.handshakeTimeout)
+        authenticationTimeout = try values.duration(GatewaySettings.authenticationTimeout)
+        connectTimeout = try values.duration(GatewaySettings.connectTimeout)
+        idleTimeout = try values.duration(GatewaySettings.idleTimeout)
+        drainTimeout = try values.duration(GatewaySettings.drainTimeout)
+        routeCloseGrace = try values.duration(GatewaySettings.routeCloseGrace)
     }
 
     private static func certificates(_ values: VariableReader) throws(ConfigurationError) -> Certificates {

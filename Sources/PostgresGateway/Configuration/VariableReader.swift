@@ -16,47 +16,41 @@ struct VariableReader {
         return value?.isEmpty == true ? nil : value
     }
 
-    func flag(_ variable: GatewayVariable) throws(ConfigurationError) -> Bool? {
-        guard let text = text(variable) else { return nil }
+    func flag(_ setting: SwitchSetting) throws(ConfigurationError) -> Bool {
+        guard let text = text(setting.variable) else { return setting.defaultValue }
         switch text.lowercased() {
         case "true", "1", "yes", "on": return true
         case "false", "0", "no", "off": return false
-        default: throw ConfigurationError(variable, "is '\(DisplayName.escape(text))'; use true or false")
+        default: throw ConfigurationError(setting.variable, "is '\(DisplayName.escape(text))'; use \(setting.values)")
         }
     }
 
-    func number(_ variable: GatewayVariable, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
-        guard let text = text(variable) else { return nil }
-        guard let number = Int(text), range.contains(number) else {
+    func number(_ setting: NumberSetting) throws(ConfigurationError) -> Int {
+        guard let text = text(setting.variable) else { return setting.defaultValue }
+        guard let number = Int(text), setting.range.contains(number) else {
             throw ConfigurationError(
-                variable,
-                "is '\(DisplayName.escape(text))'; use a whole number from \(range.lowerBound) to \(range.upperBound)"
+                setting.variable,
+                "is '\(DisplayName.escape(text))'; use a whole number, \(setting.values)"
             )
         }
         return number
     }
 
-    func choice<Choice>(
-        _ variable: GatewayVariable,
-        of choices: [Choice],
-        named name: (Choice) -> String
-    ) throws(ConfigurationError) -> Choice? {
-        guard let text = text(variable) else { return nil }
-        guard let choice = choices.first(where: { name($0) == text.lowercased() }) else {
+    /// - Returns: one of the setting's choices; nil where none is set.
+    func choice(_ setting: ChoiceSetting) throws(ConfigurationError) -> String? {
+        guard let text = text(setting.variable) else { return nil }
+        guard let choice = setting.choices.first(where: { $0 == text.lowercased() }) else {
             throw ConfigurationError(
-                variable,
-                "is '\(DisplayName.escape(text))'; use one of \(choices.map(name).joined(separator: ", "))"
+                setting.variable,
+                "is '\(DisplayName.escape(text))'; use one of \(setting.values)"
             )
         }
         return choice
     }
 
     /// A duration such as `500ms`, `10s`, `5m`, `1h`; a bare number means seconds. At most a week.
-    func duration(
-        _ variable: GatewayVariable,
-        atLeast minimum: TimeAmount
-    ) throws(ConfigurationError) -> TimeAmount? {
-        guard let text = text(variable) else { return nil }
+    func duration(_ setting: DurationSetting) throws(ConfigurationError) -> TimeAmount {
+        guard let text = text(setting.variable) else { return TimeAmount(setting) }
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let factor: Int64? =
             switch text.dropFirst(digits.count) {
@@ -66,14 +60,14 @@ struct VariableReader {
             case "h": 3_600_000
             default: nil
             }
-        let week: Int64 = 7 * 24 * 3_600_000
-        if let factor, let count = Int64(digits), count <= week / factor {
-            let duration = TimeAmount.milliseconds(count * factor)
-            if duration >= minimum { return duration }
+        if let factor, let count = Int64(digits), count <= DurationSetting.maximumMilliseconds / factor,
+            count * factor >= setting.minimumMilliseconds
+        {
+            return .milliseconds(count * factor)
         }
         throw ConfigurationError(
-            variable,
-            "is '\(DisplayName.escape(text))'; use a duration such as 500ms, 10s or 5m, at most a week"
+            setting.variable,
+            "is '\(DisplayName.escape(text))'; use a duration such as 500ms, 10s or 5m, \(setting.values)"
         )
     }
 
@@ -108,9 +102,11 @@ struct VariableReader {
 }
 
 extension TimeAmount {
-    /// The duration as one would write it as a setting, e.g. `10s`.
-    package var settingText: String {
-        let milliseconds = nanoseconds / 1_000_000
-        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
+    /// The default of a setting.
+    init(_ setting: DurationSetting) {
+        self = .milliseconds(setting.defaultMilliseconds)
     }
+
+    /// The duration as one would write it as a setting, e.g. `10s`.
+    package var settingText: String { DurationSetting.text(milliseconds: nanoseconds / 1_000_000) }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import GatewayContract
 import GatewayCore
 import NIOCore
 import PostgresGateway
