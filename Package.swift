@@ -116,10 +116,13 @@ let package = Package(
             dependencies: ["GatewayContract", "PostgresWire", "RouteMap", "TLSWire", nioCore],
             swiftSettings: settings
         ),
+        // What glibc has and Swift's Glibc module does not show.
+        .target(name: "CGateway"),
         .target(
             name: "PostgresGateway",
             dependencies: [
-                "GatewayContract", "GatewayCore", "GatewayHardening", "PostgresWire", "RouteMap", "TLSWire", nioCore,
+                "CGateway", "GatewayContract", "GatewayCore", "GatewayHardening", "PostgresWire", "RouteMap", "TLSWire",
+                nioCore,
                 nioPosix, nioHTTP1, nioSSL, nioTLS, logging, configuration,
             ],
             swiftSettings: settings

@@ -22,19 +22,25 @@ package struct SQLState: RawRepresentable, Hashable, Sendable {
     package static let invalidCatalogName = Self(rawValue: "3D000")
     /// too_many_connections
     package static let tooManyConnections = Self(rawValue: "53300")
+    /// query_canceled, as PostgreSQL has it when authentication takes too long (`ProcessInterrupts`)
+    package static let queryCanceled = Self(rawValue: "57014")
+    /// invalid_password
+    package static let invalidPassword = Self(rawValue: "28P01")
     /// cannot_connect_now
     package static let cannotConnectNow = Self(rawValue: "57P03")
 }
 
-/// An ErrorResponse with the fields that end a connection attempt: severity FATAL, code, message, hint.
+/// An ErrorResponse with the fields that end a connection attempt: severity FATAL, code, message, detail, hint.
 package struct ErrorResponse: Hashable, Sendable {
     package var sqlState: SQLState
     package var message: String
+    package var detail: String?
     package var hint: String
 
-    package init(sqlState: SQLState, message: String, hint: String) {
+    package init(sqlState: SQLState, message: String, detail: String? = nil, hint: String) {
         self.sqlState = sqlState
         self.message = message
+        self.detail = detail
         self.hint = hint
     }
 
@@ -55,8 +61,8 @@ package struct ErrorResponse: Hashable, Sendable {
     private var fields: [(Field, String)] {
         [
             (.localizedSeverity, "FATAL"), (.severity, "FATAL"),
-            (.sqlState, sqlState.rawValue), (.message, message), (.hint, hint),
-        ]
+            (.sqlState, sqlState.rawValue), (.message, message),
+        ] + (detail.map { [(.detail, $0)] } ?? []) + [(.hint, hint)]
     }
 
     /// The body's fields by their type byte.
@@ -73,6 +79,16 @@ package struct ErrorResponse: Hashable, Sendable {
         return nil
     }
 
+    /// One field of a body of which only the beginning may be there; nil when it is not in it whole.
+    package static func field(_ wanted: Field, ofBodyPrefix body: ByteBuffer) -> String? {
+        var body = body
+        while let type = body.readInteger(as: UInt8.self), type != 0 {
+            guard let text = body.readNullTerminatedBytes() else { return nil }
+            if type == wanted.rawValue { return String(buffer: text) }
+        }
+        return nil
+    }
+
     /// The type byte of a field (protocol documentation, "Error and Notice Message Fields").
     package struct Field: RawRepresentable, Hashable, Sendable {
         package let rawValue: UInt8
@@ -85,6 +101,7 @@ package struct ErrorResponse: Hashable, Sendable {
         package static let severity = Self(rawValue: UInt8(ascii: "V"))
         package static let sqlState = Self(rawValue: UInt8(ascii: "C"))
         package static let message = Self(rawValue: UInt8(ascii: "M"))
+        package static let detail = Self(rawValue: UInt8(ascii: "D"))
         package static let hint = Self(rawValue: UInt8(ascii: "H"))
     }
 }

@@ -16,6 +16,9 @@ enum Complaint {
         } catch let error as ConfigurationError {
             print("\(error)")
             throw ExitCode(GatewayExitCode.configuration)
+        } catch let error as ListenerLost {
+            print("\(error)")
+            throw ExitCode(GatewayExitCode.listenerLost)
         } catch let error as ListenError {
             print("\(error)")
             switch error.kind {

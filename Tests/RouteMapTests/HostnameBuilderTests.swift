@@ -1,4 +1,5 @@
 import RouteMap
+import TestSupport
 import Testing
 
 @Suite struct HostnameBuilderTests {
@@ -192,7 +193,7 @@ import Testing
         arguments: 0..<40
     )
     func property(seed: Int) async throws {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let words = [
             "main", "dev", "Dev", "d-e-v", "", "日本", String(repeating: "x", count: 70), "a_b", "a-b", "pg", "www", "7",
         ]
@@ -242,7 +243,7 @@ import Testing
         arguments: 0..<20
     )
     func again(seed: Int) async throws {
-        var random = SplitMix64(state: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let ids = (0..<12).map { "dbt_\($0)" }
         let (older, younger) = (ids.prefix(6), ids.suffix(6))
         // The older are called what the younger would be, who are all called main.

@@ -1,17 +1,5 @@
 import Foundation
-
-/// A generator that gives the same numbers every time (SplitMix64).
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
+import TestSupport
 
 /// JSON that keeps what a dictionary would lose: the order of keys, keys that are there twice, and broken values.
 indirect enum JSON {
@@ -28,7 +16,7 @@ struct RouteMapDocuments {
     private var names = 0
 
     init(seed: Int) {
-        random = SplitMix64(state: UInt64(truncatingIfNeeded: seed))
+        random = SplitMix64(seed: UInt64(truncatingIfNeeded: seed))
     }
 
     // MARK: Good ones

@@ -13,10 +13,21 @@ package final class RawConnection: Sendable {
     /// How long a read may take before the test fails.
     private static let timeoutSeconds = 20
 
-    package init(port: Int) throws {
+    /// - Parameter source: the last number of the loopback address it comes from, 127.0.0.x.
+    package init(port: Int, from source: UInt8 = 1) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Self.failure("socket") }
         setUp()
+        if source != 1 {
+            var local = Self.loopback(port: 0)
+            local.sin_addr.s_addr = UInt32(0x7f00_0000 | UInt32(source)).bigEndian
+            let bound = withUnsafePointer(to: &local) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard bound == 0 else { throw Self.failure("bind") }
+        }
         var address = Self.loopback(port: port)
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -138,8 +149,10 @@ package final class RawListener: Sendable {
     private let descriptor: Int32
     package let port: Int
 
-    /// - Parameter port: 0 for any that is free.
-    package init(port: Int = 0) throws {
+    /// - Parameters:
+    ///   - port: 0 for any that is free.
+    ///   - backlog: how many connections may wait to be accepted.
+    package init(port: Int = 0, backlog: Int32 = 1_024) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw RawConnection.failure("socket") }
         self.descriptor = descriptor
@@ -149,7 +162,7 @@ package final class RawListener: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 && listen(descriptor, 64) == 0
+                bind(descriptor, generic, length) == 0 && listen(descriptor, backlog) == 0
                     && getsockname(descriptor, generic, &length) == 0
             }
         }
@@ -173,4 +186,19 @@ package final class RawListener: Sendable {
         guard accepted >= 0 else { throw RawConnection.failure("accept") }
         return RawConnection(accepted: accepted)
     }
+}
+
+/// A listener that takes no connection: whoever dials it waits.
+///
+/// Its queue of connections that wait to be accepted is full, and the kernel then answers nobody (tcp(7)).
+package final class FullListener: Sendable {
+    private let listener: RawListener
+    private let filler: RawConnection
+
+    package init() throws {
+        listener = try RawListener(backlog: 0)
+        filler = try RawConnection(port: listener.port)
+    }
+
+    package var port: Int { listener.port }
 }

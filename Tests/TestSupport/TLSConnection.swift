@@ -143,6 +143,12 @@ package final class TLSConnection {
     /// Closing, which the last reference to this does, is from now on a reset of the socket.
     package func resetWhenClosed() { raw.resetWhenClosed() }
 
+    /// Sends bytes that no TLS library has made into records.
+    package func sendRaw(_ bytes: [UInt8]) throws { try raw.send(bytes) }
+
+    /// Whether the socket has something to read now.
+    package var hasPendingInput: Bool { raw.hasInput(withinMilliseconds: 0) }
+
     /// Sends close_notify, as a client that is done does.
     package func shutdown() throws {
         SSL_shutdown(ssl)
@@ -157,6 +163,9 @@ package final class TLSConnection {
         guard let name, length > 0 else { return nil }
         return String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
     }
+
+    /// Whether the server ended with close_notify, after ``readToEnd()``.
+    package var hasCloseNotify: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
 
     package var session: Session? { SSL_get1_session(ssl).map(Session.init) }
 

@@ -3,13 +3,13 @@ package import PostgresWire
 package import RouteMap
 package import TLSWire
 
-/// Where a connection stands between accept and relay, and what is to be done next.
+/// The life of a client's connection from accept to close, and what is to be done next.
 ///
-/// Pure: no channel, no clock, no socket. Events go in, one action comes out; the handler runs it.
-/// Follows PostgreSQL's `ProcessSSLStartup` and `ProcessStartupPacket` (`backend_startup.c`).
-/// Deviations: a second GSSENCRequest ends the connection without a text (PostgreSQL answers
-/// 0A000), since no driver shows a text sent before TLS; and direct TLS without ALPN is refused
-/// inside TLS with a text, where PostgreSQL ends the handshake.
+/// Pure: no channel, no clock, no socket. Events go in, one action comes out; the handler runs it and
+/// tells what came of it. Follows PostgreSQL's `ProcessSSLStartup` and `ProcessStartupPacket`
+/// (`backend_startup.c`). Deviations: a second GSSENCRequest ends the connection without a text
+/// (PostgreSQL answers 0A000), since no driver shows a text sent before TLS; and direct TLS without
+/// ALPN is refused inside TLS with a text, where PostgreSQL ends the handshake.
 package struct ConnectionMachine: Sendable {
     /// The ALPN protocol of PostgreSQL (IANA registry of TLS ALPN protocol IDs).
     package static let applicationProtocol = "postgresql"
@@ -20,40 +20,29 @@ package struct ConnectionMachine: Sendable {
         case wait
         /// Send this one byte, alone: `S` accepts an SSLRequest, `N` declines a GSSENCRequest.
         case answer(UInt8)
-        /// Put TLS in front and give it these bytes, the first it gets.
-        case startTLS(ClientHello, received: ByteBuffer)
-        /// Look this server name up and tell the machine with ``ConnectionMachine/routed(_:)``.
-        case route(serverName: String)
-        /// Connect to the backend and tell the machine how that went.
+        /// Look the ClientHello's server name up, once, and tell the machine with ``lookedUp(_:)``.
+        case lookUp(ClientHello)
+        /// Put TLS in front, with the certificate of what was looked up, and give it these bytes.
+        case startTLS(serverName: String?, received: ByteBuffer)
+        /// Ask for the permits of a session: ``admitted()``, ``refused(_:)``, or neither while it waits.
+        case admit(Route)
+        /// Connect to the backend: ``dialed()`` or ``dialFailed()``.
         case dial(Route)
-        /// Send these bytes to the backend, then relay.
+        /// Hand the connection over to a relay, which first sends these bytes to the backend.
         case relay(Route, toBackend: ByteBuffer)
-        /// Serve a CancelRequest, then close.
+        /// Serve a CancelRequest, then call ``cancelServed()``.
         case cancel(CancelRequest)
-        /// Send an ErrorResponse, then close.
+        /// Send an ErrorResponse and end the output: ``outputFinished()``. Start the linger time.
         case refuse(Refusal)
+        /// End the output: ``outputFinished()``. Start the linger time.
+        case finish
         /// Close without sending anything.
         case close(CloseReason)
+        /// Close: all is said, and the client has closed or its time is over.
+        case closeLingering
     }
 
-    /// Why a connection ends without an ErrorResponse. The raw value is the label in metrics and logs.
-    package enum CloseReason: String, CaseIterable, Hashable, Sendable {
-        /// Closed by the client before its first byte: a port probe.
-        case probe
-        /// Closed by the client before its start-up was complete.
-        case clientClosed = "client_closed"
-        /// Plaintext behind an SSLRequest or GSSENCRequest (CVE-2021-23214, CVE-2021-23222).
-        case bytesBehindRequest = "bytes_behind_request"
-        case repeatedGSSENCRequest = "repeated_gssencrequest"
-        /// No request of PostgreSQL's, and no TLS.
-        case unknownProtocol = "unknown_protocol"
-        case handshakeFailed = "handshake_failed"
-        case handshakeTimeout = "handshake_timeout"
-        /// The gateway's drain timeout was over.
-        case gatewayClosed = "gateway_closed"
-    }
-
-    /// The answer to ``Action/route(serverName:)``.
+    /// Where a server name leads.
     package enum Decision: Hashable, Sendable {
         case route(Route)
         case refuse(Refusal)
@@ -62,38 +51,69 @@ package struct ConnectionMachine: Sendable {
     private enum State: Sendable {
         case preface(isGSSDeclined: Bool)
         case clientHello(ClientHelloReader, isDirect: Bool)
-        case handshake(ClientHello, isDirect: Bool)
-        case firstPacket(serverName: String?, pendingRefusal: Refusal?)
-        case routing(StartupMessage)
+        case lookup(ClientHello, isDirect: Bool)
+        /// `isWaiting`: bytes of the client are here that the gateway has not worked on.
+        case handshake(Decision, isDirect: Bool, isWaiting: Bool)
+        case firstPacket(Decision)
+        case admission(Route, StartupMessage)
         case dialing(Route, StartupMessage)
-        case ended
+        case cancelling
+        case lingering(isInputClosed: Bool, isOutputFinished: Bool)
+        case handedOver
+        case closed
     }
 
     private var state = State.preface(isGSSDeclined: false)
     /// What was received and not yet consumed.
     private var unread = ByteBuffer()
+    /// Whether the client will send no more.
+    private var isInputClosed = false
 
     package init() {}
+
+    // MARK: What stands
 
     /// Whether bytes from the client have no use now and are better left in the socket.
     package var wantsRead: Bool {
         switch state {
-        case .preface, .clientHello, .handshake, .firstPacket: true
-        case .routing, .dialing: false
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket: true
+        case .admission, .dialing: false
         // What comes after the end is read and dropped, so that no reset swallows the last message.
-        case .ended: true
+        case .cancelling, .lingering, .handedOver, .closed: true
         }
     }
 
     /// Whether the deadline from accept to the first complete packet still runs.
-    package var isHandshaking: Bool {
+    package var isStartingUp: Bool {
         switch state {
-        case .preface, .clientHello, .handshake, .firstPacket: true
-        case .routing, .dialing, .ended: false
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket: true
+        case .admission, .dialing, .cancelling, .lingering, .handedOver, .closed: false
         }
     }
 
-    // MARK: Events
+    /// The route of a session that waits or is dialled; nil before and after.
+    package var route: Route? {
+        switch state {
+        case .admission(let route, _), .dialing(let route, _): route
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket, .cancelling, .lingering, .handedOver, .closed:
+            nil
+        }
+    }
+
+    /// What place of a start-up the connection holds, and who has to move next; nil without one.
+    package var startup: StartupTurn? {
+        switch state {
+        case .preface, .clientHello: .client(.preface)
+        case .lookup: .gateway
+        case .handshake(_, _, let isWaiting): isWaiting ? .gateway : .client(.tls)
+        case .firstPacket: .client(.tls)
+        case .cancelling: .gateway
+        case .lingering: .client(.linger)
+        case .admission, .dialing, .handedOver, .closed: nil
+        }
+    }
+
+    // MARK: Events of the client
 
     /// Bytes from the client: from the socket before TLS, decrypted ones after.
     package mutating func received(_ bytes: ByteBuffer) -> Action {
@@ -105,101 +125,181 @@ package struct ConnectionMachine: Sendable {
         case .clientHello(let reader, let isDirect):
             unread.writeImmutableBuffer(bytes)
             return readClientHello(reader, isDirect: isDirect, newBytes: bytes)
-        case .handshake:
+        case .lookup, .handshake:
             // TLS stands in front and hands over nothing before it is done.
             return end(.close(.handshakeFailed))
-        case .firstPacket(let serverName, let pendingRefusal):
+        case .firstPacket(let decision):
             unread.writeImmutableBuffer(bytes)
-            return readFirstPacket(serverName: serverName, pendingRefusal: pendingRefusal)
-        case .routing, .dialing:
+            return readFirstPacket(decision)
+        case .admission, .dialing:
             unread.writeImmutableBuffer(bytes)
             return .wait
-        case .ended:
+        case .cancelling, .lingering, .handedOver, .closed:
             return .wait
+        }
+    }
+
+    /// The client will send no more.
+    package mutating func inputClosed() -> Action {
+        isInputClosed = true
+        switch state {
+        case .handedOver, .closed, .cancelling:
+            return .wait
+        case .lingering(_, let isOutputFinished):
+            // A client that is done sending, `tokio-postgres` after a CancelRequest for one, still gets the answer.
+            state = .lingering(isInputClosed: true, isOutputFinished: isOutputFinished)
+            return isOutputFinished ? close() : .wait
+        case .preface(isGSSDeclined: false) where unread.readableBytes == 0:
+            return end(.close(.probe))
+        case .lookup, .handshake:
+            return end(.close(.handshakeFailed))
+        case .preface, .clientHello, .firstPacket, .admission, .dialing:
+            return end(.close(.clientClosed))
+        }
+    }
+
+    /// The connection broke, or TLS could not go on. A reset before the first byte is a probe, too.
+    package mutating func failed() -> Action {
+        switch state {
+        case .lingering, .cancelling:
+            state = .closed
+            return .closeLingering
+        default:
+            return inputClosed()
+        }
+    }
+
+    // MARK: Events of TLS
+
+    /// The answer to ``Action/lookUp(_:)``.
+    package mutating func lookedUp(_ decision: Decision) -> Action {
+        guard case .lookup(let hello, let isDirect) = state else { return .wait }
+        state = .handshake(decision, isDirect: isDirect, isWaiting: true)
+        let received = unread
+        unread = ByteBuffer()
+        return .startTLS(serverName: hello.serverName, received: received)
+    }
+
+    /// Bytes of the handshake are here that the gateway has still to work on.
+    package mutating func flightReceived() {
+        if case .handshake(let decision, let isDirect, _) = state {
+            state = .handshake(decision, isDirect: isDirect, isWaiting: true)
+        }
+    }
+
+    /// The gateway's own flight of the handshake is written.
+    package mutating func flightAnswered() {
+        if case .handshake(let decision, let isDirect, _) = state {
+            state = .handshake(decision, isDirect: isDirect, isWaiting: false)
         }
     }
 
     /// The TLS handshake is done, with this ALPN protocol or none.
     package mutating func handshakeCompleted(applicationProtocol: String?) -> Action {
         switch state {
-        case .handshake(let hello, let isDirect):
+        case .handshake(let decision, let isDirect, _):
             let isRefused = isDirect && applicationProtocol != Self.applicationProtocol
-            state = .firstPacket(
-                serverName: hello.serverName,
-                pendingRefusal: isRefused ? .directTLSWithoutALPN : nil
-            )
+            state = .firstPacket(isRefused ? .refuse(.directTLSWithoutALPN) : decision)
             return .wait
-        case .ended:
+        case .cancelling, .lingering, .handedOver, .closed:
             return .wait
-        case .preface, .clientHello, .firstPacket, .routing, .dialing:
+        case .preface, .clientHello, .lookup, .firstPacket, .admission, .dialing:
             return end(.close(.handshakeFailed))
         }
     }
 
-    /// The connection broke, or TLS could not go on. A reset before the first byte is a probe, too.
-    package mutating func failed() -> Action {
-        inputClosed()
+    // MARK: Events of the gateway
+
+    /// The answer to ``Action/admit(_:)``: dial.
+    package mutating func admitted() -> Action {
+        guard case .admission(let route, let message) = state else { return .wait }
+        state = .dialing(route, message)
+        return .dial(route)
     }
 
-    /// The answer to ``Action/route(serverName:)``.
-    package mutating func routed(_ decision: Decision) -> Action {
+    /// A session may not be, or its route went while it was dialled.
+    package mutating func refused(_ refusal: Refusal) -> Action {
         switch state {
-        case .routing(let message):
-            switch decision {
-            case .refuse(let refusal):
-                return end(.refuse(refusal))
-            case .route(let route):
-                state = .dialing(route, message)
-                return .dial(route)
-            }
-        case .preface, .clientHello, .handshake, .firstPacket, .dialing, .ended:
-            return .wait
+        case .admission, .dialing: refuse(refusal)
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket, .cancelling, .lingering, .handedOver, .closed:
+            .wait
         }
     }
 
     /// The backend accepted the connection.
     package mutating func dialed() -> Action {
-        switch state {
-        case .dialing(let route, let message):
-            var bytes = message.packet
-            bytes.writeImmutableBuffer(unread)
-            return end(.relay(route, toBackend: bytes))
-        case .preface, .clientHello, .handshake, .firstPacket, .routing, .ended:
-            return .wait
-        }
+        guard case .dialing(let route, let message) = state else { return .wait }
+        var bytes = message.packet
+        bytes.writeImmutableBuffer(unread)
+        state = .handedOver
+        unread = ByteBuffer()
+        return .relay(route, toBackend: bytes)
     }
 
     /// The backend refused the connection, or did not answer in time.
     package mutating func dialFailed() -> Action {
+        guard case .dialing(let route, _) = state else { return .wait }
+        return refuse(.backendUnavailable(route))
+    }
+
+    /// The route is gone, or leads elsewhere.
+    package mutating func routeGone() -> Action {
         switch state {
-        case .dialing(let route, _): end(.refuse(.backendUnavailable(route)))
-        case .preface, .clientHello, .handshake, .firstPacket, .routing, .ended: .wait
+        case .admission(let route, _), .dialing(let route, _): refuse(.backendUnavailable(route))
+        default: .wait
         }
     }
 
-    /// The client will send no more, or the connection is gone.
-    package mutating func inputClosed() -> Action {
-        switch state {
-        case .ended:
-            return .wait
-        case .preface(isGSSDeclined: false) where unread.readableBytes == 0:
-            return end(.close(.probe))
-        case .handshake:
-            return end(.close(.handshakeFailed))
-        case .preface, .clientHello, .firstPacket, .routing, .dialing:
-            return end(.close(.clientClosed))
-        }
+    /// A CancelRequest was passed on and answered, or could not be.
+    package mutating func cancelServed() -> Action {
+        guard case .cancelling = state else { return .wait }
+        state = .lingering(isInputClosed: isInputClosed, isOutputFinished: false)
+        return .finish
+    }
+
+    /// All that was written is handed to the kernel and the output ended, or could not be.
+    package mutating func outputFinished() -> Action {
+        guard case .lingering(let isInputClosed, _) = state else { return .wait }
+        state = .lingering(isInputClosed: isInputClosed, isOutputFinished: true)
+        return isInputClosed ? close() : .wait
+    }
+
+    /// The time is over that a client has to read the last message and close.
+    package mutating func lingerExpired() -> Action {
+        guard case .lingering = state else { return .wait }
+        return close()
     }
 
     /// The time from accept to a complete first packet is over.
     package mutating func deadlineReached() -> Action {
-        isHandshaking ? end(.close(.handshakeTimeout)) : .wait
+        isStartingUp ? end(.close(.handshakeTimeout)) : .wait
+    }
+
+    /// Another start-up needs the place of this one.
+    package mutating func evicted() -> Action {
+        switch state {
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket: end(.close(.evicted))
+        case .lingering: close()
+        case .admission, .dialing, .cancelling, .handedOver, .closed: .wait
+        }
+    }
+
+    /// The gateway begins to stop: a client that has not begun is sent away; one that has is told, inside TLS.
+    package mutating func draining() -> Action {
+        switch state {
+        case .preface, .clientHello, .lingering: gatewayClosed()
+        case .lookup, .handshake, .firstPacket, .admission, .dialing, .cancelling, .handedOver, .closed: .wait
+        }
     }
 
     /// The gateway is stopping and waits no longer.
     package mutating func gatewayClosed() -> Action {
-        if case .ended = state { return .wait }
-        return end(.close(.gatewayClosed))
+        switch state {
+        case .handedOver, .closed: .wait
+        case .lingering, .cancelling: close()
+        case .preface, .clientHello, .lookup, .handshake, .firstPacket, .admission, .dialing:
+            end(.close(.gatewayClosed))
+        }
     }
 
     // MARK: Phases
@@ -213,9 +313,9 @@ package struct ConnectionMachine: Sendable {
         do {
             packet = try StartupPacket.decode(from: &unread)
         } catch .unsupportedVersion(let version) where version.major == 2 {
-            return end(.refuse(.tlsRequired))
+            return refuse(.tlsRequired)
         } catch .invalidParameters {
-            return end(.refuse(.tlsRequired))
+            return refuse(.tlsRequired)
         } catch {
             return end(.close(.unknownProtocol))
         }
@@ -232,9 +332,9 @@ package struct ConnectionMachine: Sendable {
             state = .preface(isGSSDeclined: true)
             return .answer(UInt8(ascii: "N"))
         case .cancelRequest(let request):
-            return end(.cancel(request))
+            return cancel(request)
         case .startupMessage:
-            return end(.refuse(.tlsRequired))
+            return refuse(.tlsRequired)
         }
     }
 
@@ -245,7 +345,7 @@ package struct ConnectionMachine: Sendable {
     ) -> Action {
         var reader = reader
         // The payload of the state would otherwise be a second reference and be copied.
-        state = .ended
+        state = .closed
         let hello: ClientHello
         switch reader.receive(newBytes) {
         case .incomplete:
@@ -257,38 +357,56 @@ package struct ConnectionMachine: Sendable {
             // BoringSSL gets the bytes and sends the alert that fits them.
             hello = .silent
         }
-        state = .handshake(hello, isDirect: isDirect)
-        let received = unread
-        unread = ByteBuffer()
-        return .startTLS(hello, received: received)
+        state = .lookup(hello, isDirect: isDirect)
+        return .lookUp(hello)
     }
 
-    private mutating func readFirstPacket(serverName: String?, pendingRefusal: Refusal?) -> Action {
+    private mutating func readFirstPacket(_ decision: Decision) -> Action {
         let packet: StartupPacket?
         do {
             packet = try StartupPacket.decode(from: &unread)
         } catch .unsupportedVersion(let version) {
-            return end(.refuse(.unsupportedProtocol(version)))
+            return refuse(.unsupportedProtocol(version))
         } catch {
-            return end(.refuse(.malformedStartup))
+            return refuse(.malformedStartup)
         }
         switch packet {
         case nil:
             return .wait
         case .sslRequest, .gssEncRequest:
-            return end(.refuse(.nestedRequest))
+            return refuse(.nestedRequest)
         case .cancelRequest(let request):
-            return end(.cancel(request))
+            return cancel(request)
         case .startupMessage(let message):
-            if let pendingRefusal { return end(.refuse(pendingRefusal)) }
-            guard let serverName else { return end(.refuse(.noServerName)) }
-            state = .routing(message)
-            return .route(serverName: serverName)
+            switch decision {
+            case .refuse(let refusal):
+                return refuse(refusal)
+            case .route(let route):
+                state = .admission(route, message)
+                return .admit(route)
+            }
         }
     }
 
+    private mutating func cancel(_ request: CancelRequest) -> Action {
+        state = .cancelling
+        unread = ByteBuffer()
+        return .cancel(request)
+    }
+
+    private mutating func refuse(_ refusal: Refusal) -> Action {
+        state = .lingering(isInputClosed: isInputClosed, isOutputFinished: false)
+        unread = ByteBuffer()
+        return .refuse(refusal)
+    }
+
+    private mutating func close() -> Action {
+        state = .closed
+        return .closeLingering
+    }
+
     private mutating func end(_ action: Action) -> Action {
-        state = .ended
+        state = .closed
         unread = ByteBuffer()
         return action
     }

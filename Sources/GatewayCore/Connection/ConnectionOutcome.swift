@@ -9,7 +9,7 @@ package enum ConnectionOutcome: Hashable, Sendable {
     /// A CancelRequest whose backend could not be reached, or did not answer in time.
     case cancelFailed
     case refused(RefusalReason)
-    case closed(ConnectionMachine.CloseReason)
+    case closed(CloseReason)
 
     package var label: String {
         switch self {

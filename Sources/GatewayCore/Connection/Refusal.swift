@@ -12,6 +12,8 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
     case backendUnavailable = "backend_unavailable"
     case shuttingDown = "shutting_down"
     case tooManyConnections = "too_many_connections"
+    case tooManyFailedLogins = "too_many_failed_logins"
+    case authenticationTimeout = "authentication_timeout"
     case malformedStartup = "malformed_startup"
     case nestedRequest = "nested_request"
     case directTLSWithoutALPN = "direct_tls_without_alpn"
@@ -20,12 +22,13 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
     /// The one table of which condition has which SQLSTATE (DESIGN.md, "What the client is told").
     package var sqlState: SQLState {
         switch self {
-        case .tlsRequired: .invalidAuthorization
+        case .tlsRequired, .tooManyFailedLogins: .invalidAuthorization
         case .noServerName: .connectionRejected
         case .unknownHostname: .invalidCatalogName
         case .branchStopped, .addressConflict, .routeMapUnconfirmed, .backendUnavailable, .shuttingDown:
             .cannotConnectNow
         case .tooManyConnections: .tooManyConnections
+        case .authenticationTimeout: .queryCanceled
         case .malformedStartup, .nestedRequest, .directTLSWithoutALPN: .protocolViolation
         case .unsupportedProtocol: .featureNotSupported
         }
@@ -37,15 +40,27 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
 package struct Refusal: Hashable, Sendable {
     package let reason: RefusalReason
     package let message: String
+    package let detail: String?
     package let hint: String
+    /// The limit that is reached, where one is.
+    package let limit: Limit?
     /// The branch that was asked for, where there is one.
     package let target: Target?
 
     package var errorResponse: ErrorResponse {
-        ErrorResponse(sqlState: reason.sqlState, message: message, hint: hint)
+        ErrorResponse(sqlState: reason.sqlState, message: message, detail: detail, hint: hint)
     }
 
-    private init(_ reason: RefusalReason, message: String, hint: String, target: Target? = nil) {
+    private init(
+        _ reason: RefusalReason,
+        message: String,
+        detail: String? = nil,
+        hint: String,
+        limit: Limit? = nil,
+        target: Target? = nil
+    ) {
+        self.detail = detail
+        self.limit = limit
         self.target = target
         self.reason = reason
         self.message = message
@@ -115,12 +130,68 @@ package struct Refusal: Hashable, Sendable {
         hint: "Try again in a moment."
     )
 
-    package static let tooManyConnections = Refusal(
-        .tooManyConnections,
-        message: "the gateway has as many connections as it is allowed to have",
-        hint: "Close connections that are not in use, use a connection pool, "
-            + "or raise FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS."
-    )
+    /// PostgreSQL's own words are "sorry, too many clients already" (`InitProcess`); the detail says whose limit it is.
+    package static func limitReached(_ limit: Limit, _ route: Route) -> Refusal {
+        let name = "\(branch(route.target))"
+        let (detail, hint): (String, String) =
+            switch limit {
+            case .connectionsPerRoute:
+                (
+                    "The branch \"\(name)\" has as many connections as the gateway allows for one branch.",
+                    "Close connections that are not in use, or use a connection pool."
+                )
+            case .connectionsPerAddress:
+                (
+                    "Your address has as many connections as the gateway allows for one address.",
+                    "Close connections that are not in use, or use a connection pool."
+                )
+            case .unauthenticatedPerRoute:
+                (
+                    "The branch \"\(name)\" has as many connections that have not authenticated as the gateway allows.",
+                    "Try again in a moment."
+                )
+            case .unauthenticatedPerAddress:
+                (
+                    "Your address has as many connections that have not authenticated as the gateway allows.",
+                    "Try again in a moment, or let fewer connections log in at a time."
+                )
+            case .connections, .startups, .startupsPerAddress, .handshakes, .authenticationFailures:
+                (
+                    "The gateway has as many connections as it is allowed to have.",
+                    "Close connections that are not in use, use a connection pool, "
+                        + "or raise FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS."
+                )
+            }
+        return Refusal(
+            .tooManyConnections,
+            message: "too many connections",
+            detail: detail,
+            hint: hint,
+            limit: limit,
+            target: route.target
+        )
+    }
+
+    package static func tooManyFailedLogins(_ route: Route) -> Refusal {
+        Refusal(
+            .tooManyFailedLogins,
+            message: "too many failed logins",
+            detail: "Too many logins from your address to the branch \"\(branch(route.target))\" have failed.",
+            hint: "Check the user name and the password, and try again in a minute.",
+            limit: .authenticationFailures,
+            target: route.target
+        )
+    }
+
+    /// PostgreSQL's own words (`ProcessInterrupts`).
+    package static func authenticationTimeout(_ route: Route) -> Refusal {
+        Refusal(
+            .authenticationTimeout,
+            message: "canceling authentication due to timeout",
+            hint: "Send the password sooner, or look whether the branch answers.",
+            target: route.target
+        )
+    }
 
     package static let malformedStartup = Refusal(
         .malformedStartup,

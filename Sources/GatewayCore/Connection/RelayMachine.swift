@@ -1,3 +1,5 @@
+package import NIOCore
+
 /// Which leg of a session.
 package enum Side: String, Hashable, Sendable {
     case client
@@ -11,23 +13,34 @@ package enum Side: String, Hashable, Sendable {
     }
 }
 
-/// When a session's two legs are half-closed and closed.
+/// When a session's two legs are half-closed and closed, and when the session is over.
 ///
 /// An end of input on one leg is passed on as an end of output on the other, after everything that
-/// was received before it. Pure, like ``ConnectionMachine``.
+/// was received before it. Pure, like ``ConnectionMachine``; the time comes in.
 ///
 /// A client that half-closes may still be waiting for a result, so its session goes on until the
-/// server ends it. A server never half-closes: once it is done and all it sent was handed to the
-/// kernel, a client that does not close is given a bounded time.
+/// server ends it, unless nobody can be waiting: before the first ReadyForQuery, and after a Terminate
+/// message. A server never half-closes: once it is done and all it sent was handed to the kernel, a
+/// client that does not close is given a bounded time.
+///
+/// The session ends with its client's leg. The backend's may outlive it: a server goes on with a query
+/// whose client is gone, and until it has ended it can be cancelled.
 package struct RelayMachine: Sendable {
     package enum Action: Hashable, Sendable {
         /// Flush what was written to this leg, then end its output (close_notify, FIN).
         case finishOutput(Side)
-        /// Close this leg if it is not closed within the linger time.
+        /// Call ``RelayMachine/lingerExpired(_:)`` after the linger time.
         case startLinger(Side)
+        /// Call ``RelayMachine/abandonmentExpired()`` after the time that a backend without client may go on.
+        case startAbandonment
+        /// Call ``RelayMachine/routeGraceExpired()`` after the grace time.
+        case startRouteGrace
+        case cancelRouteGrace
         /// Close this leg for good, now.
         case close(Side)
-        /// Both legs are closed: the session is over.
+        /// The client's leg is closed: the session is over, its permits go back.
+        case sessionEnded
+        /// Both legs are closed: nothing is left.
         case end
     }
 
@@ -35,13 +48,27 @@ package struct RelayMachine: Sendable {
         var isInputClosed = false
         var isOutputFinishing = false
         var isOutputFinished = false
+        var isLingering = false
         var isClosed = false
     }
 
     private var client = Leg()
     private var backend = Leg()
+    /// Whether the first ReadyForQuery was relayed.
+    private var isReady = false
+    /// Whether nobody can wait for an answer any more.
+    private var isOver = false
+    private var isRouteGone = false
+    private let idleTimeout: TimeAmount?
+    private var lastByte: NIODeadline
 
-    package init() {}
+    /// - Parameters:
+    ///   - idleTimeout: both legs are ended after so long without a byte; nil for never.
+    ///   - now: when the session began.
+    package init(idleTimeout: TimeAmount? = nil, at now: NIODeadline = .uptimeNanoseconds(0)) {
+        self.idleTimeout = idleTimeout
+        lastByte = now
+    }
 
     private subscript(side: Side) -> Leg {
         get {
@@ -58,11 +85,34 @@ package struct RelayMachine: Sendable {
         }
     }
 
+    // MARK: Events
+
+    /// The server's first ReadyForQuery was relayed.
+    package mutating func ready() { isReady = true }
+
+    /// A byte went one way or the other. Needed only where there is an idle timeout.
+    package mutating func active(at now: NIODeadline) { lastByte = now }
+
+    /// When ``idleExpired(at:)`` is to be called next; nil without an idle timeout.
+    package var idleDeadline: NIODeadline? { idleTimeout.map { lastByte + $0 } }
+
+    /// The time of ``idleDeadline`` is come; no action when a byte came after all.
+    package mutating func idleExpired(at now: NIODeadline) -> [Action] {
+        guard let idleDeadline, idleDeadline <= now, !client.isClosed else { return [] }
+        return finish()
+    }
+
     /// This leg's peer will send no more.
-    package mutating func inputClosed(_ side: Side) -> [Action] {
+    ///
+    /// - Parameter isTerminated: the client's last words were a Terminate message.
+    package mutating func inputClosed(_ side: Side, isTerminated: Bool = false) -> [Action] {
         guard !self[side].isInputClosed, !self[side].isClosed else { return [] }
         self[side].isInputClosed = true
+        // A client that leaves before the session has begun waits for nothing.
+        if side == .client, !isReady { return finish() }
+        if side == .client, isTerminated { isOver = true }
         var actions = finishOutput(of: side.other)
+        if isOver, self[side.other].isOutputFinished { actions += linger(side.other, .startLinger(side.other)) }
         if self[side].isOutputFinished { actions.append(.close(side)) }
         return actions
     }
@@ -71,19 +121,23 @@ package struct RelayMachine: Sendable {
     package mutating func outputFinished(_ side: Side) -> [Action] {
         guard !self[side].isOutputFinished, !self[side].isClosed else { return [] }
         self[side].isOutputFinished = true
-        // The other leg is gone altogether: nobody is left to read what this one may still send.
-        if self[side].isInputClosed || (side == .backend && self[side.other].isClosed) { return [.close(side)] }
-        return side == .client ? [.startLinger(side)] : []
+        if self[side].isInputClosed { return [.close(side)] }
+        if side == .backend, client.isClosed { return [withoutClient] }
+        return side == .client || isOver || !isReady ? linger(side, .startLinger(side)) : []
     }
 
     /// This leg is closed, by its peer, by an error or by us.
     package mutating func closed(_ side: Side) -> [Action] {
         guard !self[side].isClosed else { return [] }
         self[side].isClosed = true
+        let over: [Action] = side == .client ? [.sessionEnded] : []
         let other = side.other
-        if self[other].isClosed { return [.end] }
-        if self[other].isOutputFinished, side == .client || self[other].isInputClosed { return [.close(other)] }
-        return finishOutput(of: other)
+        if self[other].isClosed { return over + [.end] }
+        guard self[other].isOutputFinished else { return over + finishOutput(of: other) }
+        if self[other].isInputClosed { return over + [.close(other)] }
+        // A client has its linger time already; a server may have more to do.
+        guard other == .backend else { return [] }
+        return over + [withoutClient]
     }
 
     /// The linger time of this leg is over.
@@ -91,9 +145,53 @@ package struct RelayMachine: Sendable {
         self[side].isClosed ? [] : [.close(side)]
     }
 
+    /// A backend without client has had its time.
+    package mutating func abandonmentExpired() -> [Action] {
+        lingerExpired(.backend)
+    }
+
+    /// The session's route went. The server may say so itself, within the grace time.
+    package mutating func routeGone() -> [Action] {
+        guard !isRouteGone, !client.isClosed else { return [] }
+        isRouteGone = true
+        return [.startRouteGrace]
+    }
+
+    /// The route is back as it was.
+    package mutating func routeReturned() -> [Action] {
+        guard isRouteGone else { return [] }
+        isRouteGone = false
+        return [.cancelRouteGrace]
+    }
+
+    /// The grace time is over.
+    package mutating func routeGraceExpired() -> [Action] {
+        isRouteGone ? finish() : []
+    }
+
+    /// Ends both legs in an orderly way: output first, but no longer than the linger time, whoever does not read.
+    package mutating func finish() -> [Action] {
+        isOver = true
+        return [Side.client, .backend].flatMap { side in
+            self[side].isClosed ? [] : finishOutput(of: side) + linger(side, .startLinger(side))
+        }
+    }
+
+    // MARK: Parts
+
+    /// What becomes of a backend to which all is said and whose client is gone. Nobody is left to read what it
+    /// may still send, but it may be busy with a query, and be cancelled.
+    private var withoutClient: Action { isReady && !isOver ? .startAbandonment : .close(.backend) }
+
     private mutating func finishOutput(of side: Side) -> [Action] {
         guard !self[side].isOutputFinishing, !self[side].isClosed else { return [] }
         self[side].isOutputFinishing = true
         return [.finishOutput(side)]
+    }
+
+    private mutating func linger(_ side: Side, _ action: Action) -> [Action] {
+        guard !self[side].isLingering, !self[side].isClosed else { return [] }
+        self[side].isLingering = true
+        return [action]
     }
 }

@@ -12,7 +12,7 @@ enum Metrics {
             "# HELP postgres_gateway_connections_active Sessions that have a backend, by the branch they lead to.",
             "# TYPE postgres_gateway_connections_active gauge",
         ]
-        for (target, count) in state.sessions.countsByTarget().sorted(by: { $0.key < $1.key }) {
+        for (target, count) in state.registry.countsByTarget().sorted(by: { $0.key < $1.key }) {
             lines.append("postgres_gateway_connections_active{target=\"\(escape(target))\"} \(count)")
         }
         lines += [

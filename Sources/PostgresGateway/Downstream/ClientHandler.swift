@@ -8,107 +8,120 @@ import PostgresWire
 import RouteMap
 import TLSWire
 
-/// Takes a client from accept to relay: feeds ``ConnectionMachine`` and runs its actions.
+/// Takes a client from accept to relay, and from a refusal to the close: feeds ``ConnectionMachine`` and
+/// runs its actions.
 ///
-/// Stays behind the TLS handler that it puts in front of itself, so that the same handler sees the
-/// plaintext preface and then the decrypted first packet; hands over to ``RelaySession`` and leaves.
+/// Stays behind the TLS handlers that it puts in front of itself, so that the same handler sees the
+/// plaintext preface and then the decrypted first packet; hands over to a relay and leaves.
 final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// What becomes of the connection, beside the machine: who owns the socket.
-    private enum Phase {
-        case negotiating
-        /// The last bytes are sent; what the client still sends is dropped.
-        case lingering
-        case handedOver
-        case closed
+    /// What a client's start-up needs of the gateway.
+    struct Services {
+        let registry: ConnectionRegistry
+        let router: Router
+        let certificates: CertificateStore
+        let cancelKeys: CancelKeys
+        let log: ConnectionLog
+        let times: ConnectionTimes
+        /// Of the connection's own event loop.
+        let pacer: HandshakePacer
     }
 
-    private let gateway: GatewayState
+    private let services: Services
     private var machine = ConnectionMachine()
-    private var phase = Phase.negotiating
-    private var record: SessionRecord?
-    private var isWithinLimit = true
-    private var isInHandshakeGate = true
+    private var trace: ConnectionTrace?
+    /// What the registry was last told.
+    private var startup: StartupTurn?
+    private var isHandedOver = false
+    private var isStartupArmed = true
     private var hasPendingRead = false
-    private var isInputClosed = false
-    private var isOutputFinished = false
+    private var pacing: HandshakePacingHandler?
+    /// Of the start-up, then of the wait for permits, then of the linger; one at a time.
     private var deadline: Scheduled<Void>?
 
-    init(gateway: GatewayState) {
-        self.gateway = gateway
+    init(_ services: Services) {
+        self.services = services
     }
 
     // MARK: Lifecycle
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let (id, isWithinLimit) = gateway.sessions.add(context.channel)
-        self.isWithinLimit = isWithinLimit
-        record = SessionRecord(id: id, gateway: gateway)
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: gateway.configuration.handshakeTimeout) {
-            [self] in
-            run(machine.deadlineReached(), context: context)
-        }
+        if context.channel.isActive { begin(context) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        record?.client = context.remoteAddress
+        begin(context)
         context.fireChannelActive()
     }
 
+    private func begin(_ context: ChannelHandlerContext) {
+        guard trace == nil else { return }
+        let client = context.remoteAddress
+        let id = services.registry.enter(context.channel, from: client)
+        trace = ConnectionTrace(id: id, client: client, log: services.log)
+        startup = machine.startup
+        schedule(services.times.handshake, context) { $0.deadlineReached() }
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
-        if phase == .negotiating { run(machine.inputClosed(), context: context) }
-        phase = .closed
+        run(machine.failed(), context: context)
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        leaveHandshakeGate(context.channel)
         deadline?.cancel()
         deadline = nil
-        if phase != .handedOver, let record { gateway.sessions.remove(record.id) }
-        record = nil
+        pacing = nil
+        if !isHandedOver, let trace { services.registry.leave(trace.id) }
+        trace = nil
     }
 
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard phase == .negotiating else { return }
         run(machine.received(unwrapInboundIn(data)), context: context)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case TLSUserEvent.handshakeCompleted(let applicationProtocol):
+            pacing?.finish()
+            pacing = nil
             run(machine.handshakeCompleted(applicationProtocol: applicationProtocol), context: context)
         case ChannelEvent.inputClosed:
-            switch phase {
-            case .negotiating: run(machine.inputClosed(), context: context)
-            case .lingering: inputClosedWhileLingering(context: context)
-            case .handedOver, .closed: break
-            }
-        case GatewayEvent.closeNow:
-            if phase == .negotiating { run(machine.gatewayClosed(), context: context) }
-            context.closeNow()
+            run(machine.inputClosed(), context: context)
+        case let event as GatewayEvent:
+            if isHandedOver { context.fireUserInboundEventTriggered(event) } else { handle(event, context: context) }
         default:
             context.fireUserInboundEventTriggered(event)
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case NIOSSLError.uncleanShutdown:
-            // A FIN without close_notify, told also as `inputClosed`; some drivers always do this.
-            break
-        case let error where phase == .negotiating:
-            record?.failure = error
-            run(machine.failed(), context: context)
-        default:
+    private func handle(_ event: GatewayEvent, context: ChannelHandlerContext) {
+        switch event {
+        case .admitted: run(machine.admitted(), context: context)
+        case .evicted: run(machine.evicted(), context: context)
+        case .evictedSession(let limit):
+            if let route = machine.route { run(machine.refused(.limitReached(limit, route)), context: context) }
+        case .routeGone: run(machine.routeGone(), context: context)
+        case .routeReturned: break
+        case .draining: run(machine.draining(), context: context)
+        case .finish: run(machine.gatewayClosed(), context: context)
+        case .closeNow:
+            run(machine.gatewayClosed(), context: context)
             context.closeNow()
         }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A FIN without close_notify, told also as `inputClosed`; some drivers always do this.
+        if case NIOSSLError.uncleanShutdown = error { return }
+        if machine.isStartingUp || machine.route != nil { trace?.failure = error }
+        run(machine.failed(), context: context)
     }
 
     // MARK: Outbound
@@ -120,19 +133,21 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Actions
 
     private func run(_ action: ConnectionMachine.Action, context: ChannelHandlerContext) {
-        if !machine.isHandshaking { leaveHandshakeGate(context.channel) }
+        tellRegistry()
         switch action {
         case .wait:
             break
         case .answer(let byte):
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [byte])), promise: nil)
-        case .startTLS(let hello, let received):
-            startTLS(hello, received: received, context: context)
-        case .route(let serverName):
-            record?.serverName = serverName
-            run(machine.routed(gateway.decide(serverName: serverName, isWithinLimit: isWithinLimit)), context: context)
+        case .lookUp(let hello):
+            trace?.serverName = hello.serverName
+            let decision = services.router.decide(serverName: hello.serverName)
+            run(machine.lookedUp(decision), context: context)
+        case .startTLS(let serverName, let received):
+            startTLS(serverName: serverName, received: received, context: context)
+        case .admit(let route):
+            admit(route, context: context)
         case .dial(let route):
-            record?.target = route.target
             dial(route, context: context)
         case .relay:
             // Only `dialed` answers this, and its caller has the backend's channel.
@@ -141,69 +156,122 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             forward(request, context: context)
         case .refuse(let refusal):
             refuse(refusal, context: context)
+        case .finish:
+            finish(context: context)
         case .close(let reason):
-            record?.logClose(reason)
-            phase = .closed
+            trace?.logClose(reason)
+            endSession()
+            context.closeNow()
+        case .closeLingering:
+            endSession()
             context.closeNow()
         }
     }
 
-    /// The deadline belongs to the handshake alone: left armed it would end sessions later, and
-    /// disarmed earlier it would let a slow client hold a place for ever.
-    private func leaveHandshakeGate(_ channel: any Channel) {
-        guard isInHandshakeGate else { return }
-        isInHandshakeGate = false
-        deadline?.cancel()
-        deadline = nil
-        gateway.handshakes.leave(channel)
+    /// The deadline belongs to the start-up alone: left armed it would end sessions later, and disarmed
+    /// earlier it would let a slow client hold a place for ever.
+    private func tellRegistry() {
+        if !machine.isStartingUp { disarmStartup() }
+        guard machine.startup != startup, let trace else { return }
+        startup = machine.startup
+        services.registry.move(trace.id, to: startup)
     }
 
-    private func startTLS(_ hello: ClientHello, received: ByteBuffer, context: ChannelHandlerContext) {
-        record?.serverName = hello.serverName
-        let tls = NIOSSLServerHandler(context: gateway.certificates.current.context(serverName: hello.serverName))
+    private func disarmStartup() {
+        guard isStartupArmed else { return }
+        isStartupArmed = false
+        deadline?.cancel()
+        deadline = nil
+    }
+
+    private func endSession() {
+        if let trace { services.registry.endSession(trace.id) }
+    }
+
+    private func schedule(
+        _ time: TimeAmount,
+        _ context: ChannelHandlerContext,
+        _ event: @escaping (inout ConnectionMachine) -> ConnectionMachine.Action
+    ) {
+        deadline?.cancel()
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: time) { [self] in
+            run(event(&machine), context: context)
+        }
+    }
+
+    private func startTLS(serverName: String?, received: ByteBuffer, context: ChannelHandlerContext) {
+        guard let trace else { return context.closeNow() }
+        let tls = NIOSSLServerHandler(context: services.certificates.current.context(serverName: serverName))
+        let pacing = HandshakePacingHandler(id: trace.id, pacer: services.pacer) { [weak self] event in
+            guard let self else { return }
+            switch event {
+            case .received: machine.flightReceived()
+            case .answered: machine.flightAnswered()
+            }
+            tellRegistry()
+        }
         let pipeline = context.pipeline.syncOperations
         do {
-            try pipeline.addHandler(tls, position: .first)
+            try pipeline.addHandlers([TLSAlertHandler(), pacing, tls], position: .first)
         } catch {
             errorCaught(context: context, error: error)
             return
         }
+        self.pacing = pacing
         // From the head, so that TLS gets the bytes first. The read that brought the last of them
         // is still going on and will fire channelReadComplete, through TLS as well.
         pipeline.fireChannelRead(NIOAny(received))
     }
 
+    private func admit(_ route: Route, context: ChannelHandlerContext) {
+        guard let trace else { return }
+        trace.target = route.target
+        // The map may have changed since the ClientHello, and the port may be another branch's by now.
+        guard !services.registry.isDraining else { return run(machine.refused(.shuttingDown), context: context) }
+        guard services.router.serves(route) else { return run(machine.routeGone(), context: context) }
+        switch services.registry.beginSession(trace.id, to: route, tally: trace.tally) {
+        case .admitted:
+            run(machine.admitted(), context: context)
+        case .waiting:
+            schedule(services.times.connect, context) { [services] machine in
+                machine.refused(.limitReached(services.registry.awaitedLimit(trace.id), route))
+            }
+        case .refused(.authenticationFailures):
+            run(machine.refused(.tooManyFailedLogins(route)), context: context)
+        case .refused(let limit):
+            run(machine.refused(.limitReached(limit, route)), context: context)
+        }
+    }
+
     private func dial(_ route: Route, context: ChannelHandlerContext) {
+        deadline?.cancel()
+        deadline = nil
         let address: SocketAddress
         do {
             address = try SocketAddress(ipAddress: route.host, port: Int(route.hostPort))
         } catch {
-            record?.failure = error
+            trace?.failure = error
             run(machine.dialFailed(), context: context)
             return
         }
+        let start = NIODeadline.now()
         // On this connection's loop: from here on both legs are one thread's business.
         SocketOptions.apply(to: ClientBootstrap(group: context.eventLoop))
-            .connectTimeout(gateway.configuration.connectTimeout)
+            .connectTimeout(services.times.connect)
             .connect(to: address)
             .assumeIsolated()
             .whenComplete { [self] result in
                 switch result {
                 case .success(let backend):
-                    if let record { gateway.sessions.setRoute(route, of: record.id) }
-                    // The routes may have changed meanwhile; from here on a change finds the session.
-                    guard gateway.routes.current.serves(route) else {
+                    // A change of routes that came meanwhile has found the session, or is seen here.
+                    let action = services.router.serves(route) ? machine.dialed() : machine.routeGone()
+                    guard case .relay(let route, let bytes) = action else {
                         backend.close(promise: nil)
-                        return run(machine.dialFailed(), context: context)
+                        return run(action, context: context)
                     }
-                    let action = machine.dialed()
-                    guard case .relay(let route, let bytes) = action, phase == .negotiating else {
-                        backend.close(promise: nil)
-                        return
-                    }
-                    relay(route, toBackend: bytes, backend: backend, context: context)
+                    relay(route, toBackend: bytes, backend: backend, dialledAt: start, context: context)
                 case .failure(let error):
-                    record?.failure = error
+                    trace?.failure = error
                     run(machine.dialFailed(), context: context)
                 }
             }
@@ -213,56 +281,57 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         _ route: Route,
         toBackend bytes: ByteBuffer,
         backend: any Channel,
+        dialledAt start: NIODeadline,
         context: ChannelHandlerContext
     ) {
-        guard let record else { return context.closeNow() }
-        phase = .handedOver
-        let session = RelaySession(route: route, record: record, gateway: gateway)
+        guard let trace else {
+            backend.close(promise: nil)
+            return context.closeNow()
+        }
+        isHandedOver = true
+        let session = RelaySession(
+            route: route,
+            trace: trace,
+            services: .init(registry: services.registry, cancelKeys: services.cancelKeys, times: services.times)
+        )
         let pipeline = context.pipeline.syncOperations
         do {
             try backend.pipeline.syncOperations.addHandler(RelayHandler(side: .backend, session: session))
             try pipeline.addHandler(RelayHandler(side: .client, session: session))
         } catch {
             // One of the two was closed within this very tick; the session has not begun.
-            phase = .closed
+            services.registry.leave(trace.id)
             backend.close(promise: nil)
             context.closeNow()
             return
         }
-        session.start(toBackend: bytes)
+        session.start(toBackend: bytes, dialledAt: start)
         let channel = context.channel
         pipeline.removeHandler(context: context, promise: nil)
         if hasPendingRead { channel.read() }
     }
 
     private func forward(_ request: CancelRequest, context: ChannelHandlerContext) {
-        phase = .lingering
-        guard let backend = gateway.cancelKeys.backend(for: request.key) else {
-            record?.logCancel(.cancelUnknown)
-            finish(context: context)
-            return
+        guard let backend = services.cancelKeys.backend(for: request.key) else {
+            trace?.logCancel(.cancelUnknown)
+            return run(machine.cancelServed(), context: context)
         }
-        CancelForwarder.forward(
-            request,
-            to: backend,
-            connectTimeout: gateway.configuration.connectTimeout,
-            on: context.eventLoop
-        )
-        .assumeIsolated()
-        .whenComplete { [self] result in
-            switch result {
-            case .success: record?.logCancel(.cancelForwarded)
-            case .failure(let error):
-                record?.failure = error
-                record?.logCancel(.cancelFailed)
+        CancelForwarder.forward(request, to: backend, times: services.times, on: context.eventLoop)
+            .assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success: trace?.logCancel(.cancelForwarded)
+                case .failure(let error):
+                    trace?.failure = error
+                    trace?.logCancel(.cancelFailed)
+                }
+                run(machine.cancelServed(), context: context)
             }
-            finish(context: context)
-        }
     }
 
     private func refuse(_ refusal: Refusal, context: ChannelHandlerContext) {
-        record?.logRefusal(refusal)
-        phase = .lingering
+        trace?.logRefusal(refusal)
+        endSession()
         var buffer = context.channel.allocator.buffer(capacity: 512)
         refusal.errorResponse.encode(into: &buffer)
         context.write(wrapOutboundOut(buffer), promise: nil)
@@ -273,20 +342,8 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Ends the output, then waits a bounded time for the client to close.
     private func finish(context: ChannelHandlerContext) {
-        guard phase == .lingering else { return }
-        context.finishOutput { [self] in
-            isOutputFinished = true
-            if isInputClosed { context.closeNow() }
-        }
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: ConnectionTimes.linger) {
-            context.closeNow()
-        }
-    }
-
-    /// A client that is done sending, `tokio-postgres` after a CancelRequest for one, still gets the answer.
-    private func inputClosedWhileLingering(context: ChannelHandlerContext) {
-        isInputClosed = true
-        if isOutputFinished { context.closeNow() }
+        schedule(services.times.linger, context) { $0.lingerExpired() }
+        context.finishOutput { [self] in run(machine.outputFinished(), context: context) }
     }
 }
 

@@ -61,7 +61,7 @@ extension GatewayState {
         if !isListening {
             reasons.append(.init(code: .notListening, message: "the gateway is starting"))
         }
-        if sessions.isDraining {
+        if registry.isDraining {
             reasons.append(.init(code: .shuttingDown, message: "the gateway is stopping"))
         }
         let fault = routes.fault
@@ -95,7 +95,7 @@ extension GatewayState {
             status: reasons.isEmpty ? .ready : .notReady,
             reasons: reasons,
             warnings: warnings,
-            sessions: sessions.count,
+            sessions: registry.sessionCount,
             routes: routes.current.count
         )
     }

@@ -1,6 +1,13 @@
 package import Foundation
 import Logging
+import NIOCore
 import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// How often accepting has failed, and what is said about it: at most once in ten seconds.
 package final class AcceptFailures: Sendable {
@@ -30,7 +37,13 @@ package final class AcceptFailures: Sendable {
         }
     }
 
-    func note(_ error: any Error, at now: Date = .now) {
+    /// Whether accepting failed for want of something that may be had again: NIO keeps the listener open then
+    /// (`SocketChannel.swift`).
+    static func isExhaustion(_ error: IOError) -> Bool {
+        [EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED].contains(error.errnoCode)
+    }
+
+    func note(_ error: IOError, at now: Date = .now) {
         let isLogged = state.withLock { state in
             state.count += 1
             state.last = (now, "\(error)")
@@ -39,8 +52,9 @@ package final class AcceptFailures: Sendable {
             return true
         }
         if isLogged {
+            let advice = error.errnoCode == EMFILE ? "; raise LimitNOFILE= (ulimit -n)" : ""
             logger.error(
-                "connections cannot be accepted; raise LimitNOFILE= (ulimit -n) if there are too many open files",
+                "connections cannot be accepted\(advice)",
                 metadata: .init([.error: "\(error)"])
             )
         }

@@ -5,7 +5,7 @@ import NIOCore
 /// Stands in a listener's pipeline, nearest to the socket: when accepting fails, it is tried again after a pause.
 ///
 /// What fails is most often that the process or the host has no file descriptor left (accept(2),
-/// EMFILE, ENFILE). The connection then stays in the kernel's queue, and without a pause a level-
+/// EMFILE, ENFILE), or no memory. The connection then stays in the kernel's queue, and without a pause a level-
 /// triggered loop would do nothing else than fail to accept it.
 final class AcceptPauseHandler: ChannelDuplexHandler {
     typealias InboundIn = any Channel
@@ -22,15 +22,16 @@ final class AcceptPauseHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        // While pausing, others have no say: reading goes on with the end of the pause.
+        // Reading resumes when the pause ends.
         if !isPaused { context.read() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is IOError else { return context.fireErrorCaught(error) }
-        guard !isPaused else { return }
-        isPaused = true
+        guard let error = error as? IOError else { return context.fireErrorCaught(error) }
         failures.note(error)
+        // After any other error NIO closes the listener, and its owner opens another.
+        guard AcceptFailures.isExhaustion(error), !isPaused else { return }
+        isPaused = true
         let channel = context.channel
         // Only this takes the listener out of the selector.
         channel.setOption(.autoRead, value: false).whenComplete { _ in }

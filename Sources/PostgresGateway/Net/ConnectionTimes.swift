@@ -1,11 +1,31 @@
-import NIOCore
+package import NIOCore
 
-/// Bounds of the phases that no setting governs.
-enum ConnectionTimes {
+/// How long the phases of a connection may take.
+package struct ConnectionTimes: Sendable {
+    /// From accept to a complete first packet.
+    package var handshake: TimeAmount
+    /// For connecting to a backend, and for waiting for permission to.
+    package var connect: TimeAmount
+    /// From the dial to AuthenticationOk.
+    package var authentication: TimeAmount
+    /// Without a byte either way; zero for no limit.
+    package var idle: TimeAmount
+    /// How long a session whose route went may wait for its server to end it.
+    package var routeCloseGrace: TimeAmount
+
     /// How long a connection that we have ended may stay open for its peer to read the last bytes
     /// and close. Closing at once with unread input would turn into a reset that loses them.
-    static let linger = TimeAmount.seconds(5)
-
+    package var linger = TimeAmount.seconds(5)
     /// How long a backend may take to close after a CancelRequest; pgjdbc waits as long for us.
-    static let cancelReply = TimeAmount.seconds(10)
+    package var cancelReply = TimeAmount.seconds(10)
+    /// How long a backend may go on with a query whose client is gone, and be cancelled.
+    package var abandonment = TimeAmount.minutes(5)
+
+    package init(_ configuration: GatewayConfiguration) {
+        handshake = configuration.handshakeTimeout
+        connect = configuration.connectTimeout
+        authentication = configuration.authenticationTimeout
+        idle = configuration.idleTimeout
+        routeCloseGrace = configuration.routeCloseGrace
+    }
 }

@@ -2,8 +2,8 @@ import Logging
 
 /// The fields of a log line, named once.
 package enum LogKey: String, CaseIterable, Sendable {
-    /// The session's number, unique while the gateway runs.
-    case session
+    /// The connection's number, unique while the gateway runs.
+    case connection
     /// The client's address and port.
     case client
     /// The server name the client sent, escaped and cut.
@@ -18,6 +18,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     /// From the backend to the client.
     case bytesOut = "bytes_out"
     case reason
+    /// The bound that is reached.
+    case limit
     case address
     case error
     case routes

@@ -13,6 +13,7 @@ final class RefusalLog: Sendable {
     static let window = TimeAmount.seconds(10)
 
     private struct Kind: Hashable {
+        var level: Logger.Level
         var message: String
         var reason: String
         var target: String?
@@ -34,7 +35,7 @@ final class RefusalLog: Sendable {
         fields: () -> Logger.Metadata
     ) {
         guard level >= logger.logLevel else { return }
-        let kind = Kind(message: message, reason: reason, target: target)
+        let kind = Kind(level: level, message: message, reason: reason, target: target)
         guard limiter.withLock({ $0.admits(kind, at: .now()) }) else { return }
         logger.log(level: level, "\(message)", metadata: fields())
     }
@@ -44,7 +45,11 @@ final class RefusalLog: Sendable {
         for (kind, count) in limiter.withLock({ $0.takeSuppressed(at: now) }) {
             var fields: [LogKey: String] = [.reason: kind.reason, .suppressed: String(count)]
             if let target = kind.target { fields[.target] = DisplayName.escape(target) }
-            logger.warning("\(kind.message): lines like this one were held back", metadata: Logger.Metadata(fields))
+            logger.log(
+                level: kind.level,
+                "\(kind.message): lines like this one were held back",
+                metadata: Logger.Metadata(fields)
+            )
         }
     }
 }

@@ -95,10 +95,11 @@ extension LogKey {
     /// Whether the field's values are numbers, which JSON shows without quotes.
     var isNumber: Bool {
         switch self {
-        case .session, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .added, .removed, .changed,
+        case .connection, .durationMilliseconds, .bytesIn, .bytesOut, .routes, .sessions, .added, .removed, .changed,
             .closed, .suppressed, .certificates:
             true
-        case .client, .hostname, .hostnames, .target, .outcome, .reason, .address, .error, .version, .admin: false
+        case .client, .hostname, .hostnames, .target, .outcome, .reason, .limit, .address, .error, .version, .admin:
+            false
         }
     }
 }

@@ -43,8 +43,7 @@ final class RelayHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case ChannelEvent.inputClosed: session.inputClosed(side)
-        case GatewayEvent.closeNow: session.closeNow(because: "gateway_closed")
-        case GatewayEvent.routeChanged: session.closeNow(because: "route_changed")
+        case let event as GatewayEvent: session.handle(event)
         default: break
         }
     }

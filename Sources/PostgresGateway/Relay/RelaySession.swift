@@ -16,30 +16,57 @@ final class RelaySession {
     /// buffer). NIOSSL makes one record of every buffer up to 16 KiB, so the buffers are cut.
     static let maximumRecordPayload = 8_192
 
+    /// What a session needs of the gateway.
+    struct Services {
+        let registry: ConnectionRegistry
+        let cancelKeys: CancelKeys
+        let times: ConnectionTimes
+    }
+
+    private enum Timer: Hashable {
+        case authentication
+        case linger(Side)
+        case abandonment
+        case routeGrace
+        case idle
+    }
+
     private let route: Route
-    private let record: SessionRecord
-    private let gateway: GatewayState
-    private var machine = RelayMachine()
-    private var scanner: BackendStartupScanner? = BackendStartupScanner()
+    private let trace: ConnectionTrace
+    private let tally: SessionTally
+    private let services: Services
+    private var machine: RelayMachine
+    private var upstream: UpstreamMachine?
     private var key: CancelKey?
     private var client: ChannelHandlerContext?
     private var backend: ChannelHandlerContext?
     private var isClientReadPending = false
     private var isBackendReadPending = false
-    private var linger: Scheduled<Void>?
+    private var hasClientTerminated = false
+    private var timers: [Timer: Scheduled<Void>] = [:]
     /// Who ended the session first, for the log.
     private var endReason: String?
+    private let isIdleWatched: Bool
 
-    init(route: Route, record: SessionRecord, gateway: GatewayState) {
+    init(route: Route, trace: ConnectionTrace, services: Services) {
         self.route = route
-        self.record = record
-        self.gateway = gateway
+        self.trace = trace
+        self.services = services
+        tally = trace.tally
+        upstream = UpstreamMachine(route: route)
+        isIdleWatched = services.times.idle > .zero
+        machine = RelayMachine(idleTimeout: isIdleWatched ? services.times.idle : nil, at: .now())
     }
 
     /// Sends the StartupMessage, and what the client sent behind it, to the backend.
-    func start(toBackend bytes: ByteBuffer) {
-        record.bytesIn += bytes.readableBytes
+    func start(toBackend bytes: ByteBuffer, dialledAt start: NIODeadline) {
+        tally.addBytesIn(bytes.readableBytes)
         backend?.writeAndFlush(NIOAny(bytes), promise: nil)
+        schedule(.authentication, at: start + services.times.authentication) { [self] in
+            guard upstream?.isUnauthenticated == true else { return }
+            end(telling: upstream?.authenticationTimedOut(), because: "authentication_timeout")
+        }
+        scheduleIdle()
     }
 
     // MARK: Attaching
@@ -70,15 +97,17 @@ final class RelaySession {
     func received(_ bytes: ByteBuffer, from side: Side) {
         switch side {
         case .client:
-            record.bytesIn += bytes.readableBytes
+            tally.addBytesIn(bytes.readableBytes)
+            hasClientTerminated = TerminateMessage.ends(bytes)
             backend?.write(NIOAny(bytes), promise: nil)
         case .backend:
             // The key is known before the client can have it, so no cancel comes too early.
-            if scanner != nil { scan(bytes) }
-            if record.bytesOut == 0 { record.logStart() }
-            record.bytesOut += bytes.readableBytes
+            if upstream != nil { observe(bytes) }
+            if tally.bytesOut == 0 { trace.logStart() }
+            tally.addBytesOut(bytes.readableBytes)
             sendToClient(bytes)
         }
+        if isIdleWatched { machine.active(at: .now()) }
     }
 
     func readCompleted(_ side: Side) {
@@ -96,12 +125,24 @@ final class RelaySession {
         client.write(NIOAny(rest), promise: nil)
     }
 
-    private func scan(_ bytes: ByteBuffer) {
-        if let found = scanner?.observe(bytes), key == nil, let address = backend?.remoteAddress {
-            key = found
-            gateway.cancelKeys.add(found, session: record.id, backend: address)
+    private func observe(_ bytes: ByteBuffer) {
+        for action in upstream?.received(bytes) ?? [] {
+            switch action {
+            case .learn(let found):
+                guard key == nil, let address = backend?.remoteAddress else { continue }
+                key = found
+                tally.setProcessID(found.processID)
+                services.cancelKeys.add(found, session: trace.id, backend: address)
+            case .authenticated:
+                cancel(.authentication)
+                services.registry.authenticated(trace.id)
+            case .loginFailed:
+                services.registry.loginFailed(trace.id)
+            case .ready:
+                machine.ready()
+            }
         }
-        if scanner?.isFinished == true { scanner = nil }
+        if upstream?.isFinished == true { upstream = nil }
     }
 
     // MARK: Backpressure
@@ -134,45 +175,68 @@ final class RelaySession {
 
     func inputClosed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { refuseIfSilent() }
-        run(machine.inputClosed(side))
+        if side == .backend { tellIfSilent() }
+        run(machine.inputClosed(side, isTerminated: side == .client && hasClientTerminated))
     }
 
     func closed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { refuseIfSilent() }
-        // The session is now the other leg's alone: a stop has to find it there.
-        if let other = context(side.other) { gateway.sessions.move(record.id, to: other.channel) }
+        if side == .backend { tellIfSilent() }
         run(machine.closed(side))
         setReadPending(false, side.other)
         context(side.other)?.read()
     }
 
     func failed(_ side: Side, _ error: any Error) {
+        // What comes after an orderly end, a reset by a client that has all it wants, is no error.
+        if endReason == nil { trace.failure = error }
         note("\(side.rawValue)_error")
-        record.failure = error
         context(side)?.closeNow()
     }
 
-    func closeNow(because reason: String) {
-        note(reason)
-        client?.closeNow()
-        backend?.closeNow()
+    /// What the gateway has to say to the session.
+    func handle(_ event: GatewayEvent) {
+        switch event {
+        case .routeGone:
+            run(machine.routeGone())
+        case .routeReturned:
+            run(machine.routeReturned())
+        case .evictedSession(let limit):
+            guard upstream?.isUnauthenticated == true else { return }
+            end(telling: upstream?.evicted(limit), because: "evicted")
+        case .finish:
+            note("gateway_closed")
+            run(machine.finish())
+        case .closeNow:
+            note("gateway_closed")
+            client?.closeNow()
+            backend?.closeNow()
+        case .admitted, .evicted, .draining:
+            break
+        }
     }
 
     private func note(_ reason: String) {
         if endReason == nil { endReason = reason }
     }
 
-    /// A backend that accepted and closed without a byte, as a port forwarder in front of a stopped
-    /// container does: the client is told what it would be told of a refused dial.
-    private func refuseIfSilent() {
-        guard record.bytesOut == 0, let client, client.channel.isActive else { return }
-        let refusal = Refusal.backendUnavailable(route)
-        record.logRefusal(refusal)
+    private func tellIfSilent() {
+        if let refusal = upstream?.closed() { tell(refusal) }
+    }
+
+    /// Ends the session with an ErrorResponse of the gateway's own, where one may stand.
+    private func end(telling refusal: Refusal?, because reason: String) {
+        note(reason)
+        if let refusal { tell(refusal) }
+        run(machine.finish())
+    }
+
+    private func tell(_ refusal: Refusal) {
+        guard let client, client.channel.isActive else { return }
+        trace.logRefusal(refusal)
         var buffer = client.channel.allocator.buffer(capacity: 512)
         refusal.errorResponse.encode(into: &buffer)
-        record.bytesOut += buffer.readableBytes
+        tally.addBytesOut(buffer.readableBytes)
         client.write(NIOAny(buffer), promise: nil)
     }
 
@@ -183,22 +247,72 @@ final class RelaySession {
                 guard let context = context(side) else { continue }
                 context.finishOutput { [self] in run(machine.outputFinished(side)) }
             case .startLinger(let side):
-                linger = context(side)?.eventLoop.assumeIsolated().scheduleTask(in: ConnectionTimes.linger) {
-                    [self] in run(machine.lingerExpired(side))
+                schedule(.linger(side), at: .now() + services.times.linger) { [self] in
+                    run(machine.lingerExpired(side))
                 }
+            case .startAbandonment:
+                abandon()
+            case .startRouteGrace:
+                schedule(.routeGrace, at: .now() + services.times.routeCloseGrace) { [self] in
+                    note("route_changed")
+                    run(machine.routeGraceExpired())
+                }
+            case .cancelRouteGrace:
+                cancel(.routeGrace)
             case .close(let side):
                 context(side)?.closeNow()
+            case .sessionEnded:
+                sessionEnded()
             case .end:
                 end()
             }
         }
     }
 
+    private func abandon() {
+        guard let backend else { return }
+        services.registry.abandon(trace.id, target: route.target.id, channel: backend.channel)
+        schedule(.abandonment, at: .now() + services.times.abandonment) { [self] in
+            run(machine.abandonmentExpired())
+        }
+    }
+
+    private func sessionEnded() {
+        for timer in [Timer.authentication, .routeGrace, .idle] { cancel(timer) }
+        services.registry.endSession(trace.id)
+        trace.logEnd(reason: endReason ?? "unknown")
+    }
+
     private func end() {
-        linger?.cancel()
-        if let key { gateway.cancelKeys.remove(key, session: record.id) }
-        gateway.sessions.remove(record.id)
-        record.logEnd(reason: endReason ?? "unknown")
+        for timer in timers.values { timer.cancel() }
+        timers = [:]
+        if let key { services.cancelKeys.remove(key, session: trace.id) }
+        services.registry.leave(trace.id)
+    }
+
+    // MARK: Time
+
+    private func scheduleIdle() {
+        guard let deadline = machine.idleDeadline else { return }
+        schedule(.idle, at: deadline) { [self] in
+            let actions = machine.idleExpired(at: .now())
+            if actions.isEmpty { return scheduleIdle() }
+            note("idle_timeout")
+            run(actions)
+        }
+    }
+
+    private func schedule(_ timer: Timer, at deadline: NIODeadline, _ task: @escaping () -> Void) {
+        cancel(timer)
+        guard let loop = (client ?? backend)?.eventLoop else { return }
+        timers[timer] = loop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            timers[timer] = nil
+            task()
+        }
+    }
+
+    private func cancel(_ timer: Timer) {
+        timers.removeValue(forKey: timer)?.cancel()
     }
 }
 

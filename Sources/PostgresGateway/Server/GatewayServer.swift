@@ -1,4 +1,5 @@
 import GatewayContract
+import GatewayCore
 import Logging
 package import NIOCore
 import NIOPosix
@@ -8,19 +9,23 @@ import Synchronization
 package final class GatewayServer: Sendable {
     package let state: GatewayState
     private let group: MultiThreadedEventLoopGroup
-    private let listeners = Mutex<[any Channel]>([])
+    private let listeners = Mutex<[Listener]>([])
+    private let pacers = Mutex<[ObjectIdentifier: NIOLoopBound<HandshakePacer>]>([:])
     private let refusalSummaries: RepeatedTask
     private let isClosed = Mutex(false)
+    /// Fails when the gateway cannot listen any more.
+    private let lost: EventLoopPromise<Void>
 
     /// A gateway that does not listen yet. What is made here must be listened with, or closed.
     package init(_ state: GatewayState) {
         self.state = state
         // A group of its own: nothing else that runs in the process can hold up a relay.
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        lost = group.next().makePromise(of: Void.self)
         refusalSummaries = group.next().scheduleRepeatedTask(
             initialDelay: RefusalLog.window,
             delay: RefusalLog.window
-        ) { [refusalLog = state.refusalLog] _ in refusalLog.summarize() }
+        ) { [burst = state.log.burst] _ in burst.summarize() }
     }
 
     /// The loops the connections run on.
@@ -40,23 +45,25 @@ package final class GatewayServer: Sendable {
     ///
     /// - Throws: ``ListenError``; nothing is left open then.
     package func listen() async throws {
-        var channels: [any Channel] = []
+        var opened: [Listener] = []
         do {
-            let configured = state.configuration.listenAddresses
-            if configured.isEmpty {
-                channels.append(try await listenOnAll())
+            for loop in loops {
+                let pacer = try await HandshakePacer.make(on: loop, registry: state.registry)
+                pacers.withLock { $0[ObjectIdentifier(loop)] = pacer }
             }
+            let configured = state.configuration.listenAddresses
+            if configured.isEmpty { opened.append(try await listenOnAll()) }
             for address in configured {
                 // A port of 0, for tests, is the same one on all addresses.
-                let port = channels.first?.localAddress?.port ?? state.configuration.port
-                channels.append(try await listen(on: address, port: port, isIPv6Only: true))
+                let port = opened.first?.localAddress?.port ?? state.configuration.port
+                opened.append(try await listen(on: address, port: port, isIPv6Only: true))
             }
         } catch {
-            for channel in channels { try? await channel.close() }
+            for listener in opened { await listener.close() }
             try? await close()
             throw error
         }
-        listeners.withLock { $0 = channels }
+        listeners.withLock { [opened] in $0 = opened }
         state.startedListening()
     }
 
@@ -68,24 +75,32 @@ package final class GatewayServer: Sendable {
     /// The port that is listened on.
     package var port: Int { listeners.withLock { $0.first?.localAddress?.port } ?? state.configuration.port }
 
+    /// The sockets that are listened with, for tests that let one die.
+    package var listeningChannels: [any Channel] { listeners.withLock { $0.compactMap(\.channel) } }
+
+    /// Waits until the gateway is closed.
+    ///
+    /// - Throws: ``ListenerLost`` when a listener was lost and could not be opened again.
+    package func listening() async throws { try await lost.futureResult.get() }
+
     /// Stops: no new connection, start-ups are refused, sessions go on until they end or the drain
-    /// timeout is over; then everything is closed.
+    /// timeout is over; then they are ended in an orderly way, which takes a bounded time.
     package func stop() async throws {
-        state.sessions.startDraining()
-        for listener in listeners.withLock({ $0 }) { try? await listener.close() }
+        for listener in listeners.withLock({ $0 }) { await listener.close() }
+        state.registry.startDraining()
         state.logger.info(
             "stopping: waiting for the open sessions",
-            metadata: .init([.sessions: String(state.sessions.count)])
+            metadata: .init([.sessions: String(state.registry.sessionCount)])
         )
         let loop = group.next()
         let drained = loop.makePromise(of: Void.self)
         let timeout = loop.scheduleTask(in: state.configuration.drainTimeout) { [state] in
-            state.sessions.closeAll()
+            state.registry.finishAll()
         }
-        state.sessions.whenEmpty { drained.succeed() }
+        state.registry.whenDrained { drained.succeed() }
         try await drained.futureResult.get()
         timeout.cancel()
-        state.refusalLog.summarize(at: .distantFuture)
+        state.log.burst.summarize(at: .distantFuture)
         try await close()
     }
 
@@ -93,18 +108,20 @@ package final class GatewayServer: Sendable {
     package func close() async throws {
         refusalSummaries.cancel()
         isClosed.withLock { $0 = true }
+        lost.succeed()
         try await group.shutdownGracefully()
+        pacers.withLock { $0 = [:] }
     }
 
     /// Ends a stop that waits for sessions: they are closed now.
     package func stopWaiting() {
-        state.sessions.closeAll()
+        state.registry.closeAll()
     }
 
     // MARK: Listening
 
     /// One socket for both families; for IPv4 alone on a host that has no IPv6.
-    private func listenOnAll() async throws -> any Channel {
+    private func listenOnAll() async throws -> Listener {
         let port = state.configuration.port
         do {
             return try await listen(on: "::", port: port, isIPv6Only: false)
@@ -113,7 +130,32 @@ package final class GatewayServer: Sendable {
         }
     }
 
-    private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> any Channel {
+    private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> Listener {
+        try await Listener.open { [self] given in
+            try await bind(address, port: given ?? port, isIPv6Only: isIPv6Only)
+        } tell: { [self] event in
+            tell(event, of: address)
+        }
+    }
+
+    private func tell(_ event: Listener.Event, of address: String) {
+        switch event {
+        case .lost(let reason):
+            state.stoppedListening()
+            state.logger.error(
+                "a listener was lost and is opened again",
+                metadata: .init([.address: address, .error: reason])
+            )
+        case .reopened:
+            // Those of the others that are lost say so again when they are not open in time.
+            if listeners.withLock({ $0.allSatisfy { $0.channel?.isActive == true } }) { state.startedListening() }
+            state.logger.info("listening again", metadata: .init([.address: address]))
+        case .gaveUp(let error):
+            lost.fail(ListenerLost(cause: error))
+        }
+    }
+
+    private func bind(_ address: String, port: Int, isIPv6Only: Bool) async throws -> any Channel {
         do {
             let socketAddress = try SocketAddress(ipAddress: address, port: port)
             return try await SocketOptions.apply(
@@ -123,14 +165,24 @@ package final class GatewayServer: Sendable {
             )
             .serverChannelInitializer { [state] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandlers([
-                        AcceptPauseHandler(failures: state.acceptFailures), AcceptHandler(gate: state.handshakes),
-                    ])
+                    try channel.pipeline.syncOperations.addHandler(AcceptPauseHandler(failures: state.acceptFailures))
                 }
             }
-            .childChannelInitializer { [state] channel in
+            .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ClientHandler(gateway: state))
+                    guard let pacer = pacers.withLock({ $0[ObjectIdentifier(channel.eventLoop)] }) else {
+                        throw ChannelError.inappropriateOperationForState
+                    }
+                    let services = ClientHandler.Services(
+                        registry: state.registry,
+                        router: state.router,
+                        certificates: state.certificates,
+                        cancelKeys: state.cancelKeys,
+                        log: state.log,
+                        times: state.times,
+                        pacer: pacer.value
+                    )
+                    try channel.pipeline.syncOperations.addHandler(ClientHandler(services))
                 }
             }
             .bind(to: socketAddress)

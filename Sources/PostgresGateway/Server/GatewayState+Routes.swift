@@ -51,7 +51,7 @@ extension GatewayState {
         let changes = table.changes(since: old)
         routes.replace(with: table, from: file, at: clock.now)
         // A session that is being dialled meanwhile looks at the table again once it is entered.
-        let closed = sessions.close { !table.serves($0) }
+        let closed = registry.routesChanged { table.serves($0) }
         routeReloads.count(.loaded)
         logger.info(
             "route map loaded",

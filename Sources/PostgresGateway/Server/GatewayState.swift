@@ -1,4 +1,5 @@
 package import GatewayCore
+import GatewayHardening
 package import Logging
 import NIOCore
 package import RouteMap
@@ -9,14 +10,14 @@ package final class GatewayState: Sendable {
     package let configuration: GatewayConfiguration
     package let certificates: CertificateStore
     package let logger: Logger
-    let refusalLog: RefusalLog
+    package let log: ConnectionLog
     package let acceptFailures: AcceptFailures
-    let sessions: SessionRegistry
-    let handshakes: HandshakeGate
+    package let registry: ConnectionRegistry
     package let routes: RouteStore
+    let router: Router
     let clock: GatewayClock
+    let times: ConnectionTimes
     package let cancelKeys = CancelKeys()
-    package let outcomes = LabelledCounter<ConnectionOutcome>()
     package let routeReloads = LabelledCounter<ReloadOutcome>()
     package let certificateReloads = LabelledCounter<ReloadOutcome>()
 
@@ -27,40 +28,40 @@ package final class GatewayState: Sendable {
         certificates: CertificateStore,
         routes: RouteTable = .empty,
         clock: GatewayClock = .system,
+        times: ConnectionTimes? = nil,
         logger: Logger
     ) {
         self.configuration = configuration
         self.certificates = certificates
         self.logger = logger
-        self.refusalLog = RefusalLog(logger: logger)
         self.acceptFailures = AcceptFailures(logger: logger)
-        self.sessions = SessionRegistry(maximum: configuration.maxConnections)
-        self.handshakes = HandshakeGate(maximum: configuration.maxHandshakes)
+        log = ConnectionLog(logger: logger)
+        registry = ConnectionRegistry(limits: AdmissionLimits(configuration), log: log)
         self.routes = RouteStore(routes)
         self.clock = clock
-    }
-
-    /// Where a server name leads now.
-    func decide(serverName: String, isWithinLimit: Bool) -> ConnectionMachine.Decision {
-        guard !sessions.isDraining else { return .refuse(.shuttingDown) }
-        guard isWithinLimit else { return .refuse(.tooManyConnections) }
-        guard let table = routes.confirmedTable(at: clock.now) else { return .refuse(.routeMapUnconfirmed) }
-        switch table.lookUp(serverName: serverName) {
-        case .active(let route): return .route(route)
-        case .conflicting(let route): return .refuse(.addressConflict(route))
-        case .stopped(let route): return .refuse(.branchStopped(route))
-        case nil: return .refuse(.unknownHostname(serverName))
-        }
+        self.times = times ?? ConnectionTimes(configuration)
+        router = Router(routes: self.routes, clock: clock)
     }
 
     func startedListening() { listening.store(true, ordering: .releasing) }
+    func stoppedListening() { listening.store(false, ordering: .releasing) }
 
-    /// Whether connections have been accepted from some time on.
+    /// Whether connections are accepted.
     var isListening: Bool { listening.load(ordering: .acquiring) }
+}
 
-    /// How many connections are open, those in start-up included.
-    package var connectionCount: Int { sessions.count }
-
-    /// How many connections are between accept and their first packet.
-    package var handshakeCount: Int { handshakes.inProgress }
+extension AdmissionLimits {
+    fileprivate init(_ configuration: GatewayConfiguration) {
+        self.init(
+            maxStartups: configuration.maxStartups,
+            maxStartupsPerAddress: configuration.maxStartupsPerAddress,
+            maxHandshakes: configuration.maxHandshakes,
+            maxConnections: configuration.maxConnections,
+            maxConnectionsPerRoute: configuration.maxConnectionsPerRoute,
+            maxConnectionsPerAddress: configuration.maxConnectionsPerAddress,
+            maxUnauthenticatedPerRoute: configuration.maxUnauthenticatedPerRoute,
+            maxUnauthenticatedPerAddress: configuration.maxUnauthenticatedPerAddress,
+            maxAuthenticationFailures: configuration.maxAuthenticationFailures
+        )
+    }
 }

@@ -15,15 +15,15 @@ enum CancelForwarder {
     static func forward(
         _ request: CancelRequest,
         to backend: SocketAddress,
-        connectTimeout: TimeAmount,
+        times: ConnectionTimes,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Void> {
         SocketOptions.apply(to: ClientBootstrap(group: eventLoop))
-            .connectTimeout(connectTimeout)
+            .connectTimeout(times.connect)
             .connect(to: backend)
             .flatMap { channel in
                 let ended = eventLoop.makePromise(of: Void.self)
-                let timeout = eventLoop.scheduleTask(in: ConnectionTimes.cancelReply) {
+                let timeout = eventLoop.scheduleTask(in: times.cancelReply) {
                     ended.fail(TimedOut())
                 }
                 channel.closeFuture.cascade(to: ended)

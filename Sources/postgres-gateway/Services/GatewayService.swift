@@ -22,7 +22,13 @@ struct GatewayService: Service {
                 .admin: admin.address?.description ?? "",
             ])
         )
-        try? await gracefulShutdown()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try? await gracefulShutdown() }
+            // A listener that is lost for good ends the process, so that its supervisor starts another.
+            tasks.addTask { try await server.listening() }
+            try await tasks.next()
+            tasks.cancelAll()
+        }
         let limit = state.configuration.drainTimeout + Self.stopMargin
         systemd?.send(.stopping, .extendTimeout(microseconds: UInt64(max(0, limit.nanoseconds / 1_000))))
         try await server.stop()

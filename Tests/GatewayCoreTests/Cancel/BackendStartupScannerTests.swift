@@ -33,21 +33,40 @@ import Testing
         let key = try #require(Self.key(secretLength: secretLength))
         Splits.forEach(Self.startup(key)) { pieces in
             var scanner = BackendStartupScanner()
-            #expect(pieces.compactMap { scanner.observe($0) } == [key])
+            #expect(pieces.flatMap { scanner.observe($0) } == [.authenticationOk, .key(key), .readyForQuery])
             #expect(scanner.isFinished)
             var more = ByteBuffer()
             BackendKeyData.encode(key: key, into: &more)
-            #expect(scanner.observe(more) == nil)
+            #expect(scanner.observe(more) == [])
         }
     }
 
-    @Test("A refusal of the server, without key or ReadyForQuery, is just passed by")
-    func serverRefuses() {
+    @Test("An ErrorResponse is told by its code, at any split, however long it is", arguments: ["28P01", "53300"])
+    func serverRefuses(code: String) {
         var response = ByteBuffer()
-        ErrorResponse(sqlState: .invalidAuthorization, message: "no", hint: "").encode(into: &response)
+        let state = SQLState(rawValue: code)
+        let long = String(repeating: "x", count: 3_000)
+        ErrorResponse(sqlState: state, message: long, hint: long).encode(into: &response)
+        for cut in 1..<64 {
+            var scanner = BackendStartupScanner()
+            var rest = response
+            let first = rest.readSlice(length: cut) ?? ByteBuffer()
+            #expect(scanner.observe(first) + scanner.observe(rest) == [.error(state)])
+            #expect(!scanner.isFinished)
+            #expect(scanner.isBetweenMessages)
+        }
+    }
+
+    @Test("Between messages is where one has ended and the next has not begun")
+    func betweenMessages() {
         var scanner = BackendStartupScanner()
-        #expect(scanner.observe(response) == nil)
-        #expect(!scanner.isFinished)
+        #expect(scanner.isBetweenMessages)
+        #expect(scanner.observe(ByteBuffer(string: "R")) == [])
+        #expect(!scanner.isBetweenMessages)
+        #expect(scanner.observe(ByteBuffer(bytes: [0, 0, 0, 8, 0, 0])) == [])
+        #expect(!scanner.isBetweenMessages)
+        #expect(scanner.observe(ByteBuffer(bytes: [0, 0])) == [.authenticationOk])
+        #expect(scanner.isBetweenMessages)
     }
 
     @Test("Lengths that no server sends end the reading", arguments: [0, 3, 0x4000_0000, 0xffff_ffff] as [UInt32])
@@ -55,15 +74,16 @@ import Testing
         var bytes = ByteBuffer(string: "K")
         bytes.writeInteger(length)
         var scanner = BackendStartupScanner()
-        #expect(scanner.observe(bytes) == nil)
+        #expect(scanner.observe(bytes) == [])
         #expect(scanner.isFinished)
+        #expect(!scanner.isBetweenMessages)
     }
 
     @Test("A BackendKeyData of a length that none has is passed by", arguments: [0, 7, 261, 100_000])
     func oddKeyData(length: Int) throws {
         let key = try #require(Self.key(secretLength: 4))
         var scanner = BackendStartupScanner()
-        #expect(scanner.observe(Self.message("K", [UInt8](repeating: 1, count: length))) == nil)
-        #expect(scanner.observe(Self.startup(key)) == key)
+        #expect(scanner.observe(Self.message("K", [UInt8](repeating: 1, count: length))) == [])
+        #expect(scanner.observe(Self.startup(key)).contains(.key(key)))
     }
 }

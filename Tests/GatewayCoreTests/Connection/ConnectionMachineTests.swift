@@ -10,28 +10,48 @@ import Testing
 @Suite struct ConnectionMachineTests {
     typealias Action = ConnectionMachine.Action
 
+    private static let name = "dev.pg.shop.example.net"
     private static let hello = ClientHelloBytes.make(serverName: "dev.pg.shop.example.net")
     private static let parsed = ClientHello(serverName: "dev.pg.shop.example.net", applicationProtocols: [])
     private static let route = Fixtures.route("dev.pg.shop.example.net", port: 10_001)
 
     /// A machine inside TLS that waits for its first packet.
-    private func encrypted(direct: Bool = false, applicationProtocol: String? = "postgresql") -> ConnectionMachine {
+    private func encrypted(
+        direct: Bool = false,
+        applicationProtocol: String? = "postgresql",
+        decision: ConnectionMachine.Decision = .route(route)
+    ) -> ConnectionMachine {
         var machine = ConnectionMachine()
         if !direct { #expect(machine.received(.sslRequest) == .answer(UInt8(ascii: "S"))) }
-        #expect(machine.received(Self.hello) == .startTLS(Self.parsed, received: Self.hello))
+        #expect(machine.received(Self.hello) == .lookUp(Self.parsed))
+        #expect(machine.lookedUp(decision) == .startTLS(serverName: Self.name, received: Self.hello))
+        machine.flightAnswered()
         #expect(machine.handshakeCompleted(applicationProtocol: applicationProtocol) == .wait)
         return machine
     }
 
-    @Test("SSLRequest, TLS, StartupMessage, route, dial, relay")
+    /// A machine whose client has named its branch and waits for a permit.
+    private func admitting() -> ConnectionMachine {
+        var machine = encrypted()
+        #expect(machine.received(.startup()) == .admit(Self.route))
+        return machine
+    }
+
+    private func dialing() -> ConnectionMachine {
+        var machine = admitting()
+        #expect(machine.admitted() == .dial(Self.route))
+        return machine
+    }
+
+    @Test("SSLRequest, ClientHello, route, TLS, StartupMessage, permits, dial, relay")
     func wholeWay() {
         var machine = encrypted()
-        #expect(machine.isHandshaking)
+        #expect(machine.isStartingUp)
         let startup = ByteBuffer.startup()
-        #expect(machine.received(startup) == .route(serverName: "dev.pg.shop.example.net"))
-        #expect(!machine.isHandshaking)
+        #expect(machine.received(startup) == .admit(Self.route))
+        #expect(!machine.isStartingUp)
         #expect(!machine.wantsRead)
-        #expect(machine.routed(.route(Self.route)) == .dial(Self.route))
+        #expect(machine.admitted() == .dial(Self.route))
         #expect(machine.received(ByteBuffer(string: "early")) == .wait)
         var expected = startup
         expected.writeString("early")
@@ -62,13 +82,16 @@ import Testing
                 }
                 switch item {
                 case .hello:
-                    #expect(action == .startTLS(Self.parsed, received: Self.hello))
+                    #expect(action == .lookUp(Self.parsed))
+                    #expect(
+                        machine.lookedUp(.route(Self.route)) == .startTLS(serverName: Self.name, received: Self.hello)
+                    )
                     // What comes next would come through TLS; the machine takes nothing else now.
                     #expect(machine.received(.startup()) == .close(.handshakeFailed))
                     isOver = true
                 case _ where isSSLDone:
                     // No ClientHello: BoringSSL gets the bytes and has the last word.
-                    guard case .startTLS(.silent, _) = action else {
+                    guard action == .lookUp(.silent) else {
                         Issue.record("\(sequence): \(action)")
                         return
                     }
@@ -114,7 +137,7 @@ import Testing
     func anySplit() {
         let scripts: [(ByteBuffer, Action)] = [
             (.sslRequest, .answer(UInt8(ascii: "S"))), (.gssEncRequest, .answer(UInt8(ascii: "N"))),
-            (.startup(), .refuse(.tlsRequired)), (Self.hello, .startTLS(Self.parsed, received: Self.hello)),
+            (.startup(), .refuse(.tlsRequired)), (Self.hello, .lookUp(Self.parsed)),
         ]
         for (bytes, expected) in scripts {
             Splits.forEach(bytes) { pieces in
@@ -124,7 +147,7 @@ import Testing
         }
         Splits.forEach(.startup()) { pieces in
             var machine = self.encrypted()
-            #expect(self.actions(pieces, &machine) == [.route(serverName: "dev.pg.shop.example.net")])
+            #expect(self.actions(pieces, &machine) == [.admit(Self.route)])
         }
     }
 
@@ -139,13 +162,13 @@ import Testing
             #expect(machine.received(.startup()) == .refuse(.directTLSWithoutALPN))
         }
         var machine = encrypted(direct: true)
-        #expect(machine.received(.startup()) == .route(serverName: "dev.pg.shop.example.net"))
+        #expect(machine.received(.startup()) == .admit(Self.route))
     }
 
     @Test("After SSLRequest no ALPN is demanded")
     func classicTLSWithoutALPN() {
         var machine = encrypted(applicationProtocol: nil)
-        #expect(machine.received(.startup()) == .route(serverName: "dev.pg.shop.example.net"))
+        #expect(machine.received(.startup()) == .admit(Self.route))
     }
 
     @Test("Requests inside TLS")
@@ -156,7 +179,7 @@ import Testing
             (ByteBuffer(bytes: [0xff, 0xff, 0xff, 0xff]), .refuse(.malformedStartup)),
             (.startup(version: .init(major: 2, minor: 0)), .refuse(.unsupportedProtocol(.init(major: 2, minor: 0)))),
             (.startup(version: .init(major: 4, minor: 1)), .refuse(.unsupportedProtocol(.init(major: 4, minor: 1)))),
-            (.startup(version: .init(major: 3, minor: 9_999)), .route(serverName: "dev.pg.shop.example.net")),
+            (.startup(version: .init(major: 3, minor: 9_999)), .admit(Self.route)),
         ]
         for (packet, expected) in cases {
             var machine = encrypted()
@@ -175,7 +198,8 @@ import Testing
         var machine = ConnectionMachine()
         let hello = ClientHelloBytes.make(serverName: nil)
         #expect(machine.received(.sslRequest) == .answer(UInt8(ascii: "S")))
-        #expect(machine.received(hello) == .startTLS(.silent, received: hello))
+        #expect(machine.received(hello) == .lookUp(.silent))
+        #expect(machine.lookedUp(.refuse(.noServerName)) == .startTLS(serverName: nil, received: hello))
         #expect(machine.handshakeCompleted(applicationProtocol: nil) == .wait)
         #expect(machine.received(.startup()) == .refuse(.noServerName))
     }
@@ -209,38 +233,130 @@ import Testing
         #expect(machine.deadlineReached() == .close(.handshakeTimeout))
         machine = encrypted()
         #expect(machine.deadlineReached() == .close(.handshakeTimeout))
-        machine = encrypted()
-        #expect(machine.received(.startup()) == .route(serverName: "dev.pg.shop.example.net"))
+        machine = admitting()
         #expect(machine.deadlineReached() == .wait)
-        #expect(machine.routed(.route(Self.route)) == .dial(Self.route))
+        #expect(machine.admitted() == .dial(Self.route))
         #expect(machine.deadlineReached() == .wait)
     }
 
-    @Test("A decision to refuse, a failed dial, a client that leaves while dialling")
-    func endsOfRouting() {
-        var machine = encrypted()
-        #expect(machine.received(.startup()) == .route(serverName: "dev.pg.shop.example.net"))
-        #expect(machine.routed(.refuse(.unknownHostname("x"))) == .refuse(.unknownHostname("x")))
+    @Test("What the route says is told inside TLS, after the StartupMessage")
+    func refusedByRoute() {
+        var machine = encrypted(decision: .refuse(.unknownHostname("x")))
+        #expect(machine.received(.startup()) == .refuse(.unknownHostname("x")))
         #expect(machine.wantsRead)
+    }
 
-        machine = encrypted()
-        _ = machine.received(.startup())
-        _ = machine.routed(.route(Self.route))
+    @Test("A refused permit, a failed dial, a route that goes, a client that leaves while dialling")
+    func endsOfDialling() {
+        var machine = admitting()
+        #expect(
+            machine.refused(.limitReached(.connections, Self.route)) == .refuse(.limitReached(.connections, Self.route))
+        )
+        #expect(machine.admitted() == .wait)
+
+        machine = dialing()
         #expect(machine.dialFailed() == .refuse(.backendUnavailable(Self.route)))
 
-        machine = encrypted()
+        for start in [admitting(), dialing()] {
+            machine = start
+            #expect(machine.routeGone() == .refuse(.backendUnavailable(Self.route)))
+            #expect(machine.dialed() == .wait)
+            machine = start
+            #expect(machine.inputClosed() == .close(.clientClosed))
+            #expect(machine.dialed() == .wait)
+        }
+    }
+
+    @Test("A refused client has the linger time to close, and is closed when it has and all is said")
+    func linger() {
+        var machine = dialing()
+        #expect(machine.dialFailed() == .refuse(.backendUnavailable(Self.route)))
+        #expect(machine.startup == .client(.linger))
+        #expect(machine.outputFinished() == .wait)
+        #expect(machine.inputClosed() == .closeLingering)
+        #expect(machine.startup == nil)
+
+        machine = dialing()
+        _ = machine.dialFailed()
+        #expect(machine.inputClosed() == .wait, "not before all is said")
+        #expect(machine.outputFinished() == .closeLingering)
+
+        machine = dialing()
+        _ = machine.dialFailed()
+        #expect(machine.lingerExpired() == .closeLingering)
+        #expect(machine.lingerExpired() == .wait)
+    }
+
+    @Test("A CancelRequest is served before the connection ends")
+    func cancel() {
+        var machine = ConnectionMachine()
+        guard case .cancel = machine.received(.cancelRequest(processID: 7)) else {
+            Issue.record("no cancel")
+            return
+        }
+        #expect(machine.startup == .gateway)
+        #expect(machine.inputClosed() == .wait)
+        #expect(machine.evicted() == .wait, "a limit never blocks a cancel")
+        #expect(machine.cancelServed() == .finish)
+        #expect(machine.outputFinished() == .closeLingering)
+    }
+
+    @Test("Whose turn it is, which decides who is evicted")
+    func turns() {
+        var machine = ConnectionMachine()
+        #expect(machine.startup == .client(.preface))
+        _ = machine.received(.sslRequest)
+        #expect(machine.startup == .client(.preface))
+        _ = machine.received(Self.hello)
+        #expect(machine.startup == .gateway)
+        _ = machine.lookedUp(.route(Self.route))
+        #expect(machine.startup == .gateway)
+        machine.flightAnswered()
+        #expect(machine.startup == .client(.tls))
+        machine.flightReceived()
+        #expect(machine.startup == .gateway)
+        machine.flightAnswered()
+        _ = machine.handshakeCompleted(applicationProtocol: nil)
+        #expect(machine.startup == .client(.tls))
         _ = machine.received(.startup())
-        _ = machine.routed(.route(Self.route))
-        #expect(machine.inputClosed() == .close(.clientClosed))
-        #expect(machine.dialed() == .wait)
+        #expect(machine.startup == nil)
+    }
+
+    @Test("A start-up is evicted, a session is not")
+    func evicted() {
+        var machine = ConnectionMachine()
+        #expect(machine.evicted() == .close(.evicted))
+        machine = encrypted()
+        #expect(machine.evicted() == .close(.evicted))
+        machine = dialing()
+        #expect(machine.evicted() == .wait)
+        _ = machine.dialFailed()
+        #expect(machine.evicted() == .closeLingering)
+    }
+
+    @Test("A stop sends away who has not begun, and waits for the others")
+    func draining() {
+        var machine = ConnectionMachine()
+        #expect(machine.draining() == .close(.gatewayClosed))
+        machine = encrypted()
+        #expect(machine.draining() == .wait)
+        machine = dialing()
+        #expect(machine.draining() == .wait)
+        #expect(machine.gatewayClosed() == .close(.gatewayClosed))
     }
 
     @Test("Events that come too early or too late change nothing")
     func strayEvents() {
         var machine = ConnectionMachine()
-        #expect(machine.routed(.route(Self.route)) == .wait)
+        #expect(machine.lookedUp(.route(Self.route)) == .wait)
+        #expect(machine.admitted() == .wait)
+        #expect(machine.refused(.shuttingDown) == .wait)
         #expect(machine.dialed() == .wait)
         #expect(machine.dialFailed() == .wait)
+        #expect(machine.routeGone() == .wait)
+        #expect(machine.cancelServed() == .wait)
+        #expect(machine.outputFinished() == .wait)
+        #expect(machine.lingerExpired() == .wait)
         #expect(machine.handshakeCompleted(applicationProtocol: nil) == .close(.handshakeFailed))
         #expect(machine.handshakeCompleted(applicationProtocol: nil) == .wait)
         #expect(machine.inputClosed() == .wait)

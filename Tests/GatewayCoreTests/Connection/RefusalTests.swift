@@ -5,13 +5,19 @@ import PostgresWire
 import Testing
 
 @Suite struct RefusalTests {
+    private static let route = Fixtures.route("dev.example", port: 10_001)
+
     /// One of each; a new reason without a line here fails the next test.
     private static let all: [(Refusal, String)] = [
         (.tlsRequired, "28000"), (.noServerName, "08004"), (.unknownHostname("x.example"), "3D000"),
         (.branchStopped(Fixtures.stopped("qa.example")), "57P03"),
         (.backendUnavailable(Fixtures.route("dev.example", port: 10_001)), "57P03"), (.shuttingDown, "57P03"),
         (.addressConflict(Fixtures.route("dev.example", port: 10_001)), "57P03"), (.routeMapUnconfirmed, "57P03"),
-        (.tooManyConnections, "53300"), (.malformedStartup, "08P01"), (.nestedRequest, "08P01"),
+        (.limitReached(.connections, route), "53300"), (.limitReached(.connectionsPerRoute, route), "53300"),
+        (.limitReached(.connectionsPerAddress, route), "53300"),
+        (.limitReached(.unauthenticatedPerRoute, route), "53300"),
+        (.limitReached(.unauthenticatedPerAddress, route), "53300"), (.tooManyFailedLogins(route), "28000"),
+        (.authenticationTimeout(route), "57014"), (.malformedStartup, "08P01"), (.nestedRequest, "08P01"),
         (.directTLSWithoutALPN, "08P01"), (.unsupportedProtocol(.init(major: 2, minor: 0)), "0A000"),
     ]
 
@@ -22,6 +28,7 @@ import Testing
             #expect(refusal.errorResponse.sqlState.rawValue == sqlState)
             #expect(!refusal.message.isEmpty)
             #expect(refusal.hint.hasSuffix("."))
+            if refusal.limit != nil { #expect(refusal.detail?.hasSuffix(".") == true, "whose limit it is") }
         }
     }
 
@@ -31,6 +38,7 @@ import Testing
             for secret in ["10001", "127.0.0.1", "dbt_1"] {
                 #expect(!refusal.message.contains(secret))
                 #expect(!refusal.hint.contains(secret))
+                #expect(refusal.detail?.contains(secret) != true)
             }
         }
         let unavailable = Refusal.backendUnavailable(Fixtures.route("dev.example", port: 10_001))

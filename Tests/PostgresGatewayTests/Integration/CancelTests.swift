@@ -54,7 +54,7 @@ import Testing
                 server = nil
                 #expect(try tls.readToEnd().isEmpty)
             }
-            try await gateway.eventually("four are counted") { gateway.state.outcomes[.cancelForwarded] == 4 }
+            try await gateway.eventually("four are counted") { gateway.state.log.outcomes[.cancelForwarded] == 4 }
             withExtendedLifetime(open) {}
         }
     }
@@ -70,8 +70,8 @@ import Testing
             let server = try backend.accept()
             #expect(try server.receive() == request)
             #expect(try raw.receiveToEnd().isEmpty)
-            #expect(gateway.state.outcomes[.cancelFailed] == 1)
-            #expect(gateway.state.outcomes[.cancelForwarded] == 0)
+            #expect(gateway.state.log.outcomes[.cancelFailed] == 1)
+            #expect(gateway.state.log.outcomes[.cancelForwarded] == 0)
             withExtendedLifetime((open, server)) {}
         }
     }
@@ -119,7 +119,7 @@ import Testing
             let raw = try gateway.connect()
             try raw.send(ByteBuffer.cancelRequest(processID: 7).bytes)
             #expect(try raw.receiveToEnd().isEmpty)
-            #expect(gateway.state.outcomes[.cancelUnknown] == 7)
+            #expect(gateway.state.log.outcomes[.cancelUnknown] == 7)
             _ = open
         }
         #expect(!backend.hasConnection)

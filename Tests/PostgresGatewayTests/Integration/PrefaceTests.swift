@@ -31,7 +31,7 @@ import Testing
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
             let outcome = ConnectionOutcome.closed(.bytesBehindRequest)
-            try await gateway.eventually("three are counted") { gateway.state.outcomes[outcome] == 3 }
+            try await gateway.eventually("three are counted") { gateway.state.log.outcomes[outcome] == 3 }
         }
         #expect(!backend.hasConnection)
     }
@@ -54,7 +54,7 @@ import Testing
             try twice.send(ByteBuffer.gssEncRequest.bytes)
             #expect(try twice.receiveToEnd(toleratesReset: true).isEmpty)
             try await gateway.eventually("it is counted") {
-                gateway.state.outcomes[.closed(.repeatedGSSENCRequest)] == 1
+                gateway.state.log.outcomes[.closed(.repeatedGSSENCRequest)] == 1
             }
         }
         #expect(!backend.hasConnection)
@@ -95,7 +95,7 @@ import Testing
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
             try await gateway.eventually("all are counted") {
-                gateway.state.outcomes[.closed(.unknownProtocol)] == starts.count
+                gateway.state.log.outcomes[.closed(.unknownProtocol)] == starts.count
             }
         }
         #expect(!backend.hasConnection)
@@ -107,7 +107,7 @@ import Testing
             let raw = try gateway.connect()
             raw.shutdownOutput()
             #expect(try raw.receiveToEnd().isEmpty)
-            try await gateway.eventually("it is counted") { gateway.state.outcomes[.closed(.probe)] == 1 }
+            try await gateway.eventually("it is counted") { gateway.state.log.outcomes[.closed(.probe)] == 1 }
             let lines = gateway.log.all.filter { $0.contains("probe") }
             #expect(lines.count == 1)
             #expect(lines.allSatisfy { $0.contains(#""level":"debug""#) })
@@ -130,9 +130,9 @@ import Testing
             try tls.write(ByteBuffer.startup().bytes.dropLast())
             #expect(try tls.readToEnd().isEmpty)
             try await gateway.eventually("three are counted") {
-                gateway.state.outcomes[.closed(.handshakeTimeout)] == 3
+                gateway.state.log.outcomes[.closed(.handshakeTimeout)] == 3
             }
-            #expect(gateway.state.handshakeCount == 0)
+            #expect(gateway.state.registry.startupCount == 0)
         }
         #expect(!backend.hasConnection)
     }

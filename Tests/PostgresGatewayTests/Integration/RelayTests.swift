@@ -71,14 +71,18 @@ import Testing
         let backend = try RawListener()
         try await TestGateway.run(backend: backend) { gateway in
             let (client, server) = try session(gateway, backend)
+            try server.send(TestBackend.ready)
+            #expect(try client.read(count: TestBackend.ready.count) == TestBackend.ready)
             try client.write(Array("last words".utf8))
             try client.shutdown()
             #expect(try server.receiveToEnd() == Array("last words".utf8))
             try server.send(Array("answer".utf8))
             server.shutdownOutput()
             #expect(try client.readToEnd() == Array("answer".utf8))
-            try await gateway.eventually("the session is over and counted") { gateway.state.outcomes[.relayed] == 1 }
-            #expect(gateway.state.connectionCount == 0)
+            try await gateway.eventually("the session is over and counted") {
+                gateway.state.log.outcomes[.relayed] == 1
+            }
+            #expect(gateway.state.registry.openCount == 0)
         }
     }
 
@@ -139,9 +143,8 @@ import Testing
             #expect(!received.isEmpty)
             #expect(received == Array(bytes.prefix(received.count)))
             try await gateway.eventually("the session is over") {
-                gateway.log.all.contains { $0.contains("session ended") }
+                gateway.log.all.contains { $0.contains("session ended") } && gateway.state.registry.openCount == 0
             }
-            #expect(gateway.state.connectionCount == 0)
         }
     }
 
@@ -156,7 +159,7 @@ import Testing
             client?.resetWhenClosed()
             client = nil
             try await gateway.stop()
-            #expect(gateway.state.connectionCount == 0)
+            #expect(gateway.state.registry.openCount == 0)
             withExtendedLifetime(server) {}
         }
     }
@@ -193,8 +196,8 @@ import Testing
                 #expect(error.message.contains(name))
                 #expect(!error.message.contains(String(closedPort)))
             }
-            #expect(gateway.state.outcomes[.refused(.backendUnavailable)] == 2)
-            #expect(gateway.state.outcomes[.refused(.branchStopped)] == 1)
+            #expect(gateway.state.log.outcomes[.refused(.backendUnavailable)] == 2)
+            #expect(gateway.state.log.outcomes[.refused(.branchStopped)] == 1)
         }
     }
 
@@ -241,7 +244,7 @@ import Testing
             #expect(try client.readToEnd().isEmpty)
             #expect(try server.receiveToEnd(toleratesReset: true).isEmpty)
             try await stopping
-            #expect(gateway.state.connectionCount == 0)
+            #expect(gateway.state.registry.openCount == 0)
         }
     }
 }

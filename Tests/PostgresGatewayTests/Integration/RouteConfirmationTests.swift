@@ -33,7 +33,7 @@ import Testing
                 #expect(error.hint.contains("frost sync"))
             }
             #expect(!backend.hasConnection)
-            #expect(gateway.state.outcomes[.refused(.routeMapUnconfirmed)] == 2)
+            #expect(gateway.state.log.outcomes[.refused(.routeMapUnconfirmed)] == 2)
             let readiness = gateway.state.readiness()
             #expect(readiness.status == .notReady)
             #expect(readiness.reasons.map(\.code) == [.routeMapUnconfirmed])

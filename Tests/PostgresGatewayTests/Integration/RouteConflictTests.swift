@@ -23,7 +23,7 @@ import Testing
             }
             #expect(!both.hasConnection)
             _ = try gateway.session(c, other)
-            #expect(gateway.state.outcomes[.refused(.addressConflict)] == 2)
+            #expect(gateway.state.log.outcomes[.refused(.addressConflict)] == 2)
         }
     }
 

@@ -11,11 +11,13 @@ extension TestGateway {
     /// A gateway whose routes are what ``install(_:confirmation:)`` writes.
     static func runWithRouteFile(
         clock: GatewayClock = .system,
+        times: ((inout ConnectionTimes) -> Void)? = nil,
         _ body: (TestGateway) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory("routes")
         defer { directory.remove() }
-        try await run(routes: [], clock: clock, configure: { $0.routeFile = directory.file("routes.json") }, body)
+        let configure: (inout GatewayConfiguration) -> Void = { $0.routeFile = directory.file("routes.json") }
+        try await run(routes: [], clock: clock, times: times, configure: configure, body)
     }
 
     /// Writes a route map, and takes it up as the gateway does when it sees a change.

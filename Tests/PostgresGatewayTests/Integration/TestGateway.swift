@@ -38,6 +38,7 @@ final class TestGateway: Sendable {
         routes: [Route],
         stopped: [StoppedRoute] = [],
         clock: GatewayClock = .system,
+        times: ((inout ConnectionTimes) -> Void)? = nil,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         _ body: (TestGateway) async throws -> Value
     ) async throws -> Value {
@@ -60,6 +61,11 @@ final class TestGateway: Sendable {
             certificates: try CertificateStore(configuration.certificates),
             routes: try RouteTable(routes: routes, stopped: stopped),
             clock: clock,
+            times: times.map { change in
+                var times = ConnectionTimes(configuration)
+                change(&times)
+                return times
+            },
             logger: Logger(label: "gateway") { _ in handler }
         )
         let server = GatewayServer(state)
@@ -76,10 +82,12 @@ final class TestGateway: Sendable {
     /// One route, to a backend that the test plays.
     static func run<Value: Sendable>(
         backend: RawListener,
+        times: ((inout ConnectionTimes) -> Void)? = nil,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         _ body: (TestGateway) async throws -> Value
     ) async throws -> Value {
-        try await run(routes: [Fixtures.route(hostname, port: backend.port)], configure: configure, body)
+        let routes = [Fixtures.route(hostname, port: backend.port)]
+        return try await run(routes: routes, times: times, configure: configure, body)
     }
 
     /// The state of a second gateway, with the certificates and the log of this one.
@@ -91,16 +99,18 @@ final class TestGateway: Sendable {
         return GatewayState(configuration: configuration, certificates: state.certificates, logger: state.logger)
     }
 
-    func connect() throws -> RawConnection { try RawConnection(port: port) }
+    /// - Parameter source: the last number of the loopback address it comes from.
+    func connect(from source: UInt8 = 1) throws -> RawConnection { try RawConnection(port: port, from: source) }
 
     /// A connection with TLS after SSLRequest.
     func connectTLS(
         serverName: String? = hostname,
         protocols: [String] = [],
         version: TLSConnection.Version? = nil,
-        session: TLSConnection.Session? = nil
+        session: TLSConnection.Session? = nil,
+        from source: UInt8 = 1
     ) throws -> TLSConnection {
-        let raw = try connect()
+        let raw = try connect(from: source)
         try raw.send(ByteBuffer.sslRequest.bytes)
         #expect(try raw.receive() == [UInt8(ascii: "S")])
         let tls = try TLSConnection(
@@ -137,6 +147,7 @@ final class LogLines: Sendable {
 struct ReceivedError: Equatable {
     var sqlState: String
     var message: String
+    var detail: String
     var hint: String
 
     init?(_ bytes: [UInt8]) {
@@ -147,6 +158,7 @@ struct ReceivedError: Equatable {
         else { return nil }
         sqlState = fields[.sqlState] ?? ""
         message = fields[.message] ?? ""
+        detail = fields[.detail] ?? ""
         hint = fields[.hint] ?? ""
     }
 }

@@ -55,9 +55,9 @@ import Testing
             gateway.server.stopWaiting()
             try await stopping
             #expect(try idle.receiveToEnd(toleratesReset: true).isEmpty)
-            #expect(gateway.state.connectionCount == 0)
+            #expect(gateway.state.registry.openCount == 0)
             // A start-up that the gateway cut off is not said to be the client's doing.
-            #expect(gateway.state.outcomes[.closed(.gatewayClosed)] == 1)
+            #expect(gateway.state.log.outcomes[.closed(.gatewayClosed)] == 1)
             withExtendedLifetime(server) {}
         }
     }

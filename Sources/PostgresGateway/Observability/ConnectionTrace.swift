@@ -6,58 +6,63 @@ import RouteMap
 /// What is known of one connection, for its log lines and for the counts of outcomes.
 ///
 /// Never start-up parameters, passwords or keys: they are not kept here at all.
-final class SessionRecord {
+final class ConnectionTrace {
     let id: ConnectionID
-    var client: SocketAddress?
+    let client: SocketAddress?
     var serverName: String?
     var target: Target?
     /// The error behind a refusal or a close, for the log only.
     var failure: (any Error)?
-    var bytesIn = 0
-    var bytesOut = 0
+    let tally = SessionTally()
 
     private var isRefused = false
     private let start = NIODeadline.now()
-    private let gateway: GatewayState
+    private let log: ConnectionLog
 
-    init(id: ConnectionID, gateway: GatewayState) {
+    init(id: ConnectionID, client: SocketAddress?, log: ConnectionLog) {
         self.id = id
-        self.gateway = gateway
+        self.client = client
+        self.log = log
     }
 
     func logStart() {
-        gateway.logger.info("session started", metadata: fields([:]))
+        log.logger.info("session started", metadata: fields([:]))
     }
 
     func logEnd(reason: String) {
         guard !isRefused else { return }
-        gateway.outcomes.count(.relayed)
-        gateway.logger.info(
+        log.outcomes.count(.relayed)
+        log.logger.info(
             "session ended",
             metadata: fields([
                 .outcome: ConnectionOutcome.relayed.label, .reason: reason, .durationMilliseconds: duration,
-                .bytesIn: String(bytesIn), .bytesOut: String(bytesOut),
+                .bytesIn: String(tally.bytesIn), .bytesOut: String(tally.bytesOut),
             ])
         )
     }
 
     func logRefusal(_ refusal: Refusal) {
         isRefused = true
-        gateway.outcomes.count(.refused(refusal.reason))
+        log.outcomes.count(.refused(refusal.reason))
+        if let limit = refusal.limit { log.limitRejections.count(limit) }
         if let target = refusal.target { self.target = target }
-        gateway.refusalLog.log(
+        log.burst.log(
             level: .warning,
             "connection refused",
             reason: refusal.reason.rawValue,
             target: target?.id
         ) {
-            fields([.outcome: "refused", .reason: refusal.reason.rawValue, .durationMilliseconds: duration])
+            var more: [LogKey: String] = [
+                .outcome: "refused", .reason: refusal.reason.rawValue, .durationMilliseconds: duration,
+            ]
+            if let limit = refusal.limit { more[.limit] = limit.rawValue }
+            return fields(more)
         }
     }
 
-    func logClose(_ reason: ConnectionMachine.CloseReason) {
-        gateway.outcomes.count(.closed(reason))
-        gateway.refusalLog.log(
+    func logClose(_ reason: CloseReason) {
+        log.outcomes.count(.closed(reason))
+        log.burst.log(
             level: reason == .probe ? .debug : .info,
             "connection closed before it was routed",
             reason: reason.rawValue,
@@ -68,8 +73,8 @@ final class SessionRecord {
     }
 
     func logCancel(_ outcome: ConnectionOutcome) {
-        gateway.outcomes.count(outcome)
-        gateway.refusalLog.log(level: .info, "cancel request", reason: outcome.label, target: nil) {
+        log.outcomes.count(outcome)
+        log.burst.log(level: .info, "cancel request", reason: outcome.label, target: nil) {
             fields([.outcome: outcome.label, .durationMilliseconds: duration])
         }
     }
@@ -80,7 +85,7 @@ final class SessionRecord {
 
     private func fields(_ more: [LogKey: String]) -> Logger.Metadata {
         var fields = more
-        fields[.session] = id.description
+        fields[.connection] = id.description
         fields[.client] = client?.displayName ?? "unknown"
         if let serverName { fields[.hostname] = DisplayName.escape(serverName) }
         if let target { fields[.target] = DisplayName.escape(target.id) }
@@ -90,4 +95,4 @@ final class SessionRecord {
 }
 
 @available(*, unavailable)
-extension SessionRecord: Sendable {}
+extension ConnectionTrace: Sendable {}

@@ -1,0 +1,84 @@
+package import NIOCore
+package import PostgresWire
+package import RouteMap
+
+/// The start-up of a backend's leg, from the StartupMessage to the first ReadyForQuery.
+///
+/// It reads along to learn what the gateway must know: the cancel key, whether the login succeeded or
+/// failed, and where a message ends, which is where an ErrorResponse of the gateway's own may stand.
+/// Pure, like ``ConnectionMachine``.
+package struct UpstreamMachine: Sendable {
+    package enum Action: Hashable, Sendable {
+        /// Keep this key for CancelRequests, before the client has it.
+        case learn(CancelKey)
+        /// AuthenticationOk: the server knows the client.
+        case authenticated
+        /// The server did not let the client in (28P01 or 28000).
+        case loginFailed
+        /// ReadyForQuery: the session has begun.
+        case ready
+    }
+
+    private let route: Route
+    private var scanner = BackendStartupScanner()
+    private var hasSaidAnything = false
+    private var isAuthenticated = false
+    private var isEnded = false
+
+    package init(route: Route) {
+        self.route = route
+    }
+
+    /// Whether there is nothing more to learn.
+    package var isFinished: Bool { scanner.isFinished || isEnded }
+
+    /// Bytes of the server; they are relayed whatever is made of them.
+    package mutating func received(_ bytes: ByteBuffer) -> [Action] {
+        hasSaidAnything = hasSaidAnything || bytes.readableBytes > 0
+        return scanner.observe(bytes).compactMap { finding in
+            switch finding {
+            case .key(let key):
+                return .learn(key)
+            case .authenticationOk:
+                guard !isAuthenticated else { return nil }
+                isAuthenticated = true
+                return .authenticated
+            case .error(.invalidPassword), .error(.invalidAuthorization):
+                return isAuthenticated ? nil : .loginFailed
+            case .error:
+                return nil
+            case .readyForQuery:
+                return .ready
+            }
+        }
+    }
+
+    /// The server closed its side.
+    ///
+    /// - Returns: what the client is told. A server that accepted and closed without a byte, as a port
+    ///   forwarder in front of a stopped container does, is one that refused to be dialled.
+    package mutating func closed() -> Refusal? {
+        guard !hasSaidAnything else { return nil }
+        return end(with: .backendUnavailable(route))
+    }
+
+    /// The time from the dial to AuthenticationOk is over.
+    ///
+    /// - Returns: what the client is told; nil when the session has authenticated, or when the server
+    ///   stopped in the middle of a message. ``isUnauthenticated`` tells the two apart.
+    package mutating func authenticationTimedOut() -> Refusal? {
+        isUnauthenticated ? end(with: .authenticationTimeout(route)) : nil
+    }
+
+    /// Another session needs the place of this one, which has not authenticated.
+    package mutating func evicted(_ limit: Limit) -> Refusal? {
+        isUnauthenticated ? end(with: .limitReached(limit, route)) : nil
+    }
+
+    package var isUnauthenticated: Bool { !isAuthenticated && !isEnded }
+
+    private mutating func end(with refusal: Refusal) -> Refusal? {
+        isEnded = true
+        return scanner.isBetweenMessages ? refusal : nil
+    }
+}

@@ -1,0 +1,108 @@
+import CGateway
+import GatewayCore
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Lets one event loop work on one flight of a handshake between two polls of its sockets.
+///
+/// A flight costs a private-key operation, some hundred microseconds during which nothing else happens on
+/// the loop; a flood of handshakes would otherwise stop its relays. A task that submits the next one does
+/// not help, since NIO runs all tasks before it polls again. So the next flight is begun by an event that
+/// comes through the selector itself, with those of the sockets: a descriptor that wakes the loop.
+final class HandshakePacer {
+    private let registry: ConnectionRegistry
+    private let wakeUp: Int32
+    private var channel: (any Channel)?
+    private var isSpent = false
+    private var waiting: CircularBuffer<ConnectionID> = []
+    private var works: [ConnectionID: () -> Void] = [:]
+
+    private init(registry: ConnectionRegistry, wakeUp: Int32) {
+        self.registry = registry
+        self.wakeUp = wakeUp
+    }
+
+    /// - Throws: an ``IOError`` when the process has no descriptor left.
+    static func make(on loop: any EventLoop, registry: ConnectionRegistry) async throws -> NIOLoopBound<HandshakePacer>
+    {
+        let descriptor = gateway_eventfd()
+        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "eventfd") }
+        let pacer = try await loop.submit {
+            NIOLoopBound(HandshakePacer(registry: registry, wakeUp: descriptor), eventLoop: loop)
+        }.get()
+        do {
+            _ = try await NIOPipeBootstrap(group: loop)
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64))
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        pacer.value.channel = channel
+                        try channel.pipeline.syncOperations.addHandler(Waker(pacer: pacer.value))
+                    }
+                }
+                .takingOwnershipOfDescriptor(input: descriptor)
+                .get()
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return pacer
+    }
+
+    /// Runs `work` now, or when it is its turn.
+    func request(_ id: ConnectionID, _ work: @escaping () -> Void) {
+        guard isSpent else { return perform(work) }
+        waiting.append(id)
+        works[id] = work
+        registry.waitForHandshake(id)
+    }
+
+    /// The connection is gone, or needs no turn any more.
+    func cancel(_ id: ConnectionID) {
+        if works.removeValue(forKey: id) != nil { registry.beginHandshake(id) }
+    }
+
+    private func perform(_ work: () -> Void) {
+        isSpent = true
+        var one: UInt64 = 1
+        // Cannot fail but when the counter is at its end, and then the loop is woken all the same.
+        if channel?.isActive == true { _ = write(wakeUp, &one, MemoryLayout.size(ofValue: one)) }
+        work()
+    }
+
+    private func polled() {
+        isSpent = false
+        while let id = waiting.popFirst() {
+            guard let work = works.removeValue(forKey: id) else { continue }
+            registry.beginHandshake(id)
+            return perform(work)
+        }
+    }
+
+    /// The loop has polled since the last flight.
+    private final class Waker: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let pacer: HandshakePacer
+
+        init(pacer: HandshakePacer) {
+            self.pacer = pacer
+        }
+
+        func channelReadComplete(context: ChannelHandlerContext) {
+            pacer.polled()
+        }
+
+        func handlerRemoved(context: ChannelHandlerContext) {
+            pacer.channel = nil
+        }
+    }
+}
+
+@available(*, unavailable)
+extension HandshakePacer: Sendable {}

@@ -1,0 +1,82 @@
+import GatewayCore
+import NIOCore
+
+/// Stands between the socket and TLS during the handshake: holds what the client sends until it is the
+/// connection's turn, then lets TLS answer it. Leaves when the handshake is done.
+final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Event {
+        /// There are bytes to be worked on.
+        case received
+        /// TLS has answered them.
+        case answered
+    }
+
+    private let id: ConnectionID
+    private let pacer: HandshakePacer
+    private let tell: (Event) -> Void
+    private var held = ByteBuffer()
+    private var isQueued = false
+    private var isDone = false
+    private var hasPendingRead = false
+
+    init(id: ConnectionID, pacer: HandshakePacer, _ tell: @escaping (Event) -> Void) {
+        self.id = id
+        self.pacer = pacer
+        self.tell = tell
+    }
+
+    /// The handshake is done; what comes from now on is nobody's turn but the session's.
+    func finish() { isDone = true }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        pacer.cancel(id)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        pacer.cancel(id)
+        held = ByteBuffer()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return context.fireChannelRead(data) }
+        let bytes = unwrapInboundIn(data)
+        held.writeImmutableBuffer(bytes)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard !isDone else { return context.fireChannelReadComplete() }
+        guard held.readableBytes > 0, !isQueued else { return }
+        isQueued = true
+        tell(.received)
+        pacer.request(id) { [self] in work(context: context) }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isQueued { hasPendingRead = true } else { context.read() }
+    }
+
+    private func work(context: ChannelHandlerContext) {
+        isQueued = false
+        let bytes = held
+        held = ByteBuffer()
+        guard bytes.readableBytes > 0, context.channel.isActive else { return }
+        context.fireChannelRead(wrapInboundOut(bytes))
+        context.fireChannelReadComplete()
+        tell(.answered)
+        if hasPendingRead {
+            hasPendingRead = false
+            context.read()
+        }
+        // Not before: a handler that has left passes nothing on.
+        if isDone { context.pipeline.syncOperations.removeHandler(context: context, promise: nil) }
+    }
+}
+
+@available(*, unavailable)
+extension HandshakePacingHandler: Sendable {}
