@@ -165,7 +165,7 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
-        try await checkSenders(of: source)
+        try await CopySenders.check(source) { query throws(BranchError) in try await psql(source, query) }
         let way = try way(to: source, as: account(of: server))
         // Put on disk when it is put right.
         try await run(
