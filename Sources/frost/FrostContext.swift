@@ -116,11 +116,14 @@ struct FrostContext: Sendable {
             path: routeFile,
             logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
         )
-        let image = try options.postgresImage ?? store.postgresImage() ?? DockerRuntime.defaultImage
+        let image = options.postgresImage
         var runtimes: [RuntimeKind: any BranchRuntime] = [
             .docker: try DockerRuntime(
                 directory: BranchData.place(of: .docker, in: directory),
-                image: image,
+                image: { () throws(BranchError) in
+                    if let image { return image }
+                    return try store.postgresImage() ?? DockerRuntime.defaultImage
+                },
                 socket: options.dockerSocket,
                 network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
                 limits: { () throws(BranchError) in try store.containerLimits() }

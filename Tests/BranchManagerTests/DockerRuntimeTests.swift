@@ -117,7 +117,11 @@ import Musl
         try await RuntimeHost.run(.docker) { host in
             let main = try await host.makeDatabase()
             let directory = host.directory.file("branches")
-            let other = try DockerRuntime(directory: directory, image: "frost-there-is-none", network: host.network)
+            let other = try DockerRuntime(
+                directory: directory,
+                image: { () throws(BranchError) in "frost-there-is-none" },
+                network: host.network
+            )
             let manager = try BranchManager(
                 store: host.manager.store,
                 runtimes: [.docker: other],

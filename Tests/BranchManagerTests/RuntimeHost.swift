@@ -20,11 +20,13 @@ struct RuntimeHost: Sendable {
     ///
     /// - Parameters:
     ///   - limits: of containers.
+    ///   - image: of containers; nil for that of the tests.
     ///   - parent: of the host's directory; nil for the system's place for such.
     ///   - local: makes the runtime `local` in a directory.
     static func run(
         _ kind: RuntimeKind,
         limits: DockerRuntime.Limits = DockerRuntime.Limits(),
+        image: (@Sendable () throws(BranchError) -> String)? = nil,
         in parent: TemporaryDirectory? = nil,
         local: (String) async throws -> LocalRuntime = {
             try await LocalRuntime(directory: $0, installations: PostgresInstallations.find())
@@ -41,7 +43,7 @@ struct RuntimeHost: Sendable {
             case .docker:
                 try DockerRuntime(
                     directory: place,
-                    image: try await PostgresImage.tag(),
+                    image: try await self.image(image),
                     network: network,
                     limits: { limits }
                 )
@@ -60,6 +62,14 @@ struct RuntimeHost: Sendable {
         if kind == .docker { try await Command.check("docker", ["network", "rm", network]) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
         try outcome.get()
+    }
+
+    private static func image(
+        _ image: (@Sendable () throws(BranchError) -> String)?
+    ) async throws -> @Sendable () throws(BranchError) -> String {
+        if let image { return image }
+        let tag = try await PostgresImage.tag()
+        return { () throws(BranchError) in tag }
     }
 
     func makeDatabase() async throws -> BranchDetails {

@@ -11,7 +11,7 @@ extension BranchManager {
         try BranchName.check(name, of: "database")
         let runtime = try runtime(kind)
         let version = try runtime.versionForNewServer(asked)
-        try await runtime.checkAvailable()
+        try await runtime.checkCanMake(version: version)
         let database = BranchDatabase(
             id: Identifier.database.make(),
             projectId: project.id,

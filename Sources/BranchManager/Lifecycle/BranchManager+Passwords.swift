@@ -105,13 +105,13 @@ extension BranchManager {
         return state
     }
 
-    /// A copy has its source's role, and the version of its server.
+    /// A copy has its source's role, and the version and the image of its server.
     func inherit(from source: BranchDetails, to target: BranchDetails) throws(BranchError) {
         try store.write { db in
             try db.execute(
                 sql: """
-                    UPDATE target SET (postgresVersion, passwordState) =
-                    (SELECT postgresVersion, passwordState FROM target WHERE id = ?) WHERE id = ?
+                    UPDATE target SET (postgresVersion, image, passwordState) =
+                    (SELECT postgresVersion, image, passwordState FROM target WHERE id = ?) WHERE id = ?
                     """,
                 arguments: [source.target.id, target.target.id]
             )

@@ -8,7 +8,8 @@ extension BranchManager {
     /// The operation ends either way: a server may recover for hours, and others can stop it meanwhile.
     func bringUp(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
-        let condition = try await runtime.start(ServerSpec(details))
+        // A copy has had its source's version and image since the operation began.
+        let condition = try await runtime.start(ServerSpec(store.branch(id: details.target.id)))
         try run.reach(.started)
         switch condition {
         case .recovering(let progress):
@@ -21,7 +22,7 @@ extension BranchManager {
 
     /// What a server that answers needs before clients are led there.
     private func prepareForClients(_ details: BranchDetails) async throws(BranchError) {
-        try await noteVersion(details)
+        try await noteVersion(store.branch(id: details.target.id))
         let current = try store.branch(id: details.target.id)
         if current.target.passwordState == .pending {
             try await givePassword(current)
@@ -32,12 +33,15 @@ extension BranchManager {
     }
 
     private func noteVersion(_ details: BranchDetails) async throws(BranchError) {
-        let version = try? await runtime(details.target.runtime).majorVersion(ServerSpec(details))
-        guard let version, version != details.target.postgresVersion else { return }
+        let (runtime, server) = (try runtime(details.target.runtime), ServerSpec(details))
+        let known = details.target
+        let version = (try? await runtime.majorVersion(server)) ?? known.postgresVersion
+        let image = (try? await runtime.imageName(server)) ?? known.image
+        guard version != known.postgresVersion || image != known.image else { return }
         try store.write { db in
             try db.execute(
-                sql: "UPDATE target SET postgresVersion = ? WHERE id = ?",
-                arguments: [version, details.target.id]
+                sql: "UPDATE target SET postgresVersion = ?, image = ? WHERE id = ?",
+                arguments: [version, image, known.id]
             )
         }
     }

@@ -52,6 +52,8 @@ package struct BranchTarget: Codable, Hashable, Sendable, FetchableRecord, Persi
     package var postgresVersion: Int?
     /// Whether frost knows the password of its role.
     package var passwordState: PasswordState = .known
+    /// The image that its container last was of; nil of the runtime `local`, and as long as nobody knows.
+    package var image: String?
 
     package var isMain: Bool { name == BranchName.main }
 }

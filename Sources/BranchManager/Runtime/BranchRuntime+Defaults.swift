@@ -1,6 +1,10 @@
 extension BranchRuntime {
     package func checkAvailable() async throws(BranchError) {}
 
+    package func checkCanMake(version: Int?) async throws(BranchError) { try await checkAvailable() }
+
+    package func imageName(_ server: ServerSpec) async throws(BranchError) -> String? { nil }
+
     package func hasNothing(of server: ServerSpec) -> Bool { false }
 
     package func leftovers(of server: ServerSpec) -> [String] { [] }

@@ -11,6 +11,8 @@ package struct ServerSpec: Hashable, Sendable {
     package var databaseName: String
     /// PostgreSQL's major version, as far as it is known: of a new server the one to make it with.
     package var postgresVersion: Int?
+    /// The image that its container last was of, of the runtime `docker`.
+    package var image: String?
 
     package init(_ details: BranchDetails) {
         targetID = details.target.id
@@ -22,6 +24,7 @@ package struct ServerSpec: Hashable, Sendable {
         password = details.database.password
         databaseName = details.database.databaseName
         postgresVersion = details.target.postgresVersion
+        image = details.target.image
     }
 }
 
@@ -90,6 +93,15 @@ package protocol BranchRuntime: Sendable {
 
     /// Asks whether servers can be made here now; before anything is registered.
     func checkAvailable() async throws(BranchError)
+
+    /// Asks whether a new server of a major version can be made here now; before anything is registered.
+    ///
+    /// - Parameter version: as ``versionForNewServer(_:)`` has it.
+    /// - Throws: what says what is missing, or ``BranchError/invalid(_:)``.
+    func checkCanMake(version: Int?) async throws(BranchError)
+
+    /// The name of the image of a server that runs; nil where servers have none.
+    func imageName(_ server: ServerSpec) async throws(BranchError) -> String?
 
     /// Whether nothing of a server was ever made, or all of it is gone, as this host alone can tell.
     func hasNothing(of server: ServerSpec) -> Bool

@@ -128,10 +128,9 @@ extension BranchStore {
 
     package func postgresImage() throws(BranchError) -> String? { try text(.postgresImage) }
 
+    /// - Parameter image: one, or one for each version (``PostgresImages``).
     package func setPostgresImage(_ image: String) throws(BranchError) {
-        guard !image.isEmpty, !image.contains(where: \.isWhitespace) else {
-            throw .invalid("'\(image)' is no name of an image; use one such as postgres:16")
-        }
+        _ = try PostgresImages(image)
         try set(.postgresImage, to: image)
     }
 

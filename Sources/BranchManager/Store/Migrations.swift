@@ -102,6 +102,11 @@ enum Migrations {
                 table.add(column: "passwordState", .text).notNull().defaults(to: PasswordState.known.rawValue)
             }
         }
+        migrator.registerMigration("9: images of branches in containers") { db in
+            try db.alter(table: "target") { table in
+                table.add(column: "image", .text)
+            }
+        }
         return migrator
     }
 }

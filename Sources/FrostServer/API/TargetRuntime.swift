@@ -34,7 +34,7 @@ struct TargetRuntime: Sendable {
         self.branch = branch
         let isContainer = branch.target.runtime == .docker
         containerName = isContainer ? DockerRuntime.containerName(branch.target.id) : nil
-        self.image = isContainer ? image : nil
+        self.image = isContainer ? branch.target.image ?? image : nil
         port = isContainer ? Self.containerPort : branch.target.hostPort
         let reason: ExternalUnavailableReason? =
             if !settings.gatewayEnabled {

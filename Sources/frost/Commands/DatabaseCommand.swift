@@ -17,7 +17,10 @@ struct DatabaseCommand: AsyncParsableCommand {
         @Option(help: "Its project, by name or id.") var project: String
         @Option(help: "Where its servers run: local, or docker (image: FROST_POSTGRES_IMAGE).") var runtime =
             RuntimeKind.local
-        @Option(help: "PostgreSQL's major version, such as 15. (default: the newest of this host)")
+        @Option(
+            help:
+                "PostgreSQL's major version, such as 15. (default: the newest of this host; of containers, the image's)"
+        )
         var postgresVersion: Int?
 
         func run() async throws {

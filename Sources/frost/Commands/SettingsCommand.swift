@@ -18,7 +18,11 @@ struct SettingsCommand: AsyncParsableCommand {
     @Option(help: "Whether branches are reached through the gateway: true or false; frost up runs it or ends it.")
     var gatewayEnabled: Bool?
     @Option(help: "The gateway's port; one that frost up runs moves there.") var gatewayPort: Int?
-    @Option(help: "The image of branches in containers.") var postgresImage: String?
+    @Option(
+        help:
+            "The image of branches in containers, such as postgres:16; postgres:{major} for any version of PostgreSQL."
+    )
+    var postgresImage: String?
     @Option(help: "Memory of a branch's container from its next start on, e.g. 512MiB; none for no limit.")
     var containerMemory: String?
     @Option(help: "Processors of a branch's container from its next start on, e.g. 1.5; none for no limit.")

@@ -1,6 +1,8 @@
 #!/bin/sh
-# What Docker's postgres image does with its variables: makes role and database in an empty directory, then serves.
+# What Docker's postgres image does with its variables: makes role and database in an empty directory, then serves, with
+# the options that it is given.
 set -eu
+[ "${1:-}" != postgres ] || shift
 mkdir -p "$PGDATA"
 chown -R postgres "$(dirname "$PGDATA")"
 chmod 700 "$PGDATA"
@@ -17,4 +19,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     as_postgres "PGPASSWORD='$POSTGRES_PASSWORD' psql -h /tmp -U '$POSTGRES_USER' -d postgres -qc 'CREATE DATABASE \"$POSTGRES_DB\"'"
     as_postgres "pg_ctl -D '$PGDATA' -m fast -w stop >/dev/null"
 fi
-exec setpriv --reuid postgres --regid postgres --init-groups postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/tmp
+exec setpriv --reuid postgres --regid postgres --init-groups postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/tmp "$@"

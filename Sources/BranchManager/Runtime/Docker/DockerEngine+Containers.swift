@@ -1,0 +1,176 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+extension DockerEngine {
+    struct Container: Decodable, Sendable {
+        struct State: Decodable, Sendable {
+            var Running: Bool
+            var ExitCode: Int
+        }
+        struct Settings: Decodable, Sendable {
+            /// As it was named when the container was made.
+            var Image: String
+        }
+        struct Mount: Decodable, Sendable {
+            /// Of a volume.
+            var Name: String?
+            var Destination: String
+        }
+        var State: State
+        /// The id of its image.
+        var Image: String
+        var Config: Settings
+        var Mounts: [Mount]
+
+        /// The name of the volume that is mounted at a path.
+        func volume(at path: String) -> String? { Mounts.first { $0.Destination == path }?.Name }
+    }
+
+    /// nil when there is no such container.
+    func state(of container: String) async throws(BranchError) -> Container.State? {
+        try await self.container(container)?.State
+    }
+
+    /// nil when there is no such container.
+    func container(_ container: String) async throws(BranchError) -> Container? {
+        let answer = try await check(
+            .GET,
+            "/containers/\(container)/json",
+            allowing: [404],
+            timeout: Self.lookTimeout
+        )
+        if answer.status == 404 { return nil }
+        do {
+            return try JSONDecoder().decode(Container.self, from: answer.body)
+        } catch {
+            throw .runtime("Docker: what it says of \(container) is not understood: \(error)")
+        }
+    }
+
+    struct ContainerSpec: Encodable, Sendable {
+        struct HostConfig: Encodable, Sendable {
+            var Binds: [String] = []
+            var PortBindings: [String: [[String: String]]] = [:]
+            var NetworkMode: String?
+            var Memory: Int?
+            var NanoCpus: Int?
+            var AutoRemove = false
+        }
+        struct Endpoint: Encodable, Sendable {
+            var Aliases: [String]
+        }
+        struct NetworkingConfig: Encodable, Sendable {
+            var EndpointsConfig: [String: Endpoint]
+        }
+        var Image: String
+        var Entrypoint: [String]?
+        var Cmd: [String]?
+        var User: String?
+        var Env: [String] = []
+        var Labels: [String: String] = [:]
+        /// Paths of volumes of its own, which go when it is removed.
+        var Volumes: [String: [String: String]] = [:]
+        var ExposedPorts: [String: [String: String]] = [:]
+        var HostConfig = HostConfig()
+        var NetworkingConfig: NetworkingConfig?
+    }
+
+    /// Makes a container, which does not run yet; one of the same name is removed first.
+    func create(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
+        try await remove(name)
+        let created = try await check(.POST, "/containers/create?name=\(name)", body: spec, allowing: [404])
+        guard created.status != 404 else {
+            // The image may have been removed since it was chosen.
+            guard try await image(spec.Image) != nil else { throw Self.missingImage(spec.Image) }
+            throw .runtime("Docker: \(created.message)")
+        }
+    }
+
+    func start(_ name: String) async throws(BranchError) { try await check(.POST, "/containers/\(name)/start") }
+
+    /// Makes a container and starts it; one of the same name is removed first.
+    func run(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
+        try await create(name, spec)
+        try await start(name)
+    }
+
+    /// Stops a container, which gets `seconds` for it, and removes it. Nothing happens when there is none.
+    func remove(_ name: String, after seconds: Int = 0) async throws(BranchError) {
+        if seconds > 0 { try await check(.POST, "/containers/\(name)/stop?t=\(seconds)", allowing: [404]) }
+        try await check(.DELETE, "/containers/\(name)?force=1&v=1", allowing: [404])
+    }
+
+    /// Runs a container to its end.
+    ///
+    /// - Returns: the end of what it printed.
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed when it fails.
+    @discardableResult
+    func runToEnd(_ name: String, _ spec: ContainerSpec) async throws(BranchError) -> String {
+        try await run(name, spec)
+        try await check(.POST, "/containers/\(name)/wait", timeout: Self.copyTimeout)
+        let state = try await state(of: name)
+        let log = try await log(of: name)
+        try await remove(name)
+        guard let state, state.ExitCode == 0 else { throw .runtime("Docker: \(name): \(log)") }
+        return log
+    }
+
+    /// Runs a command in a container that runs.
+    ///
+    /// - Returns: its exit code, and what it printed.
+    func execute(
+        _ command: [String],
+        in container: String,
+        user: String? = nil,
+        environment: [String] = [],
+        timeout: TimeAmount = DockerEngine.timeout
+    ) async throws(BranchError) -> (code: Int, output: String) {
+        struct Exec: Encodable {
+            var AttachStdout = true
+            var AttachStderr = true
+            var Cmd: [String]
+            var Env: [String]
+            var User: String?
+        }
+        struct Created: Decodable { var Id: String }
+        struct Start: Encodable { var Detach = false }
+        struct Ended: Decodable { var ExitCode: Int? }
+        let created = try await check(
+            .POST,
+            "/containers/\(container)/exec",
+            body: Exec(Cmd: command, Env: environment, User: user)
+        )
+        do {
+            let id = try JSONDecoder().decode(Created.self, from: created.body).Id
+            let output = try await check(.POST, "/exec/\(id)/start", body: Start(), timeout: timeout)
+            let ended = try await check(.GET, "/exec/\(id)/json")
+            return (try JSONDecoder().decode(Ended.self, from: ended.body).ExitCode ?? -1, Self.text(output.body))
+        } catch let error as BranchError {
+            throw error
+        } catch {
+            throw .runtime("Docker: what it says of a command is not understood: \(error)")
+        }
+    }
+
+    /// Longest end of what a program has printed that is put into a message, in characters.
+    static let messageLength = 2_000
+
+    /// The end of what a container has printed, on one line.
+    func log(of container: String) async throws(BranchError) -> String {
+        let answer = try await check(.GET, "/containers/\(container)/logs?stdout=1&stderr=1&tail=6", allowing: [404])
+        return String(Self.text(answer.body).replacing("\n", with: "; ").suffix(Self.messageLength))
+    }
+
+    /// The text of a stream of frames: a byte for the stream, three of nothing, four for the length (Engine API, "Stream format").
+    static func text(_ stream: Data) -> String {
+        var text = Data()
+        var rest = ByteBuffer(bytes: stream)
+        while let (kind, _, _, _, length) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8, UInt32).self),
+            kind <= 2, let part = rest.readBytes(length: Int(length))
+        {
+            text += part
+        }
+        return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
