@@ -70,6 +70,10 @@ import Testing
                 }
                 #expect("\(error.debugDescription)".contains("Permission denied"))
             }
+            // Root of the host, in the container, by the place where programs look for a socket.
+            let name = DockerRuntime.containerName(main.target.id)
+            let psql = ["psql", "-XqAt", "-U", "frost", "-d", "shop", "-c", "SELECT 1"]
+            #expect(try await Command.check("docker", ["exec", name] + psql) == "1\n")
             for script in ["rm -f /frost/pg_hba.conf", "mv /frost /gone", "rmdir /frost/socket"] {
                 await #expect(throws: (any Error).self) { try await inside(main, script) }
             }
@@ -128,6 +132,62 @@ import Testing
             }
             #expect(error?.description.contains("0 of 1 (max_wal_senders)") == true, "\(error?.description ?? "")")
         }
+    }
+
+    @Test("A container that an earlier frost has made answers frost; what it lacks for a copy comes with a deploy")
+    func earlier() async throws {
+        try await RuntimeHost.run(.docker) { host in
+            let main = try await host.makeDatabase()
+            let name = DockerRuntime.containerName(main.target.id)
+            try await Command.check("docker", ["rm", "-f", "-v", name])
+            try await Command.check(
+                "docker",
+                [
+                    "run", "-d", "--name", name, "--network", host.network, "-p",
+                    "127.0.0.1:\(main.target.hostPort):5432", "-e", "PGDATA=/var/lib/postgresql/data/pgdata", "-v",
+                    "\(host.directory.file("branches/\(main.target.id)/data")):/var/lib/postgresql/data",
+                    try await PostgresImage.tag(),
+                ]
+            )
+            // Killed, it replays its log first.
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try await host.runtime.start(ServerSpec(main)) != .answering {
+                try #require(ContinuousClock.now < deadline)
+            }
+            try await host.manager.execute(["SELECT 1"], on: main)
+            #expect(try await host.manager.checkPassword(main) == .known)
+            let error = await #expect(throws: BranchError.self) {
+                try await host.manager.createBranch("dev", from: main)
+            }
+            #expect(error?.description.contains("made by an earlier frost") == true, "\(error?.description ?? "")")
+            try await host.manager.deploy(main)
+            _ = try await host.manager.createBranch("dev", from: main)
+        }
+    }
+
+    @Test("What fails in a container is told by its exit status, with the end of what it printed and no more")
+    func failures() async throws {
+        let engine = DockerEngine(socket: DockerRuntime.defaultSocket)
+        let name = "frost-test-\(UUID().uuidString.lowercased())"
+        var spec = DockerEngine.ContainerSpec(Image: try await PostgresImage.tag())
+        spec.HostConfig.NetworkMode = "none"
+        spec.Entrypoint = [
+            "/bin/sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo; echo the end >&2; exit 3",
+        ]
+        let failed = await #expect(throws: BranchError.self) { try await engine.runToEnd(name, spec) }
+        #expect(failed?.description.hasSuffix("the end") == true)
+        #expect((failed?.description.count ?? 0) < 2 * DockerEngine.messageLength)
+        // Words of other failures are no failure.
+        spec.Entrypoint = ["/bin/sh", "-c", "echo 'No such image: x is ambiguous' >&2"]
+        #expect(try await engine.runToEnd(name, spec) == "No such image: x is ambiguous")
+        // 404, of two kinds.
+        spec.HostConfig.NetworkMode = String(repeating: "0", count: 64)
+        let network = await #expect(throws: BranchError.self) { try await engine.run(name, spec) }
+        #expect(network?.description.contains("docker pull") == false)
+        try await engine.remove(name)
+        spec.Image = "frost-there-is-none"
+        let image = await #expect(throws: BranchError.self) { try await engine.run(name, spec) }
+        #expect(image?.description.contains("docker pull frost-there-is-none") == true)
     }
 
     @Test("A network that many make at the same time is one, and is used by its id")
