@@ -121,6 +121,21 @@ import Testing
         }
     }
 
+    @Test("A database that somebody has renamed is copied, and its branch goes on")
+    func renamed() async throws {
+        try await RuntimeHost.run(.docker) { host in
+            let main = try await host.makeDatabase()
+            var other = main
+            other.database.databaseName = "postgres"
+            _ = try await host.query(other, "ALTER DATABASE shop RENAME TO other")
+            _ = try await host.manager.deploy(main)
+            #expect(try await host.manager.checkPassword(main) == .known)
+            var dev = try await host.manager.createBranch("dev", from: main)
+            dev.database.databaseName = "other"
+            #expect(try await host.query(dev, "SELECT 1") == "1")
+        }
+    }
+
     @Test("What a copy takes and others have used up is told with the numbers")
     func senders() async throws {
         try await RuntimeHost.run(.docker) { host in

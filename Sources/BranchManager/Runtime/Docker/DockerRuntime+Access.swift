@@ -69,7 +69,7 @@ extension DockerRuntime {
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {
-        for command in commands { try await psql(command, on: server) }
+        for command in commands { try await psql(command, on: server, database: server.databaseName) }
     }
 
     package func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String? {
@@ -80,8 +80,13 @@ extension DockerRuntime {
         )
     }
 
+    /// - Parameter database: one that is there whatever the branch's own is called by now.
     @discardableResult
-    func psql(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
+    func psql(
+        _ command: String,
+        on server: ServerSpec,
+        database: String = "postgres"
+    ) async throws(BranchError) -> String {
         // One that an earlier frost has started has the image's rules, by which the fifth line is the directory of its
         // first socket.
         let script = """
@@ -93,7 +98,7 @@ extension DockerRuntime {
         let result = try await engine.execute(
             [
                 "/bin/sh", "-c", script, Self.data, "-XqAtw", "-p", "5432", "-v", "ON_ERROR_STOP=1", "-U",
-                server.username, "-d", server.databaseName, "-c", command,
+                server.username, "-d", database, "-c", command,
             ],
             in: name(server),
             user: Access.account,
