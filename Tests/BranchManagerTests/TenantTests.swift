@@ -84,6 +84,50 @@ import Musl
         }
     }
 
+    @Test(
+        "Settings in its files lead no server to another's data, address, port or socket, and frost to no other server"
+    )
+    func settings() async throws {
+        try await RuntimeHost.run(.local) { host in
+            let main = try await host.makeDatabase()
+            let dev = try await host.manager.createBranch("dev", from: main)
+            _ = try await host.query(dev, "CREATE TABLE mark AS SELECT 'dev' AS branch")
+            try await host.manager.stop(main)
+            try await host.manager.stop(dev)
+            let data = host.directory.file("branches/\(dev.target.id)/data")
+            let other = host.directory.file("branches/\(main.target.id)/data")
+            let settings = [
+                "data_directory": other, "hba_file": "\(other)/pg_hba.conf", "ident_file": "\(other)/pg_ident.conf",
+                "external_pid_file": "\(other)/postmaster.pid", "unix_socket_directories": other,
+                // Of which its account is none: the server would not start.
+                "unix_socket_group": "root", "unix_socket_permissions": "0777", "listen_addresses": "0.0.0.0",
+                "port": String(main.target.hostPort), "logging_collector": "on", "log_destination": "csvlog",
+            ]
+            let text = settings.map { "\($0.key) = '\($0.value)'" }.joined(separator: "\n")
+            for file in ["postgresql.conf", "postgresql.auto.conf"] {
+                try await asTenant(host, dev, "cat >>data/\(file) <<'END'\n\(text)\nEND\n")
+            }
+            try await host.manager.start(dev)
+            #expect(try await host.query(dev, "SELECT branch FROM mark") == "dev")
+            #expect(try await host.query(dev, "SHOW data_directory") == data)
+            #expect(try await host.query(dev, "SHOW listen_addresses") == "127.0.0.1")
+            for name in settings.keys.sorted() {
+                #expect(
+                    try await host.query(dev, "SELECT source FROM pg_settings WHERE name = '\(name)'") == "command line"
+                        || ["data_directory", "hba_file", "ident_file"].contains(name),
+                    "\(name)"
+                )
+            }
+            #expect(!FileManager.default.fileExists(atPath: "\(other)/postmaster.pid"))
+            // Frost's own way in is the same.
+            #expect(try await host.runtime.passwordVerifier(ServerSpec(dev))?.isEmpty == false)
+            #expect(try await !host.runtime.isRunning(ServerSpec(main)))
+            try await host.manager.start(main)
+            try await host.manager.stop(dev)
+            #expect(try await host.query(main, "SELECT to_regclass('mark') IS NULL") == "t")
+        }
+    }
+
     @Test("Data that leads to another branch's does not end that one's server")
     func anothersServer() async throws {
         try await RuntimeHost.run(.local) { host in

@@ -83,6 +83,8 @@ struct ServerAccess: Sendable {
             ("hba_file", "\(place)/pg_hba.conf"), ("ident_file", "\(place)/pg_ident.conf"),
             // A list: a comma in it would end the name.
             ("unix_socket_directories", "\"\(socketDirectory(server))\""), ("unix_socket_permissions", "0700"),
+            // Not one that its account is not in.
+            ("unix_socket_group", ""),
         ]
     }
 
