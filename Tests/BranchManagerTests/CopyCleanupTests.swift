@@ -95,6 +95,22 @@ import Musl
         }
     }
 
+    @Test("Libraries that may have workers of their own are named; those that have none are not")
+    func libraries() async throws {
+        try await RuntimeHost.run(.local) { host in
+            let main = try await host.makeDatabase()
+            // Any library can be loaded at the start; nothing but its name is looked at.
+            _ = try await host.query(
+                main,
+                "ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements, pg_buffercache, '$libdir/pgrowlocks'"
+            )
+            try await host.manager.deploy(main)
+            let copy = try await host.manager.createBranch("copy", from: main)
+            let text = try #require(try message(host, copy, .create))
+            #expect(text.hasSuffix("in workers of their own: pg_buffercache, $libdir/pgrowlocks"), "\(text)")
+        }
+    }
+
     @Test("An archiving server is copied: its archive stays its own, and the copy's user may begin one of its own")
     func archiving() async throws {
         try await RuntimeHost.run(.local) { host in

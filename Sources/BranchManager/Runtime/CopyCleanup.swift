@@ -68,6 +68,13 @@ struct CopyCleanup: Sendable {
 
     private static let mark = "frost-off: "
 
+    /// Libraries of shared_preload_libraries that work for nobody when no session asks them to, and pg_cron, whose jobs
+    /// are looked for where they are kept.
+    private static let withoutWorkers = [
+        "pg_cron", "pg_stat_statements", "auto_explain", "auth_delay", "passwordcheck", "sepgsql", "pgaudit",
+        "pg_prewarm", "pg_hint_plan", "plpgsql", "pg_trgm", "pgcrypto",
+    ]
+
     private func putFilesRight() async throws(BranchError) -> [String] {
         let errands = Self.errands.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let printed = try await shell(Self.fileScript, [data, postgres, ownPlace] + errands)
@@ -132,6 +139,15 @@ struct CopyCleanup: Sendable {
                 off "$name reset"
             fi
         done
+        # Their names alone say nothing of it: these are known to have none.
+        libraries=
+        for library in $(setting shared_preload_libraries 2>/dev/null | tr -d '" ' | tr , ' '); do
+            case ${library##*/} in
+            \(withoutWorkers.joined(separator: "|"))) ;;
+            *) libraries="$libraries${libraries:+, }$library" ;;
+            esac
+        done
+        [ -z "$libraries" ] || off "nothing of what these libraries do in workers of their own: $libraries"
         # Two servers would write one file.
         case $(setting log_directory) in /*) reset log_directory log; off "log_directory reset" ;; esac
         """
