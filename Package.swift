@@ -162,11 +162,13 @@ let package = Package(
         .target(name: "RouteMap", dependencies: [crypto], swiftSettings: settings),
         // What the C library does for a whole process, for one thread: files are reached as the account they belong to.
         .target(name: "CAccount"),
+        // What Swift cannot call of the kernel's and the library's: descriptors of processes, and of programs to start.
+        .target(name: "CProcess"),
         .target(
             name: "BranchManager",
             dependencies: [
-                "CAccount", "RouteMap", asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix, subprocess,
-                systemPackage,
+                "CAccount", "CProcess", "RouteMap", asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix,
+                subprocess, systemPackage,
             ],
             swiftSettings: settings
         ),
@@ -178,8 +180,8 @@ let package = Package(
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CVersion", "BranchManager", "FrostServer", "RouteMap", "RouteSync", argumentParser, logging, nioCore,
-                subprocess, systemPackage, unixSignals,
+                "CProcess", "CVersion", "BranchManager", "FrostServer", "RouteMap", "RouteSync", argumentParser,
+                logging, nioCore, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: settings
         ),

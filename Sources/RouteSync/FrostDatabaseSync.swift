@@ -1,3 +1,4 @@
+import BranchManager
 import Foundation
 package import Logging
 import RouteMap

@@ -147,6 +147,28 @@ import Musl
                 broken.errors.contains("\(host.directory.file("postgres-gateway")): it is broken"),
                 "\(broken.errors)"
             )
+            // Its settings are checked as whom it will run as, who can read the certificates; files have the operator's names.
+            try host.directory.write(
+                """
+                #!/bin/sh
+                [ "$1" = check ] || exit 0
+                echo "as $(id -u)" >&2
+                cat "$FROST_POSTGRES_GATEWAY_KEY_FILE" >/dev/null && echo "it has read $FROST_POSTGRES_GATEWAY_KEY_FILE" >&2
+                exit 78
+
+                """,
+                to: "postgres-gateway"
+            )
+            #expect(chmod(host.directory.file("postgres-gateway"), 0o755) == 0)
+            let key = host.certificate.keyFile
+            #expect(chmod(key, 0o600) == 0 && chown(key, 0, 0) == 0)
+            let checked = try await host.frost(
+                arguments + pair,
+                environment: ["FROST_GATEWAY_PROGRAM": host.directory.file("postgres-gateway")]
+            )
+            let entry = try #require(getpwnam("postgres-gateway") ?? getpwnam("nobody"))
+            #expect(checked.exitCode == 78, "\(checked.errors)")
+            #expect(checked.errors.contains("as \(entry.pointee.pw_uid)\nit has read \(key)\n"), "\(checked.errors)")
             // Its servers go on; what comes later does not get there.
             #expect(chmod(host.directory.file("data"), 0o700) == 0)
             let closed = try await host.frost(arguments + pair)

@@ -29,7 +29,7 @@ extension BranchStore {
     }
 
     /// One statement, however many there are.
-    private static func branches(_ db: Database, of databaseID: String?) throws -> [BranchDetails] {
+    static func branches(_ db: Database, of databaseID: String?) throws -> [BranchDetails] {
         let tables = [BranchTarget.databaseTableName, BranchDatabase.databaseTableName, Project.databaseTableName]
         let parts = splittingRowAdapters(columnCounts: try tables.map { try db.columns(in: $0).count })
         let rows = try Row.fetchAll(

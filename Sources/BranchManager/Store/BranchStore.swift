@@ -11,7 +11,7 @@ import Musl
 package struct BranchStore: Sendable {
     private let connections: StoreConnections
     private let path: String
-    private let number: UInt64?
+    private let place: FileIdentity.Place?
     let reserve: StoreReserve
 
     var file: String { path }
@@ -75,7 +75,7 @@ package struct BranchStore: Sendable {
                     reserve: reserve
                 ),
                 path: path,
-                number: number(of: path),
+                place: FileIdentity(path)?.place,
                 reserve: reserve
             )
             // Its tables are in the file itself from the start: a copy of the file is known for a store.
@@ -86,14 +86,9 @@ package struct BranchStore: Sendable {
         }
     }
 
-    private static func number(of path: String) -> UInt64? {
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
-    }
-
     /// Whether the file that was opened still is where it was: whoever comes next would open another.
     package func checkPlace() throws(BranchError) {
-        guard Self.number(of: path) == number else {
+        guard FileIdentity(path)?.place == place else {
             throw .store(
                 "the store \(path) was removed or replaced; this process goes on with the one it had: put that back, or "
                     + "start again"

@@ -9,17 +9,28 @@ import Musl
 /// The directories are watched and not the files, which are replaced by renaming.
 package enum DirectoryWatch {
     /// Between two polls where the kernel tells, for what happens on other hosts of a network file system.
-    private static let rarePoll = Duration.seconds(30)
+    package static let defaultRarePoll = Duration.seconds(30)
     /// Between two polls where it does not: it has no watch left.
-    private static let poll = Duration.milliseconds(500)
+    package static let defaultPoll = Duration.milliseconds(500)
     /// In bytes; what events say does not matter: whoever hears of one looks at the file itself.
     private static let bufferSize = 16 * 1_024
 
     /// Changes from now on, and one at once; several that nobody has taken are one. It ends with its iteration.
-    package static func changes(in directories: Set<String>) -> AsyncStream<Void> {
+    ///
+    /// - Parameters:
+    ///   - isWholeFiles: whether files only matter that are written to their end, or replaced; beside one that is written
+    ///     to all the time, as a log is, a directory is otherwise never at rest.
+    ///   - poll: between two polls where the kernel does not tell.
+    ///   - rarePoll: between two polls where it does.
+    package static func changes(
+        in directories: Set<String>,
+        isWholeFiles: Bool = false,
+        poll: Duration = defaultPoll,
+        rarePoll: Duration = defaultRarePoll
+    ) -> AsyncStream<Void> {
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         change.yield()
-        let watch = watch(directories, change)
+        let watch = watch(directories, isWholeFiles ? IN_CLOSE_WRITE : IN_MODIFY, change)
         let interval = watch == nil ? poll : rarePoll
         let poll = Task {
             while (try? await Task.sleep(for: interval)) != nil { change.yield() }
@@ -34,12 +45,13 @@ package enum DirectoryWatch {
     /// nil where the kernel does not tell.
     private static func watch(
         _ directories: Set<String>,
+        _ written: Int32,
         _ change: AsyncStream<Void>.Continuation
     ) -> DescriptorWatch? {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
         let events =
-            UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_MOVED_TO) | UInt32(IN_CREATE) | UInt32(IN_DELETE)
+            [written, IN_ATTRIB, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE].reduce(UInt32(0)) { $0 | UInt32($1) }
         let watches = directories.filter { inotify_add_watch(descriptor, $0, events) >= 0 }
         guard watches.count == directories.count else {
             close(descriptor)

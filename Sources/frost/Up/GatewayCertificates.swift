@@ -16,34 +16,22 @@ final class GatewayCertificates: Sendable {
         case directory(String)
     }
 
-    /// What a file was when it was copied.
-    private struct Look: Equatable {
-        var device: UInt64
-        var inode: UInt64
-        var size: Int64
-        var changed: Int64
-        var changedNanoseconds: Int64
-
-        /// Of a copy whose source was not looked at: it differs from every file.
-        static let unknown = Look(device: 0, inode: 0, size: -1, changed: 0, changedNanoseconds: 0)
-    }
-
     private struct State {
-        /// By the copy's path.
-        var copied: [String: Look] = [:]
+        /// By the copy's path; nil of a copy whose source was not looked at.
+        var copied: [String: FileIdentity?] = [:]
         var fault: String?
     }
 
-    /// Between two looks at the operator's files.
-    private static let interval = Duration.seconds(5)
+    /// Between two looks at the operator's files where the kernel does not tell of changes.
+    private static let poll = Duration.seconds(5)
+    /// Between two looks where it does: files may be on a network.
+    private static let rarePoll = Duration.seconds(60)
+    /// How long changes are gathered: the two files of a pair come one after the other.
+    private static let gathering = Duration.milliseconds(200)
     /// Largest file that is copied, in bytes; the gateway reads none that is larger.
     private static let limit = 1_024 * 1_024
 
-    /// In place of the settings of these names.
-    let certFile: String?
-    let keyFile: String?
-    let certDir: String?
-
+    private let certDir: String?
     private let sources: [Source]
     private let place: String
     private let account: GatewayAccount
@@ -58,15 +46,35 @@ final class GatewayCertificates: Sendable {
         var sources: [Source] = []
         if let certFile = settings.certFile, let keyFile = settings.keyFile {
             sources.append(.pair(certFile: certFile, keyFile: keyFile))
-            self.certFile = "\(place)/pair.crt"
-            self.keyFile = "\(place)/pair.key"
-        } else {
-            certFile = settings.certFile
-            keyFile = settings.keyFile
         }
         if let certDir = settings.certDir { sources.append(.directory(certDir)) }
         certDir = settings.certDir == nil ? nil : "\(directory)/gateway/certificates"
         self.sources = sources
+    }
+
+    /// - Returns: settings that name the copies.
+    func settings(_ given: GatewayChild.Settings) -> GatewayChild.Settings {
+        var settings = given
+        for source in sources {
+            switch source {
+            case .pair: (settings.certFile, settings.keyFile) = (pair.certFile, pair.keyFile)
+            case .directory: settings.certDir = certDir
+            }
+        }
+        return settings
+    }
+
+    private var pair: (certFile: String, keyFile: String) { ("\(place)/pair.crt", "\(place)/pair.key") }
+
+    /// What somebody says of the copies, of the operator's files.
+    func withOperatorsNames(_ text: String) -> String {
+        sources.reduce(text) { text, source in
+            switch source {
+            case .pair(let certFile, let keyFile):
+                text.replacing(pair.certFile, with: certFile).replacing(pair.keyFile, with: keyFile)
+            case .directory(let directory): certDir.map { text.replacing($0, with: directory) } ?? text
+            }
+        }
     }
 
     /// Copies what has changed since the last time, and takes away what is gone.
@@ -80,7 +88,7 @@ final class GatewayCertificates: Sendable {
             // Copies of a frost up before this one may be of files that went meanwhile.
             let left = leftovers()
             state.withLock { state in
-                for path in left where state.copied[path] == nil { state.copied[path] = .unknown }
+                for path in left where state.copied[path] == nil { state.copied[path] = .some(nil) }
             }
             var wanted: Set<String> = []
             for (source, target) in try files() {
@@ -96,21 +104,71 @@ final class GatewayCertificates: Sendable {
 
     /// Copies files that change, until the task is cancelled.
     func follow() async {
-        while (try? await Task.sleep(for: Self.interval)) != nil {
-            var fault: String?
-            do throws(BranchError) { try await copy() } catch { fault = error.description }
-            let isNew = state.withLock { state in
-                defer { state.fault = fault }
-                return state.fault != fault
-            }
-            guard isNew else { continue }
-            Complaint.print(
-                fault.map { "\($0); the gateway goes on with the copy it has" } ?? "the certificates can be read again"
+        while !Task.isCancelled {
+            let watched = await directories()
+            let changes = DirectoryWatch.changes(
+                in: Set(watched.keys),
+                isWholeFiles: true,
+                poll: Self.poll,
+                rarePoll: Self.rarePoll
             )
+            for await _ in changes {
+                try? await Task.sleep(for: Self.gathering)
+                if Task.isCancelled { return }
+                await copyAgain()
+                // Another directory may be in the place of one, and there may be more of them.
+                if await directories() != watched { break }
+            }
         }
     }
 
-    // MARK: Blocking
+    private func copyAgain() async {
+        var fault: String?
+        do throws(BranchError) { try await copy() } catch { fault = error.description }
+        let isNew = state.withLock { state in
+            defer { state.fault = fault }
+            return state.fault != fault
+        }
+        guard isNew else { return }
+        Complaint.print(
+            fault.map { "\($0); the gateway goes on with the copy it has" } ?? "the certificates can be read again"
+        )
+    }
+
+    /// The directories of the operator's files, and of what links lead to; one that is not there is waited for in the one
+    /// above.
+    private func directories() async -> [String: FileIdentity.Place] {
+        let found = try? await FileThread.run { [self] () throws(BranchError) in
+            var paths: [String] = []
+            for source in sources {
+                switch source {
+                case .pair(let certFile, let keyFile): paths += [certFile, keyFile].map(Self.parent)
+                case .directory(let directory): paths.append(directory)
+                }
+            }
+            // Those below a directory, and where links of it lead.
+            for (file, _) in (try? files()) ?? [] {
+                paths.append(Self.parent(file))
+                if let real = realpath(file, nil) {
+                    paths.append(Self.parent(String(cString: real)))
+                    free(real)
+                }
+            }
+            var places: [String: FileIdentity.Place] = [:]
+            for path in paths {
+                var path = path
+                while FileIdentity(path) == nil, path != "/" { path = Self.parent(path) }
+                places[path] = FileIdentity(path)?.place
+            }
+            return places
+        }
+        return found ?? [:]
+    }
+
+    private static func parent(_ path: String) -> String {
+        let parent = (path as NSString).deletingLastPathComponent
+        return parent.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : parent
+    }
 
     /// The operator's files, and where their copies are.
     private func files() throws(BranchError) -> [(source: String, target: String)] {
@@ -118,7 +176,7 @@ final class GatewayCertificates: Sendable {
         for source in sources {
             switch source {
             case .pair(let certFile, let keyFile):
-                files += [(certFile, "\(place)/pair.crt"), (keyFile, "\(place)/pair.key")]
+                files += [(certFile, pair.certFile), (keyFile, pair.keyFile)]
             case .directory(let directory):
                 guard let certDir else { continue }
                 for name in try names(directory) {
@@ -174,14 +232,8 @@ final class GatewayCertificates: Sendable {
         defer { close(file) }
         var status = stat()
         guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Self.unreadable(source) }
-        let look = Look(
-            device: UInt64(status.st_dev),
-            inode: UInt64(status.st_ino),
-            size: Int64(status.st_size),
-            changed: Int64(status.st_ctim.tv_sec),
-            changedNanoseconds: Int64(status.st_ctim.tv_nsec)
-        )
-        if state.withLock({ $0.copied[target] }) == look { return }
+        guard let identity = FileIdentity(descriptor: file) else { throw Self.unreadable(source) }
+        if state.withLock({ $0.copied[target] }) == .some(identity) { return }
         var bytes = [UInt8](repeating: 0, count: Self.limit + 1)
         var count = 0
         while count < bytes.count {
@@ -197,7 +249,7 @@ final class GatewayCertificates: Sendable {
             throw .invalid("the file \(source) is larger than \(Self.limit) bytes; give a PEM file")
         }
         try write(bytes.prefix(count), to: target)
-        state.withLock { $0.copied[target] = look }
+        state.withLock { $0.copied[target] = identity }
     }
 
     /// As one step: the gateway never finds half a file.

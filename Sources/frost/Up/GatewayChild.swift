@@ -3,7 +3,6 @@ import BranchManager
 import Foundation
 import Subprocess
 import Synchronization
-import SystemPackage
 
 #if canImport(Glibc)
 import Glibc
@@ -24,12 +23,12 @@ final class GatewayChild: Sendable {
         var drainTimeout: String?
     }
 
-    private let given: Settings
-    private let port: Int
+    let given: Settings
+    let port: Int
     let directory: String
     let account: GatewayAccount?
     private let record: ProcessRecord
-    private let pid = Mutex<Int32?>(nil)
+    private let running = Mutex<ChildProcess?>(nil)
 
     /// - Parameters:
     ///   - account: whom it runs as; nil for whom this process runs as.
@@ -53,8 +52,6 @@ final class GatewayChild: Sendable {
             ?? (isChild ? ownAdminAddress : unitAdminAddress)
     }
 
-    /// The longest drain timeout the gateway takes, and a little.
-    private static let longestDrain = Duration.seconds(7 * 24 * 3_600 + 60)
     private static let pauseBetweenStarts = Duration.seconds(2)
 
     /// - Throws: ``BranchError/invalid(_:)`` when the program that was named cannot be run.
@@ -83,11 +80,14 @@ final class GatewayChild: Sendable {
     /// Beside the gateway's own variables: what a program needs to run at all. Others of the operator's may be secrets.
     private static let inherited: Set<String> = ["PATH", "LANG", "LC_ALL", "TZ"]
 
-    var environment: [String: String] {
+    var environment: [String: String] { environment(given) }
+
+    /// - Parameter settings: in place of its own.
+    func environment(_ settings: Settings) -> [String: String] {
         let values: [String: String?] = [
-            "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": given.routeFile,
-            "LISTEN_ADDRESS": given.listenAddress, "CERT_FILE": given.certFile, "KEY_FILE": given.keyFile,
-            "CERT_DIR": given.certDir, "DRAIN_TIMEOUT": given.drainTimeout,
+            "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": settings.routeFile,
+            "LISTEN_ADDRESS": settings.listenAddress, "CERT_FILE": settings.certFile, "KEY_FILE": settings.keyFile,
+            "CERT_DIR": settings.certDir, "DRAIN_TIMEOUT": settings.drainTimeout,
             "ADMIN_ADDRESS": Self.adminAddress(isChild: true),
         ]
         var variables = ProcessInfo.processInfo.environment.filter {
@@ -111,7 +111,7 @@ final class GatewayChild: Sendable {
     /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has said why.
     func run(
         _ ready: @escaping @Sendable () throws -> Void,
-        ended: @escaping @Sendable (TerminationStatus) throws -> Void
+        ended: @escaping @Sendable (ChildProcess.End) throws -> Void
     ) async throws {
         try await account?.check(
             routeFile: given.routeFile,
@@ -129,7 +129,7 @@ final class GatewayChild: Sendable {
 
     /// Tells a gateway that drains its sessions to end at once, which a second signal means to it.
     func endAtOnce() {
-        if let pid = pid.withLock({ $0 }) { kill(pid, SIGTERM) }
+        running.withLock { $0 }?.signal(SIGTERM)
     }
 
     /// Whether the gateway of a `frost up` that was killed still runs.
@@ -143,34 +143,55 @@ final class GatewayChild: Sendable {
         while !Task.isCancelled, record.running() == leftOver { try? await Task.sleep(for: .milliseconds(100)) }
     }
 
-    private func runOnce(_ ready: @escaping @Sendable () throws -> Void) async throws -> TerminationStatus {
+    private func runOnce(_ ready: @escaping @Sendable () throws -> Void) async throws -> ChildProcess.End {
         let answers = try ReadySocket()
         var variables = environment
         variables["NOTIFY_SOCKET"] = answers.name
-        var platform = PlatformOptions()
-        // Ctrl-C is for us; the gateway is told to stop by a signal of its own, and may drain.
-        platform.processGroupID = 0
-        platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: Self.longestDrain)]
         // It keeps its number: setpriv becomes the program it is given.
         let command = (account?.command(port: port) ?? []) + [try program(), "run"]
-        let result = try await Subprocess.run(
-            account == nil ? .path(FilePath(command[0])) : .name(command[0]),
-            arguments: Arguments(Array(command.dropFirst())),
-            environment: Self.environment(variables),
-            platformOptions: platform,
-            input: .none,
-            output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
-            error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
-        ) { execution in
-            let child = execution.processIdentifier.value
-            pid.withLock { $0 = child }
-            record.write(child)
-            // When this task is cancelled, the process is told to end by the teardown sequence, once: a
-            // second signal would cut the sessions off that it drains.
-            for await _ in answers.messages(until: child) { try ready() }
+        let child = try ChildProcess.start(command, environment: variables)
+        running.withLock { $0 = child }
+        record.write(child.pid)
+        defer {
+            running.withLock { $0 = nil }
+            record.remove()
         }
-        pid.withLock { $0 = nil }
-        record.remove()
-        return result.terminationStatus
+        return try await withTaskCancellationHandler {
+            try await Self.follow(child, answers, ready)
+        } onCancel: {
+            // Once: a second signal would cut the sessions off that it drains.
+            child.signal(SIGTERM)
+        }
+    }
+
+    /// Returns when the child has ended; it is told to when `ready` throws.
+    private static func follow(
+        _ child: ChildProcess,
+        _ answers: ReadySocket,
+        _ ready: @escaping @Sendable () throws -> Void
+    ) async throws -> ChildProcess.End {
+        try await withThrowingTaskGroup(of: ChildProcess.End?.self) { group in
+            group.addTask { await child.end() }
+            group.addTask {
+                if await answers.isReady() { try ready() }
+                return nil
+            }
+            var end = ChildProcess.End.exited(0)
+            var fault: (any Error)?
+            while let result = await group.nextResult() {
+                switch result {
+                case .success(let ended?):
+                    end = ended
+                    // It says nothing any more.
+                    group.cancelAll()
+                case .success(nil): break
+                case .failure(let error):
+                    fault = error
+                    child.signal(SIGTERM)
+                }
+            }
+            if let fault { throw fault }
+            return end
+        }
     }
 }

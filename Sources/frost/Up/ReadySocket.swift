@@ -1,5 +1,6 @@
 import BranchManager
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -9,10 +10,13 @@ import Musl
 
 /// Where a child says that it is ready, by the protocol of sd_notify(3): what another process says on the
 /// same admin address is not taken for it.
+///
+/// For one answer: the socket is closed then. What the child says of itself later is for nobody, and would fill it.
 final class ReadySocket: Sendable {
     /// For `NOTIFY_SOCKET`; `@` stands for the NUL byte of a name without a file.
     let name = "@frost-\(UUID().uuidString)"
     private let descriptor: Int32
+    private let isClosed = Mutex(false)
 
     /// - Throws: ``BranchError/runtime(_:)``.
     init() throws(BranchError) {
@@ -34,7 +38,14 @@ final class ReadySocket: Sendable {
         guard bound == 0 else { throw Self.failure }
     }
 
-    deinit { close(descriptor) }
+    deinit { end() }
+
+    private func end() {
+        isClosed.withLock { isClosed in
+            if !isClosed { close(descriptor) }
+            isClosed = true
+        }
+    }
 
     /// Whether the child has said so since the last call.
     private func takeReady() -> Bool {
@@ -48,23 +59,22 @@ final class ReadySocket: Sendable {
         }
     }
 
-    /// Tells when the child has said that it is ready. It ends with the child, which is left to be waited for by others,
-    /// or with its iteration.
-    func messages(until child: Int32) -> AsyncStream<Void> {
+    /// Waits until the child has said that it is ready; to be called once.
+    ///
+    /// - Returns: false when the task was cancelled before.
+    func isReady() async -> Bool {
         let (messages, message) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let watch = DescriptorWatch(
             descriptor,
             readable: { if self.takeReady() { message.yield() } },
-            // The descriptor has to be open until then.
-            ended: { withExtendedLifetime(self) {} }
+            ended: { self.end() }
         )
         message.onTermination = { _ in watch.cancel() }
-        Thread.detachNewThread {
-            var state = siginfo_t()
-            while waitid(P_PID, id_t(child), &state, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        for await _ in messages {
             message.finish()
+            return true
         }
-        return messages
+        return false
     }
 
     private static var failure: BranchError {

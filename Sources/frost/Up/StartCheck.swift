@@ -57,26 +57,68 @@ enum StartCheck {
 extension GatewayChild {
     /// In bytes, of what the gateway says of its settings.
     private static let longestComplaint = 64 * 1_024
+    /// Of `postgres-gateway`, for settings that it cannot use.
+    private static let unusable: Int32 = 78
 
-    /// Has the gateway check its settings and certificates, without listening.
+    /// Has the gateway check its settings and certificates, without listening, as whom it will run as.
     ///
     /// - Throws: the gateway's exit code when it cannot use them; what it says is printed.
     func check() async throws {
-        var variables = environment
-        // The map is written by frost itself, later; what is there now may be anything.
-        variables["FROST_POSTGRES_GATEWAY_ROUTE_FILE"] = "\(directory)/routes.json.unwritten"
-        try await account?.check(program: program(), environment: Self.environment(variables))
-        // As whom this process runs as: the operator's files may be root's alone, and are named by their own names.
+        guard let account else {
+            var settings = given
+            // The map is written by frost itself, later; what is there now may be anything.
+            settings.routeFile = "\(directory)/routes.json.unwritten"
+            return try await check(settings) { $0 }
+        }
+        try await account.check(program: program(), environment: Self.environment(environment))
+        let place = try Self.makePlace(for: account)
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        // The operator's files may be root's alone.
+        let certificates = GatewayCertificates(given, for: account, in: place)
+        do throws(BranchError) {
+            try await certificates.copy()
+        } catch {
+            Complaint.print("\(error)")
+            throw ExitCode(Self.unusable)
+        }
+        var settings = certificates.settings(given)
+        settings.routeFile = "\(place)/routes.json.unwritten"
+        try await check(settings) { certificates.withOperatorsNames($0) }
+    }
+
+    /// - Parameter naming: gives files the names that the operator knows.
+    private func check(_ settings: Settings, naming: (String) -> String) async throws {
+        let command = (account?.command(port: port) ?? []) + [try program(), "check"]
         let result = try await Subprocess.run(
-            .path(FilePath(program())),
-            arguments: ["check"],
-            environment: Self.environment(variables),
+            account == nil ? .path(FilePath(command[0])) : .name(command[0]),
+            arguments: Arguments(Array(command.dropFirst())),
+            environment: Self.environment(environment(settings)),
             input: .none,
             output: .discarded,
             error: .string(limit: Self.longestComplaint)
         )
         guard case .exited(let code) = result.terminationStatus, code != 0 else { return }
-        Output.write(result.standardError, to: STDERR_FILENO)
+        Output.write(naming(result.standardError), to: STDERR_FILENO)
         throw ExitCode(code)
+    }
+
+    /// A directory for copies of certificates that are thrown away: in memory, where the host has that, and where the
+    /// account gets to, as it may not to root's own place for temporary files.
+    ///
+    /// - Throws: ``BranchError/store(_:)``.
+    private static func makePlace(for account: GatewayAccount) throws(BranchError) -> String {
+        var reason = ""
+        for parent in ["/run", "/tmp"] {
+            var template = Array("\(parent)/frost-check.XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else {
+                reason = String(cString: strerror(errno))
+                continue
+            }
+            let place = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if chown(place, 0, account.gid) == 0, chmod(place, 0o750) == 0 { return place }
+            reason = String(cString: strerror(errno))
+            rmdir(place)
+        }
+        throw .store("no directory can be made in /run or /tmp for the gateway's check of its settings: \(reason)")
     }
 }

@@ -121,9 +121,7 @@ struct Up: AsyncParsableCommand {
         let certificates = account.map { GatewayCertificates(settings, for: $0, in: context.directory) }
         if let certificates {
             try await certificates.copy()
-            settings.certFile = certificates.certFile
-            settings.keyFile = certificates.keyFile
-            settings.certDir = certificates.certDir
+            settings = certificates.settings(settings)
         }
         let keeper = GatewayKeeper(
             store: store,
