@@ -315,10 +315,10 @@ package struct MissingConnection: Sendable {
         offersStart: true
     )
 
-    /// `target_stopped` while its server replays its log.
+    /// `target_stopped` while its server replays its log, or is to be started again.
     package static let targetRecovering = Self(
         reason: "target_stopped",
-        sentence: "This branch is recovering: PostgreSQL replays its log, and takes no connections meanwhile.",
+        sentence: "This branch is recovering, and takes no connections meanwhile.",
         nextStep: "That takes as long as it takes. The connection string appears here as soon as the server answers."
     )
 

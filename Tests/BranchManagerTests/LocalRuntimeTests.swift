@@ -41,8 +41,10 @@ import Testing
             let server = ServerSpec(main)
             let file = host.directory.file("branches/\(main.target.id)/data/postmaster.pid")
             let pid = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")[0]
+            #expect(host.runtime.surelyRunning(of: [server]) == [main.target.id])
             try await Command.check("kill", ["-KILL", String(pid)])
             while try await host.runtime.isRunning(server) { await Task.yield() }
+            #expect(host.runtime.surelyRunning(of: [server]).isEmpty)
             #expect(FileManager.default.fileExists(atPath: file))
             try await host.runtime.start(server)
             #expect(try await host.query(main, "SELECT 1") == "1")

@@ -101,6 +101,64 @@ import Testing
         }
     }
 
+    @Test(
+        "A server that ends after each start: one operation, started more and more rarely, said to recover and why",
+        arguments: ["once it answers", "while it recovers"]
+    )
+    func restarts(when: String) async throws {
+        try await LifecycleHost.run { host in
+            let store = host.manager.store
+            let id = try host.dev().target.id
+            let before = try store.operations(of: id).count
+            func end() { host.runtime.state.withLock { _ = $0.running.remove(id) } }
+            if when == "while it recovers" { host.runtime.state.withLock { $0.recovering["dev"] = "redo in progress" } }
+            // Two minutes, second by second.
+            for _ in 0..<120 {
+                end()
+                try age(host, by: 1)
+                _ = try await host.manager.recover(checkingServers: true, retrying: .due)
+            }
+            let events = host.takeEvents()
+            let starts = events.count { $0 == "start dev" }
+            #expect((4...8).contains(starts), "\(starts) starts")
+            #expect(try store.operations(of: id).count == before + 1, "one operation")
+            end()
+            let found = try await host.manager.recover(checkingServers: true, retrying: .due)
+            #expect(found.map(\.isFault) == [true])
+            #expect(try await host.manager.recover(checkingServers: true, retrying: .due) == found, "told once")
+            let waiting = try host.dev().target
+            #expect(waiting.lifecycleStatus == .recovering)
+            #expect(waiting.reason?.contains("it is started again at ") == true, "\(waiting.reason ?? "")")
+            #expect(try store.operations(of: id).first?.message == waiting.reason)
+            #expect(events.contains("routes +main -dev"), "nobody is led to it")
+            _ = host.takeEvents()
+
+            // Stopped by hand it stays so, and started by hand it is at once.
+            try await host.manager.stop(host.dev())
+            #expect(try await host.manager.recover(checkingServers: true, retrying: .due).isEmpty)
+            #expect(try host.dev().target.lifecycleStatus == .stopped)
+            try await host.manager.start(host.dev())
+            end()
+            #expect(try await host.manager.recover(checkingServers: true, retrying: .due).map(\.isFault) == [false])
+            end()
+            #expect(try await host.manager.recover(checkingServers: true, retrying: .due).map(\.isFault) == [true])
+            // Somebody who asks does not wait.
+            #expect(try await host.manager.recover(checkingServers: true).map(\.isFault) == [false])
+
+            // One that has run for a while is no longer one that ends after each start.
+            host.runtime.state.withLock { $0.recovering = [:] }
+            _ = try await host.manager.settleRecovering()
+            #expect(try host.dev().target.lifecycleStatus == .active)
+            #expect(try host.dev().target.reason == nil)
+            let settled = try store.operations(of: id).count
+            try age(host, by: 61)
+            end()
+            #expect(try await host.manager.recover(checkingServers: true, retrying: .due).map(\.isFault) == [false])
+            #expect(try store.operations(of: id).count == settled + 1)
+            try host.expectTruth()
+        }
+    }
+
     @Test("A database that cannot be reached is forgotten when somebody says so, and what is left is named")
     func forgotten() async throws {
         try await LifecycleHost.run { host in

@@ -59,13 +59,7 @@ extension BranchManager {
         }
     }
 
-    /// Starts a branch that is said to be active and whose server is gone, unless somebody was faster.
-    func startAgain(_ branch: BranchDetails) async throws(BranchError) {
-        let (run, details) = try await record(.start, branch.target.id, status: .starting, expecting: .active)
-        try await startUnlessRunning(run, details)
-    }
-
-    private func startUnlessRunning(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
+    func startUnlessRunning(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
         // Somebody may have started it between the look and the lock: its sessions are left alone.
         if run.previous == .active, try await runtime(details.target.runtime).isRunning(ServerSpec(details)) {
             return try run.finish(.succeeded, branch: .active)

@@ -25,12 +25,15 @@ extension BranchManager {
     /// Shortest and longest time between two tries of the same, in seconds.
     private static let retryPauses = 5.0...600.0
 
-    private static func isDue(_ last: Date?, since start: Date) -> Bool {
+    static func isDue(_ last: Date?, since start: Date) -> Bool {
         guard let last else { return true }
-        let age = last.timeIntervalSince(start)
-        let pause = min(max(age, retryPauses.lowerBound), retryPauses.upperBound)
         // A clock that was set back is no reason to wait.
-        return !(0..<pause).contains(Date.now.timeIntervalSince(last))
+        return !(0..<pause(last, since: start)).contains(Date.now.timeIntervalSince(last))
+    }
+
+    /// How long to wait after a try, in seconds.
+    static func pause(_ last: Date, since start: Date) -> TimeInterval {
+        min(max(last.timeIntervalSince(start), retryPauses.lowerBound), retryPauses.upperBound)
     }
 
     /// Finishes or undoes what a crash has left behind, and makes the store true: called at every start.
@@ -45,8 +48,14 @@ extension BranchManager {
         retrying retries: Retries = .all
     ) async throws(BranchError) -> [Recovery] {
         var done: [Recovery] = []
-        let running = try store.read { db in
-            try Operation.filter(Column("status") == Operation.Status.running.rawValue).fetchAll(db)
+        // One look at the store is all that there is to do on most days.
+        let (running, deleting, seen) = try store.read { db in
+            (
+                try Operation.filter(Column("status") == Operation.Status.running.rawValue).fetchAll(db),
+                try BranchDatabase.filter(Column("isDeleting") == true).order(Column("createdAt"), Column.rowID)
+                    .fetchAll(db),
+                try BranchStore.branches(db, of: nil)
+            )
         }
         for operation in running {
             if retries == .due, !Self.isDue(operation.triedAt, since: operation.startedAt) { continue }
@@ -57,13 +66,17 @@ extension BranchManager {
             let found = try await recover(current, with: lock)
             if !(retries == .due && found.isFault && found.isKnown) { done.append(found) }
         }
-        for database in try store.databases() where database.isDeleting {
+        for database in deleting {
             if let found = try await finishDeletion(of: database, retrying: retries) { done.append(found) }
         }
         if !done.isEmpty { await tellRoutes() }
-        done += try await settleRecovering()
-        if checkingServers { done += try await startMissing() }
-        try await givePendingPasswords()
+        var branches = running.isEmpty && deleting.isEmpty ? seen : try store.branches()
+        if branches.contains(where: { $0.target.lifecycleStatus == .recovering }) {
+            done += try await settleRecovering(retrying: retries)
+            branches = try store.branches()
+        }
+        if checkingServers { done += try await startMissing(of: branches, retrying: retries) }
+        if branches.contains(where: { $0.target.passwordState == .pending }) { try await givePendingPasswords() }
         return done
     }
 
@@ -102,13 +115,23 @@ extension BranchManager {
     }
 
     /// Starts the servers of active branches that do not run: the host was started anew, or they fell over.
-    private func startMissing() async throws(BranchError) -> [Recovery] {
-        let active = try store.branches().filter { $0.target.lifecycleStatus == .active }
+    private func startMissing(
+        of branches: [BranchDetails],
+        retrying retries: Retries
+    ) async throws(BranchError) -> [Recovery] {
+        var active = branches.filter { $0.target.lifecycleStatus == .active }
+        let running = runtimes.reduce(into: Set<String>()) { running, entry in
+            running.formUnion(
+                entry.value.surelyRunning(of: active.filter { $0.target.runtime == entry.key }.map { ServerSpec($0) })
+            )
+        }
+        active.removeAll { running.contains($0.target.id) }
+        if active.isEmpty { return [] }
         return await withTaskGroup(of: Recovery?.self) { group in
             var done: [Recovery] = []
             for (number, branch) in active.enumerated() {
                 if number >= Self.startsAtATime, let result = await group.next(), let result { done.append(result) }
-                group.addTask { await self.startIfMissing(branch) }
+                group.addTask { await self.startIfMissing(branch, retrying: retries) }
             }
             for await result in group {
                 if let result { done.append(result) }
@@ -117,7 +140,7 @@ extension BranchManager {
         }
     }
 
-    private func startIfMissing(_ branch: BranchDetails) async -> Recovery? {
+    private func startIfMissing(_ branch: BranchDetails, retrying retries: Retries) async -> Recovery? {
         let name = branch.displayName
         do throws(BranchError) {
             guard try await !runtime(branch.target.runtime).isRunning(ServerSpec(branch)) else { return nil }
@@ -125,7 +148,9 @@ extension BranchManager {
             return Recovery(message: "\(name): nobody can tell whether it runs: \(error)", isFault: true)
         }
         do throws(BranchError) {
-            try await startAgain(branch)
+            if let reason = try await restart(branch, retrying: retries) {
+                return Recovery(message: "\(name): \(reason)", isFault: true)
+            }
             return Recovery(message: "\(name) was not running; started")
         } catch .busy {
             // Somebody is at work on it, or has stopped it meanwhile.

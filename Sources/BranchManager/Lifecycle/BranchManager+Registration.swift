@@ -88,12 +88,14 @@ extension BranchManager {
     /// - Parameters:
     ///   - expected: refuses a branch that is no longer so.
     ///   - retries: whether it goes on in the row of its last try, when that has failed.
+    ///   - isRestart: whether it goes on in the row of the starts that did not last.
     func record(
         _ action: BranchAction,
         _ id: String,
         status: LifecycleStatus?,
         expecting expected: LifecycleStatus? = nil,
-        retries: Bool = false
+        retries: Bool = false,
+        isRestart: Bool = false
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let lock = try await lock(id, .exclusive)
         // What frees room has to get through on a full disk, its new route map too.
@@ -113,6 +115,7 @@ extension BranchManager {
         let (operation, details, previous) = try store.write(urgent: isFreeing) { db in
             var target = try Self.current(db, id)
             let previous = target.lifecycleStatus
+            let restart = isRestart ? try Self.unsettledRestart(db, of: target) : nil
             guard previous.allows(action), previous == expected ?? previous else { throw Self.unfinished(target) }
             // Of an operation that a crash cut off, and that this one makes an end of.
             try db.execute(
@@ -131,6 +134,11 @@ extension BranchManager {
             if retries, let last = try Self.lastTry(db, action, id) {
                 operation.id = last.id
                 operation.startedAt = last.startedAt
+            }
+            if isRestart {
+                operation.id = restart?.id ?? operation.id
+                operation.startedAt = restart?.startedAt ?? operation.startedAt
+                operation.triedAt = .now
             }
             try operation.save(db)
             return (operation, details, previous)

@@ -61,16 +61,17 @@ extension BranchManager {
     /// Looks at the branches that recover: those that answer by now are routed, those whose server is gone are started
     /// again, and of the others the progress is kept.
     ///
+    /// - Parameter retries: whether servers that end soon after each start are started at once.
     /// - Returns: what has become of those that no longer recover.
-    package func settleRecovering() async throws(BranchError) -> [Recovery] {
+    package func settleRecovering(retrying retries: Retries = .due) async throws(BranchError) -> [Recovery] {
         var done: [Recovery] = []
         for branch in try store.branches() where branch.target.lifecycleStatus == .recovering {
-            if let found = await settle(branch) { done.append(found) }
+            if let found = await settle(branch, retrying: retries) { done.append(found) }
         }
         return done
     }
 
-    private func settle(_ branch: BranchDetails) async -> Recovery? {
+    private func settle(_ branch: BranchDetails, retrying retries: Retries) async -> Recovery? {
         let name = branch.displayName
         do throws(BranchError) {
             guard let condition = try await settleOnce(branch) else { return nil }
@@ -78,14 +79,9 @@ extension BranchManager {
             case .answering: return Recovery(message: "\(name) has recovered, and answers")
             case .recovering: return nil
             case .down:
-                let (run, details) = try await record(
-                    .start,
-                    branch.target.id,
-                    status: .starting,
-                    expecting: .recovering
-                )
-                await tellRoutes()
-                try await finishStart(run, details)
+                if let reason = try await restart(branch, retrying: retries) {
+                    return Recovery(message: "\(name): \(reason)", isFault: true)
+                }
                 return Recovery(message: "\(name) was recovering and is gone; started again")
             }
         } catch .busy {
@@ -137,7 +133,7 @@ extension BranchManager {
     ) async throws(BranchError) -> BranchDetails {
         var last: String?
         while !Task.isCancelled {
-            _ = await settle(branch)
+            _ = await settle(branch, retrying: .due)
             let current = try store.branch(id: branch.target.id)
             guard current.target.lifecycleStatus == .recovering else { return current }
             if let reason = current.target.reason, reason != last { progress(reason) }

@@ -3,7 +3,8 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     case creating
     case active
     case starting
-    /// Its server runs and takes no connections yet: PostgreSQL replays its log. No operation is under way.
+    /// Its server takes no connections yet, and nobody has to do anything: PostgreSQL replays its log, or has ended soon
+    /// after its last starts and is started again in a while. No operation is under way.
     case recovering
     case stopping
     case stopped

@@ -80,7 +80,8 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     package var message: String?
     package var startedAt: Date
     package var finishedAt: Date?
-    /// When recovery last tried to bring it to an end and could not.
+    /// When recovery last tried to bring it to an end and could not; of starts of a server that had ended by itself, when
+    /// it was last started.
     package var triedAt: Date?
 }
 

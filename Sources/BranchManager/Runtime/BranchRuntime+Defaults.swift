@@ -5,6 +5,8 @@ extension BranchRuntime {
 
     package func imageName(_ server: ServerSpec) async throws(BranchError) -> String? { nil }
 
+    package func surelyRunning(of servers: [ServerSpec]) -> Set<String> { [] }
+
     package func hasNothing(of server: ServerSpec) -> Bool { false }
 
     package func leftovers(of server: ServerSpec) -> [String] { [] }

@@ -64,6 +64,10 @@ package protocol BranchRuntime: Sendable {
     /// - Throws: when that cannot be told, as while an engine is being updated.
     func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool
 
+    /// The target ids of servers that were seen running and have not ended since, as far as that can be told without a
+    /// look at each: cheap, whatever their number. Of the others nothing is said.
+    func surelyRunning(of servers: [ServerSpec]) -> Set<String>
+
     /// How the server is now.
     ///
     /// - Throws: when that cannot be told, as while an engine is being updated.

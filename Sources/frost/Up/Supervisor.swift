@@ -1,11 +1,12 @@
 import BranchManager
+import Foundation
 
 /// Looks after branches while `frost up` runs: servers that fell over are started again, and what a killed
 /// command has left half done is finished or undone.
 struct Supervisor: Sendable {
     let manager: BranchManager
 
-    private static let interval = Duration.seconds(5)
+    private static let interval: TimeInterval = 5
     /// How often passwords are compared with those that servers have.
     private static let passwordInterval = Duration.seconds(300)
 
@@ -14,7 +15,7 @@ struct Supervisor: Sendable {
         var told: Set<String> = []
         var hasToldPlace = false
         var checkedPasswords = ContinuousClock.now
-        while (try? await Task.sleep(for: Self.interval)) != nil {
+        for await _ in Self.ticks() {
             do throws(BranchError) {
                 try manager.store.checkPlace()
                 hasToldPlace = false
@@ -44,5 +45,18 @@ struct Supervisor: Sendable {
                 if told.insert("\(error)").inserted { Complaint.print("\(error)") }
             }
         }
+    }
+
+    /// One after each interval, of a thread that sleeps: a timer of Swift's makes and ends two threads each time, as Dispatch
+    /// keeps idle ones for no longer than the interval.
+    private static func ticks() -> AsyncStream<Void> {
+        let (ticks, tick) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        Thread.detachNewThread {
+            while true {
+                Thread.sleep(forTimeInterval: interval)
+                if case .terminated = tick.yield() { return }
+            }
+        }
+        return ticks
     }
 }

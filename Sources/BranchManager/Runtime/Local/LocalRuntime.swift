@@ -21,6 +21,7 @@ package struct LocalRuntime: BranchRuntime {
     let account: ServerAccount
     let access: ServerAccess
     let serverLog: ServerLog
+    private let processes = ServerProcesses()
     /// How long a start waits for a server that recovers before it lets it go on with that.
     let patience: Duration
 
@@ -243,7 +244,7 @@ package struct LocalRuntime: BranchRuntime {
     ///
     /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
-        let data = data(server)
+        let (data, processes) = (data(server), processes)
         return try await inPlace(server) { place, account throws(BranchError) in
             guard try place.kind("data") == .directory, let directory = try place.directory("data"),
                 try directory.kind("postmaster.pid") != nil
@@ -255,8 +256,14 @@ package struct LocalRuntime: BranchRuntime {
                 // Not what a server has written: whether there is one is told by the processes alone.
                 return !account.processes(in: data).isEmpty
             }
-            return try account.worksIn(data, pid)
+            return try processes.hold(pid, of: server.targetID) { () throws(BranchError) in
+                try account.worksIn(data, pid)
+            }
         } ?? false
+    }
+
+    package func surelyRunning(of servers: [ServerSpec]) -> Set<String> {
+        processes.living(of: Set(servers.map(\.targetID)))
     }
 
     /// A lock file has eight short lines; in bytes.
