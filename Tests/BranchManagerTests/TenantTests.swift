@@ -119,12 +119,16 @@ import Musl
                 )
             }
             #expect(!FileManager.default.fileExists(atPath: "\(other)/postmaster.pid"))
+            let log = try String(contentsOfFile: "\(data)/../server.log", encoding: .utf8)
+            #expect(!log.contains("external PID file"), "\(log)")
             // Frost's own way in is the same.
             #expect(try await host.runtime.passwordVerifier(ServerSpec(dev))?.isEmpty == false)
             #expect(try await !host.runtime.isRunning(ServerSpec(main)))
             try await host.manager.start(main)
             try await host.manager.stop(dev)
             #expect(try await host.query(main, "SELECT to_regclass('mark') IS NULL") == "t")
+            let copy = try await host.manager.createBranch("copy", from: dev)
+            #expect(try await host.query(copy, "SELECT branch FROM mark") == "dev")
         }
     }
 

@@ -113,7 +113,9 @@ struct CopyCleanup: Sendable {
         setting() { "$postgres" -D "$data" -C "$1"; }
         # In front of what the command line says, it would have the copy run on another's files.
         if [ "$(setting data_directory)" != "$data" ]; then
-            sed -i -E 's/^[[:space:]]*data_directory/#&/I' postgresql.conf
+            for file in postgresql.conf postgresql.auto.conf; do
+                if [ -f "$file" ]; then sed -i -E 's/^[[:space:]]*data_directory/#&/I' "$file"; fi
+            done
             if [ "$(setting data_directory)" != "$data" ]; then
                 echo "the copy's settings name another data_directory; take that out of the files that postgresql.conf includes" >&2
                 exit 1

@@ -66,8 +66,8 @@ extension LocalRuntime {
             [
                 ("listen_addresses", "127.0.0.1"),
                 // Whoever owns a branch can have put anything into its files of settings. It runs on its own data, and
-                // leaves its number in no other place.
-                ("data_directory", data(server)), ("external_pid_file", ""),
+                // leaves its number in its own place: PostgreSQL complains of an empty name.
+                ("data_directory", data(server)), ("external_pid_file", "\(place(server))/server.pid"),
                 // What a server says at its start and end is looked for where it is started.
                 ("logging_collector", "off"), ("log_destination", "stderr"),
             ] + (try access.prepare(server, rules: try await rules(server, major: major), account: account))

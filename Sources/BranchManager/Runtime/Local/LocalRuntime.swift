@@ -13,7 +13,8 @@ import Musl
 /// Whoever owns a branch runs programs as its server's account, and can put anything in place of anything below
 /// `<directory>/<target id>`. All that is done there is done as that account, and follows no links.
 ///
-/// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log.
+/// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log,
+/// `…/server.pid` the number of its process, which nobody reads.
 package struct LocalRuntime: BranchRuntime {
     let directory: String
     let installations: PostgresInstallations
