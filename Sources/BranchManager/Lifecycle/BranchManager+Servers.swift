@@ -82,7 +82,7 @@ extension BranchManager {
                 if let reason = try await restart(branch, retrying: retries) {
                     return Recovery(message: "\(name): \(reason)", isFault: true)
                 }
-                return Recovery(message: "\(name) was recovering and is gone; started again")
+                return Recovery(message: "\(name) had ended; started again")
             }
         } catch .busy {
             // Somebody is at work on it, or has stopped it.
