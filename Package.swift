@@ -180,8 +180,8 @@ let package = Package(
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CProcess", "CVersion", "BranchManager", "FrostServer", "RouteMap", "RouteSync", argumentParser,
-                logging, nioCore, subprocess, systemPackage, unixSignals,
+                "CProcess", "CVersion", "BranchManager", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
+                argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: settings
         ),
@@ -197,7 +197,8 @@ let package = Package(
         .target(
             name: "FrostServer",
             dependencies: [
-                "BranchManager", "FrostPages", "RouteMap", "RouteSync", asyncHTTPClient, crypto, httpTypes, hummingbird,
+                "BranchManager", "FrostPages", "GatewayContract", "RouteMap", "RouteSync", asyncHTTPClient, crypto,
+                httpTypes, hummingbird,
                 hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -259,8 +260,8 @@ let package = Package(
         .testTarget(
             name: "FrostServerTests",
             dependencies: [
-                "BranchManager", "BranchTestSupport", "FrostServer", "RouteMap", "RouteSync", "TestSupport",
-                asyncHTTPClient, grdb, logging, nioCore, nioHTTP1,
+                "BranchManager", "BranchTestSupport", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
+                "TestSupport", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),

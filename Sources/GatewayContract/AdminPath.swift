@@ -6,6 +6,8 @@ package enum AdminPath: String, CaseIterable, Sendable {
     case readiness = "/readyz"
     /// What Prometheus reads.
     case metrics = "/metrics"
+    /// Who is connected: a ``SessionsDocument``.
+    case sessions = "/sessions"
 
     /// All of them, for people.
     package static let list = allCases.map(\.rawValue).joined(separator: ", ")

@@ -12,9 +12,10 @@ struct Check: AsyncParsableCommand {
         discussion: """
             Takes the same options and variables as run. What would keep the gateway from starting, \
             or from serving what the route map says, is told and exits 78. What it starts with and \
-            warns of (a certificate out of date, a route map that is not there yet, is no longer \
-            confirmed, or has routes of different branches to one address) is told and exits 0, \
-            or 78 with --strict.
+            warns of (an unknown variable, a setting that is not enforced or does not fit the host, a \
+            certificate out of date or not for its file's name, hostnames that no certificate covers, \
+            a route map that is not there yet, is no longer confirmed, or has routes of different \
+            branches to one address) is told and exits 0, or 78 with --strict.
             """
     )
 
@@ -23,45 +24,83 @@ struct Check: AsyncParsableCommand {
     @Flag(help: "Warnings are faults.")
     var strict = false
 
-    /// What the gateway would refuse though the route map can be read.
-    private static func warnings(of table: RouteTable) -> [String] {
-        let now = GatewayClock.system.now
-        let period = table.confirmation.map { ConfirmationPeriod($0, readAt: now) }
-        let findings = [
-            period.flatMap { $0.isOver(at: now) ? Readiness.Finding.unconfirmed($0) : nil },
-            Readiness.Finding(table.conflicts),
-        ]
-        return findings.compactMap { $0?.message }
-    }
-
     func run() async throws {
         try await Complaint.exiting {
             let reader = options.configurationReader()
             let configuration = try GatewayConfiguration(reader: reader)
             let certificates = try CertificateStore(configuration.certificates)
             if let fault = certificates.faults.first { throw fault }
-            var warnings = certificates.current.pairs.compactMap { Readiness.Finding($0, at: .now)?.message }
-            let pairs = certificates.current.pairs.count
-            var routes = "no routes yet"
-            do throws(RouteMapError) {
-                let table = try RouteMapFile.load(path: configuration.routeFile)
-                routes = "\(table.count) \(table.count == 1 ? "route" : "routes")"
-                warnings += Self.warnings(of: table)
-            } catch {
-                guard error.isMissingFile else {
-                    throw ConfigurationError("the route map \(configuration.routeFile): \(error)")
-                }
-                warnings.append(
-                    "the route map \(configuration.routeFile) does not exist yet; the gateway starts and is not ready"
-                )
-            }
+            let table = try loadRoutes(configuration)
+            let isEnabled = configuration.isEnabled
+            let warnings =
+                settingWarnings(configuration, isSet: options.isSet) + certificateWarnings(certificates)
+                + routeWarnings(table, of: configuration, certificates: certificates.current)
             for warning in warnings { Complaint.print("warning: \(warning)") }
             if strict, !warnings.isEmpty { throw ExitCode(GatewayExitCode.configuration) }
-            let isEnabled = try GatewayConfiguration.isEnabled(in: reader)
+            let pairs = certificates.current.pairs.count
+            let routes = table.map { "\($0.count) \($0.count == 1 ? "route" : "routes")" } ?? "no routes yet"
             print(
                 "ok: \(isEnabled ? "" : "disabled, ")port \(configuration.port), "
                     + "\(pairs) \(pairs == 1 ? "certificate" : "certificates"), \(routes)"
             )
         }
+    }
+
+    /// - Returns: nil for a file that is not there yet.
+    private func loadRoutes(_ configuration: GatewayConfiguration) throws(ConfigurationError) -> RouteTable? {
+        do throws(RouteMapError) {
+            return try RouteMapFile.load(path: configuration.routeFile)
+        } catch {
+            guard error.isMissingFile else {
+                throw ConfigurationError(.routeFile, "names the route map \(configuration.routeFile): \(error)")
+            }
+            return nil
+        }
+    }
+
+    /// Settings that are misspelt, do nothing, or do not fit the host.
+    private func settingWarnings(_ configuration: GatewayConfiguration, isSet: (GatewayVariable) -> Bool) -> [String] {
+        let unknown = UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys).map(\.description)
+        let idle = GatewayVariable.allCases.filter { GatewaySettings.unenforced.contains($0) && isSet($0) }
+            .map { "\($0.environmentName) (\($0.flag)) is set, but this version does not enforce it" }
+        var fitted = configuration
+        let limit = FileDescriptorLimit.raise()
+        let fit = fitted.fitMaxConnections(toDescriptors: limit)
+        // The service may be allowed more files than this shell, and a default that is lowered does no harm.
+        let descriptors =
+            configuration.isMaxConnectionsGiven
+            ? fit.message(connections: configuration.maxConnections, limit: limit) : nil
+        return unknown + idle + [descriptors].compactMap { $0 }
+    }
+
+    private func certificateWarnings(_ certificates: CertificateStore) -> [String] {
+        Readiness.Finding.certificates(certificates.current, at: .now).map(\.message)
+    }
+
+    /// What the gateway would refuse though the route map can be read, and what clients would.
+    private func routeWarnings(
+        _ table: RouteTable?,
+        of configuration: GatewayConfiguration,
+        certificates: CertificateTable
+    ) -> [String] {
+        guard let table else {
+            return ["the route map \(configuration.routeFile) does not exist yet; the gateway starts and is not ready"]
+        }
+        let now = GatewayClock.system.now
+        let period = table.confirmation.map { ConfirmationPeriod($0, readAt: now) }
+        let findings = [
+            period.flatMap { $0.isOver(at: now) ? Readiness.Finding.unconfirmed($0) : nil },
+            Readiness.Finding(table.conflicts),
+            Readiness.Finding(certificates.uncovered(in: table)),
+        ]
+        let limited = table.listedRoutes.filter { $0.maxConnections != nil }
+        let limits =
+            GatewaySettings.isRouteLimitEnforced || limited.isEmpty
+            ? []
+            : [
+                "\(limited.count) \(limited.count == 1 ? "route has" : "routes have") maxConnections, "
+                    + "which this version does not enforce: \(limited[0].hostname.name)"
+            ]
+        return findings.compactMap { $0?.message } + limits
     }
 }

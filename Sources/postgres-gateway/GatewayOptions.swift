@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import Foundation
 import GatewayContract
 import PostgresGateway
 
@@ -67,6 +68,12 @@ struct GatewayOptions: ParsableArguments {
     /// The flags, then the environment.
     func configurationReader() -> ConfigReader {
         ConfigReader(flags: value)
+    }
+
+    /// Whether a setting was given a value, by flag or variable.
+    func isSet(_ variable: GatewayVariable) -> Bool {
+        let set = value(of: variable) ?? ProcessInfo.processInfo.environment[variable.environmentName]
+        return set?.isEmpty == false
     }
 }
 

@@ -42,9 +42,24 @@ struct Run: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ configuration: GatewayConfiguration, systemd: SystemdNotifier?) async throws {
-        let handler = StderrLogHandler(level: configuration.logLevel, format: configuration.logFormat)
+    /// With as many sessions as the descriptors allow, where no number was asked for.
+    private static func fitted(_ given: GatewayConfiguration, logger: Logger) -> GatewayConfiguration {
+        var configuration = given
+        let limit = FileDescriptorLimit.raise()
+        let fit = configuration.fitMaxConnections(toDescriptors: limit)
+        if let message = fit.message(connections: given.maxConnections, limit: limit) {
+            logger.log(level: given.isMaxConnectionsGiven ? .warning : .info, "\(message)")
+        }
+        return configuration
+    }
+
+    private func serve(_ given: GatewayConfiguration, systemd: SystemdNotifier?) async throws {
+        let handler = StderrLogHandler(level: given.logLevel, format: given.logFormat)
         let logger = Logger(label: "postgres-gateway") { _ in handler }
+        let configuration = Self.fitted(given, logger: logger)
+        for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
+            logger.warning("unknown variable", metadata: .init([.error: "\(unknown)"]))
+        }
         let state = GatewayState(
             configuration: configuration,
             certificates: try CertificateStore(configuration.certificates),
@@ -53,9 +68,13 @@ struct Run: AsyncParsableCommand {
         // From here on, untrapped, a signal that comes early would end the process.
         let stops = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
-        state.reportCertificateFaults()
-        state.warnOfCertificateDates()
-        state.warnOfFileDescriptors(limit: FileDescriptorLimit.raise())
+        let certificates = CertificateReloader(
+            state.certificates,
+            outcomes: state.certificateReloads,
+            logger: logger
+        )
+        await certificates.reportFaults()
+        await certificates.warn()
         state.reloadRoutes(isForced: true)
         let server = GatewayServer(state)
         let admin: AdminServer
@@ -74,8 +93,14 @@ struct Run: AsyncParsableCommand {
         let status = StatusService(server: server, admin: admin, systemd: systemd)
         // Stopped from the last to the first: what tells about the gateway outlives it.
         let services: [any Service] = [
-            AdminService(admin: admin), status, CertificateService(state: state),
-            RouteFileService(state: state, signals: reloads, status: status, eventLoop: admin.eventLoop),
+            AdminService(admin: admin), status, CertificateService(reloader: certificates),
+            RouteFileService(
+                state: state,
+                certificates: certificates,
+                signals: reloads,
+                status: status,
+                eventLoop: admin.eventLoop
+            ),
             GatewayService(server: server, admin: admin, version: PostgresGatewayCommand.version, systemd: systemd),
         ]
         let group = ServiceGroup(

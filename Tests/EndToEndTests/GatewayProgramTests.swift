@@ -131,7 +131,10 @@ import Testing
     @Test("Help, version, and what is no option")
     func usage() async throws {
         #expect(try await run(["run", "--listen"]).exitCode == 64)
-        #expect(try await run(["run", "--help"]).output.contains("--route-file"))
+        let help = try await run(["run", "--help"]).output
+        for part in ["--route-file", "--max-unauthenticated-per-address", "default: 4096", "168h; 0: none"] {
+            #expect(help.contains(part))
+        }
         for command in ["run", "check", "health", "version"] {
             #expect(try await run(["--help"]).output.contains("  \(command) "))
             #expect(try await run([command, "--help"]).exitCode == 0)
@@ -244,6 +247,91 @@ import Testing
             let expired = try await run(["check"] + options)
             #expect(expired.exitCode == 0)
             #expect(expired.errors.contains("warning: the certificate in \(pair.certFile) expired at"))
+        }
+    }
+
+    @Test("check --strict: variables that are misspelt, hostnames that no certificate covers")
+    func strict() async throws {
+        try await withFiles { directory, _, options in
+            try directory.write(#"{ "version": 1, "routes": [] }"#, to: "routes.json")
+            let misspelt = ["FROST_POSTGRES_GATEWAY_MAX_CONECTIONS": "7"]
+            let told = try await run(["check"] + options, environment: misspelt)
+            #expect(told.exitCode == 0)
+            #expect(complaints(told).count == 1)
+            #expect(told.errors.contains("did you mean FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS?"), "\(told.errors)")
+            #expect(try await run(["check", "--strict"] + options, environment: misspelt).exitCode == 78)
+            let many = ["FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS": "10000000"]
+            #expect(try await run(["check", "--strict"] + options, environment: many).exitCode == 78)
+
+            let target = #"{ "id": "a", "name": "a", "database": "d", "project": "p" }"#
+            try directory.write(
+                #"{ "version": 1, "routes": [], "stopped": [ { "hostname": "a.other", "target": \#(target) } ] }"#,
+                to: "routes.json"
+            )
+            let uncovered = try await run(["check", "--strict"] + options)
+            #expect(uncovered.exitCode == 78)
+            #expect(
+                uncovered.errors.contains("no certificate covers 1 hostname of the route map"),
+                "\(uncovered.errors)"
+            )
+            #expect(uncovered.errors.contains("a.other"))
+        }
+    }
+
+    @Test("run warns of variables that are misspelt, and says once with how many sessions it makes do")
+    func warnings() async throws {
+        try await withFiles { directory, _, options in
+            let port = try await PostgresServer.freePort()
+            let log = directory.file("gateway.log")
+            try await Program.whileRunning(
+                "/usr/bin/prlimit",
+                ["--nofile=1000:1000", Checkout.program("postgres-gateway"), "run", "--enabled"] + options
+                    + ["--port", String(port)],
+                environment: ["FROST_POSTGRES_GATEWAY_IDLE_TIME_OUT": "1s"],
+                port: port,
+                log: log
+            ) { _ in }
+            let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+            let warned = lines.filter { $0.contains("did you mean FROST_POSTGRES_GATEWAY_IDLE_TIMEOUT?") }
+            #expect(warned.count == 1)
+            #expect(warned.first?.contains(#""level":"warning""#) == true)
+            let lowered = lines.filter { $0.contains("1000 open files are allowed, which is enough for") }
+            #expect(lowered.count == 1)
+            #expect(lowered.first?.contains(#""level":"info""#) == true)
+        }
+    }
+
+    @Test("The admin address answers while the process has no file descriptor left")
+    func exhausted() async throws {
+        try await withFiles { directory, _, options in
+            try directory.write(#"{ "version": 1, "routes": [] }"#, to: "routes.json")
+            let (port, admin) = (try await PostgresServer.freePort(), try await PostgresServer.freePort())
+            try await Program.whileRunning(
+                "/usr/bin/prlimit",
+                ["--nofile=96:96", Checkout.program("postgres-gateway"), "run", "--enabled"] + options
+                    + ["--port", String(port), "--admin-address", "127.0.0.1:\(admin)"],
+                port: port,
+                log: directory.file("gateway.log")
+            ) { _ in
+                try await BlockingExecutor.run {
+                    let silent = try (0..<150).map { _ in try RawConnection(port: port) }
+                    // Full once the log says so.
+                    let deadline = ContinuousClock.now + .seconds(20)
+                    let log = directory.file("gateway.log")
+                    while try !String(contentsOfFile: log, encoding: .utf8).contains("connections cannot be accepted") {
+                        guard ContinuousClock.now < deadline else { throw Command.Failure("it is never full") }
+                        await Task.yield()
+                    }
+                    for path in ["/readyz", "/healthz", "/metrics", "/sessions"] {
+                        let connection = try RawConnection(port: admin)
+                        try connection.send(Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+                        let answer = String(decoding: try connection.receiveToEnd(toleratesReset: true), as: UTF8.self)
+                        #expect(answer.hasPrefix("HTTP/1.1 200 "), "\(path): \(answer)")
+                        if path == "/readyz" { #expect(answer.contains("accept_failing")) }
+                    }
+                    withExtendedLifetime(silent) {}
+                }
+            }
         }
     }
 

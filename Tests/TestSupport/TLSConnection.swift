@@ -15,6 +15,8 @@ package final class TLSConnection {
     }
 
     package enum Version: Int {
+        case tls10 = 0x0301
+        case tls11 = 0x0302
         case tls12 = 0x0303
         case tls13 = 0x0304
     }
@@ -37,11 +39,15 @@ package final class TLSConnection {
     /// - Parameters:
     ///   - serverName: none is sent when it is nil.
     ///   - protocols: of ALPN; none are offered when it is empty.
+    ///   - suites: of TLS 1.2 and older, as OpenSSL's cipher strings have them.
+    ///   - groups: for the key exchange, by OpenSSL's names and separated by colons.
     package init(
         _ raw: RawConnection,
         serverName: String?,
         protocols: [String] = [],
         version: Version? = nil,
+        suites: String? = nil,
+        groups: String? = nil,
         session: Session? = nil
     ) throws {
         guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context),
@@ -57,6 +63,13 @@ package final class TLSConnection {
         if let version {
             SSL_ctrl(ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, version.rawValue, nil)
             SSL_ctrl(ssl, SSL_CTRL_SET_MAX_PROTO_VERSION, version.rawValue, nil)
+        }
+        if let suites, SSL_set_cipher_list(ssl, suites) != 1 { throw Self.failure("the suites \(suites)") }
+        if let groups {
+            var list = Array(groups.utf8CString)
+            guard SSL_ctrl(ssl, SSL_CTRL_SET_GROUPS_LIST, 0, &list) == 1 else {
+                throw Self.failure("the groups \(groups)")
+            }
         }
         if let session { SSL_set_session(ssl, session.pointer) }
         if let serverName {
@@ -166,6 +179,22 @@ package final class TLSConnection {
 
     /// Whether the server ended with close_notify, after ``readToEnd()``.
     package var hasCloseNotify: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
+
+    /// The cipher suite by OpenSSL's name.
+    package var suite: String? { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } }
+
+    /// Asks for a renegotiation (RFC 5246 section 7.4.1.2) and waits for what comes of it.
+    ///
+    /// - Throws: ``Failure`` with what the server answered when it refuses.
+    package func renegotiate() throws {
+        guard SSL_renegotiate(ssl) == 1 else { throw Self.failure("renegotiation") }
+        try handshake()
+    }
+
+    /// Bytes of early data that a session may begin with.
+    package static func maximumEarlyData(_ session: Session) -> UInt32 {
+        SSL_SESSION_get_max_early_data(session.pointer)
+    }
 
     package var session: Session? { SSL_get1_session(ssl).map(Session.init) }
 

@@ -1,16 +1,16 @@
 import AsyncHTTPClient
 import BranchManager
 import Foundation
+import GatewayContract
 import NIOCore
 import NIOHTTP1
 
-/// Who is connected through the gateway, by branch: read from its metrics.
+/// Who is connected through the gateway, by branch: asked at its admin address.
 actor GatewaySessions {
     /// How long an answer is good, so that many pages ask once.
     private static let lifetime = Duration.seconds(1)
     private static let timeout = TimeAmount.seconds(2)
     private static let maximumBody = 16 * 1_024 * 1_024
-    private static let metric = "postgres_gateway_connections_active"
 
     private let url: String?
     private let store: BranchStore
@@ -18,7 +18,7 @@ actor GatewaySessions {
 
     /// - Parameter admin: the gateway's admin address, `host:port`; nil where none is known of.
     init(admin: String?, store: BranchStore) {
-        url = admin.map { "http://\($0)/metrics" }
+        url = admin.map { "http://\($0)\(AdminPath.sessions.rawValue)" }
         self.store = store
     }
 
@@ -44,22 +44,17 @@ actor GatewaySessions {
             let response = try await Self.client.execute(HTTPClientRequest(url: url), timeout: Self.timeout)
             guard response.status.code == 200 else { return nil }
             let body = try await response.body.collect(upTo: Self.maximumBody)
-            return Self.counts(in: String(buffer: body))
+            return Self.counts(in: body)
         } catch {
             return nil
         }
     }
 
-    /// The counts in a text as Prometheus reads it: `name{target="…"} value`, one a line.
-    static func counts(in text: String) -> [String: Int] {
-        var counts: [String: Int] = [:]
-        for line in text.split(separator: "\n") where line.hasPrefix("\(metric){target=\"") {
-            let rest = line.dropFirst(metric.count + 9)
-            guard let end = rest.firstIndex(of: "\""), let space = line.lastIndex(of: " "),
-                let count = Int(line[line.index(after: space)...])
-            else { continue }
-            counts[String(rest[..<end]), default: 0] += count
+    /// Sessions by the branch's id, of what the gateway answers at ``AdminPath/sessions``; nil for what is no such document.
+    static func counts(in body: ByteBuffer) -> [String: Int]? {
+        guard let document = try? JSONDecoder().decode(SessionsDocument.self, from: Data(body.readableBytesView)) else {
+            return nil
         }
-        return counts
+        return Dictionary(document.targets.map { ($0.id, $0.count) }) { $0 + $1 }
     }
 }

@@ -8,22 +8,16 @@ final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let gateway: GatewayServer
+    private let services: AdminServices
+    private let hosts: AdminHosts
+    private let onRequest: () -> Void
     private var head: HTTPRequestHead?
-    private var deadline: Scheduled<Void>?
 
-    init(gateway: GatewayServer) {
-        self.gateway = gateway
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: AdminServer.connectionTimeout) {
-            context.close(promise: nil)
-        }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        deadline?.cancel()
+    /// - Parameter onRequest: told when the whole request has come.
+    init(_ services: AdminServices, hosts: AdminHosts, onRequest: @escaping () -> Void) {
+        self.services = services
+        self.hosts = hosts
+        self.onRequest = onRequest
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -36,6 +30,7 @@ final class AdminHandler: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             self.head = nil
+            onRequest()
             answer(head, context: context)
         }
     }
@@ -45,20 +40,33 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        let names = head.headers["Host"]
+        // No browser sends a request without one.
+        guard names.count == 1 || (names.isEmpty && head.version == .http1_0) else {
+            return send(.badRequest, Fault(error: "give one Host header"), to: head, context: context)
+        }
+        guard names.allSatisfy(hosts.allows) else {
+            let fault = Fault(
+                error: "this is not the host that was asked for; use its address, or localhost on the host itself"
+            )
+            return send(.misdirectedRequest, fault, to: head, context: context)
+        }
         guard head.method == .GET || head.method == .HEAD else {
             return send(.methodNotAllowed, Fault(error: "use GET"), to: head, context: context)
         }
         let path = head.uri.prefix { $0 != "?" }
         switch AdminPath(rawValue: String(path)) {
         case .liveness:
-            gateway.liveness(watchedFrom: context.eventLoop).assumeIsolated().whenSuccess { [self] liveness in
+            services.liveness(context.eventLoop).assumeIsolated().whenSuccess { [self] liveness in
                 send(liveness.status == .ok ? .ok : .serviceUnavailable, liveness, to: head, context: context)
             }
         case .readiness:
-            let readiness = gateway.state.readiness()
+            let readiness = services.readiness()
             send(readiness.status == .ready ? .ok : .serviceUnavailable, readiness, to: head, context: context)
         case .metrics:
-            send(.ok, Data(Metrics.text(of: gateway.state).utf8), Metrics.contentType, to: head, context: context)
+            send(.ok, Data(services.metrics().utf8), Metrics.contentType, to: head, context: context)
+        case .sessions:
+            send(.ok, services.sessions.sessionsDocument(), to: head, context: context)
         case nil:
             send(.notFound, Fault(error: "there is \(AdminPath.list)"), to: head, context: context)
         }

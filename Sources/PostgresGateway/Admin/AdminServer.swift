@@ -3,16 +3,13 @@ import GatewayContract
 package import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
 
-/// The operator's side: `/healthz` and `/readyz` over HTTP, on an address and a thread of its own.
+/// The operator's side: the paths of ``AdminPath`` over HTTP, on an address and a thread of its own.
 ///
 /// So it answers when the gateway's own loops do not.
 package final class AdminServer: Sendable {
-    /// Connections open at a time; the ones beyond are closed at once.
+    /// Connections open at a time; beyond, one that has asked nothing makes room.
     static let maximumConnections = 64
-    /// From accept to close, whatever the client does.
-    static let connectionTimeout = TimeAmount.seconds(10)
 
     private let group: MultiThreadedEventLoopGroup
     private let listener: any Channel
@@ -26,23 +23,44 @@ package final class AdminServer: Sendable {
     ///
     /// - Throws: ``ListenError``; nothing is left open then.
     package static func start(for gateway: GatewayServer) async throws -> AdminServer {
-        let address = gateway.state.configuration.adminAddress
+        try await start(at: gateway.state.configuration.adminAddress, AdminServices(of: gateway))
+    }
+
+    /// Starts listening.
+    ///
+    /// - Throws: ``ListenError``; nothing is left open then.
+    package static func start(at address: AdminAddress, _ services: AdminServices) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let connections = AdminConnections(maximum: maximumConnections)
+        let hosts = AdminHosts(listeningOn: address)
         do {
+            // One thread: the listener and all that it accepts are on one loop.
+            let loop = group.next()
+            let connections = try await loop.submit {
+                NIOLoopBound(AdminConnections(maximum: maximumConnections), eventLoop: loop)
+            }.get()
             let listener = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let pause = AcceptPauseHandler(failures: gateway.state.acceptFailures)
-                        try channel.pipeline.syncOperations.addHandler(pause)
+                        try channel.pipeline.syncOperations.addHandler(
+                            AdminAcceptHandler(connections: connections.value, onFailure: services.acceptFailed)
+                        )
                     }
                 }
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        guard connections.add(channel) else { throw ChannelError.inputClosed }
-                        try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-                        try channel.pipeline.syncOperations.addHandler(AdminHandler(gateway: gateway))
+                        let connections = connections.value
+                        guard let number = connections.add(channel) else { throw ChannelError.inputClosed }
+                        let limit = AdminRequestLimit()
+                        let pipeline = channel.pipeline.syncOperations
+                        try pipeline.addHandler(limit)
+                        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                        try pipeline.addHandler(
+                            AdminHandler(services, hosts: hosts) {
+                                connections.noteRequest(number)
+                                limit.noteRequest()
+                            }
+                        )
                     }
                 }
                 .bind(to: try address.socketAddress)
@@ -69,28 +87,5 @@ package final class AdminServer: Sendable {
     package func stop() async throws {
         try? await listener.close()
         try await group.shutdownGracefully()
-    }
-}
-
-/// How many connections the admin address has open.
-private final class AdminConnections: Sendable {
-    private let maximum: Int
-    private let open = Mutex(0)
-
-    init(maximum: Int) {
-        self.maximum = maximum
-    }
-
-    /// Enters a connection until it is closed; false when there are too many.
-    func add(_ channel: any Channel) -> Bool {
-        let isAdmitted = open.withLock { open in
-            guard open < maximum else { return false }
-            open += 1
-            return true
-        }
-        if isAdmitted {
-            channel.closeFuture.whenComplete { [self] _ in open.withLock { $0 -= 1 } }
-        }
-        return isAdmitted
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import GatewayContract
 import RouteMap
 
 /// What the gateway counts, as Prometheus reads it (text format 0.0.4).
@@ -8,33 +9,71 @@ enum Metrics {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     static func text(of state: GatewayState) -> String {
-        var lines = [
-            "# HELP postgres_gateway_connections_active Sessions that have a backend, by the branch they lead to.",
-            "# TYPE postgres_gateway_connections_active gauge",
-        ]
-        for (target, count) in state.registry.countsByTarget().sorted(by: { $0.key < $1.key }) {
-            lines.append("postgres_gateway_connections_active{target=\"\(escape(target))\"} \(count)")
-        }
-        lines += [
-            "# HELP postgres_gateway_routes Hostnames in the route map in force, those of stopped branches included.",
-            "# TYPE postgres_gateway_routes gauge",
-            "postgres_gateway_routes \(state.routes.current.count)",
-        ]
-        lines += [
-            "# HELP postgres_gateway_route_address_conflicts Addresses that routes of different branches have.",
-            "# TYPE postgres_gateway_route_address_conflicts gauge",
-            "postgres_gateway_route_address_conflicts \(state.routes.current.conflicts.count)",
-        ]
+        var lines: [String] = []
+        let sessions = state.registry.countsByTarget().sorted { $0.key < $1.key }
+        lines += family(
+            .connectionsActive,
+            "Sessions that have a backend, by the branch they lead to.",
+            sessions.map { ("target", $0.key, $0.value) }
+        )
+        lines += family(
+            .routes,
+            "Hostnames in the route map in force, those of stopped branches included.",
+            state.routes.current.count
+        )
+        lines += family(
+            .routeAddressConflicts,
+            "Addresses that routes of different branches have.",
+            state.routes.current.conflicts.count
+        )
         if let since = state.routes.period?.confirmation.confirmedAt ?? state.routes.loadedAt {
-            // Whole seconds. A clock that was set back makes no negative age.
-            let age = Int(max(0, state.clock.now.wall.timeIntervalSince(since)))
-            lines += [
-                "# HELP postgres_gateway_route_map_age_seconds Since the route map was confirmed, or taken up if it need not be.",
-                "# TYPE postgres_gateway_route_map_age_seconds gauge",
-                "postgres_gateway_route_map_age_seconds \(age)",
-            ]
+            lines += family(
+                .routeMapAge,
+                "Since the route map was confirmed, or taken up if it need not be.",
+                // Whole seconds. A clock that was set back makes no negative age.
+                Int(max(0, state.clock.now.wall.timeIntervalSince(since)))
+            )
         }
+        lines += certificates(state.certificates, routes: state.routes)
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What there is to count of certificates.
+    static func certificates(_ store: CertificateStore, routes: RouteStore) -> [String] {
+        // Two pairs may be for one name: the pair for all other names beside one of a file of its name.
+        var expiries: [String: Int] = [:]
+        for (name, pair) in store.current.entries {
+            let label = name ?? pair.names.first ?? "default"
+            let expiry = Int(pair.notAfter.timeIntervalSince1970)
+            expiries[label] = min(expiry, expiries[label] ?? expiry)
+        }
+        return family(
+            .hostnamesUncovered,
+            "Hostnames of the route map that no certificate covers.",
+            store.uncovered(in: routes).count
+        )
+            + family(
+                .certificateExpiry,
+                "When each certificate expires, in seconds since 1970.",
+                expiries.sorted { $0.key < $1.key }.map { ("name", $0.key, $0.value) }
+            )
+    }
+
+    private static func family(_ name: MetricName, _ help: String, _ value: Int) -> [String] {
+        head(name, help) + ["\(name.rawValue) \(value)"]
+    }
+
+    private static func family(
+        _ name: MetricName,
+        _ help: String,
+        _ samples: [(label: String, value: String, count: Int)]
+    ) -> [String] {
+        head(name, help)
+            + samples.map { "\(name.rawValue){\($0.label)=\"\(escape($0.value))\"} \($0.count)" }
+    }
+
+    private static func head(_ name: MetricName, _ help: String) -> [String] {
+        ["# HELP \(name.rawValue) \(help)", "# TYPE \(name.rawValue) gauge"]
     }
 
     /// A label's value: backslash, quotation mark and line feed are escaped.

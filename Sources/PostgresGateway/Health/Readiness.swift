@@ -1,4 +1,5 @@
 package import Foundation
+package import GatewayContract
 package import RouteMap
 
 /// Whether a gateway can serve, and what an operator should look at.
@@ -20,6 +21,10 @@ package struct Readiness: Codable, Hashable, Sendable {
             case noCertificateInDate = "no_certificate_in_date"
             case certificateOutOfDate = "certificate_out_of_date"
             case certificateExpiresSoon = "certificate_expires_soon"
+            /// The certificate in a file is not for the name that the file has.
+            case certificateMisnamed = "certificate_misnamed"
+            /// Clients that verify names cannot connect to some hostnames of the route map.
+            case hostnamesUncovered = "hostnames_uncovered"
             /// Connections could not be accepted within the last minute.
             case acceptFailing = "accept_failing"
             /// Files of certificates cannot be used now; the pairs read before are in force.
@@ -82,7 +87,8 @@ extension GatewayState {
         if !pairs.contains(where: { $0.isInDate(at: now) }) {
             reasons.append(.init(code: .noCertificateInDate, message: "no certificate is in date"))
         }
-        warnings += pairs.compactMap { Readiness.Finding($0, at: now) }
+        warnings += Readiness.Finding.certificates(certificates.current, at: now)
+        if let finding = Readiness.Finding(certificates.uncovered(in: routes)) { warnings.append(finding) }
         for fault in certificates.faults {
             warnings.append(
                 .init(code: .certificateStale, message: "\(fault); what was read before, if anything, stays")
@@ -122,6 +128,32 @@ extension Readiness.Finding {
         message =
             "\(conflicts.count) \(conflicts.count == 1 ? "address is" : "addresses are") in routes of different branches, "
             + "which are not dialled: \(named.joined(separator: "; "))" + (more > 0 ? "; and \(more) more" : "")
+    }
+
+    /// What there is to say of certificates: their dates, and names of files that are not in them.
+    package static func certificates(_ table: CertificateTable, at now: Date) -> [Self] {
+        table.pairs.compactMap { Self($0, at: now) } + table.misnamed.map { Self($0.pair, misnamed: $0.name) }
+    }
+
+    /// What there is to say of hostnames that no certificate covers; nil when there are none.
+    package init?(_ uncovered: SessionsDocument.Uncovered) {
+        guard uncovered.count > 0 else { return nil }
+        code = .hostnamesUncovered
+        message =
+            "no certificate covers \(uncovered.count) \(uncovered.count == 1 ? "hostname" : "hostnames") of the route map, "
+            + "so clients with sslmode=verify-full are refused by themselves: \(Self.list(uncovered.first, of: uncovered.count))"
+    }
+
+    private init(_ pair: CertificatePair, misnamed name: String) {
+        let shown = Array(pair.names.prefix(SessionsDocument.Uncovered.most))
+        code = .certificateMisnamed
+        message =
+            "the certificate in \(pair.certFile) is not for \(name), by which its file is named, but for "
+            + (shown.isEmpty ? "no name at all" : Self.list(shown, of: pair.names.count))
+    }
+
+    private static func list(_ names: [String], of count: Int) -> String {
+        names.joined(separator: ", ") + (count > names.count ? ", and \(count - names.count) more" : "")
     }
 
     /// What there is to say of a certificate's dates; nil when it is in date for long enough.

@@ -1,4 +1,5 @@
 import Foundation
+package import GatewayContract
 import Synchronization
 
 /// The certificate table in force, and the files it came from.
@@ -26,6 +27,15 @@ package final class CertificateStore: Sendable {
         var seen: [String: FileFingerprint]
         /// Looks since something could not be read.
         var looksSinceFault = 0
+        /// Counts the tables that came into force.
+        var generation = 0
+    }
+
+    /// What was found out about one table of certificates and one of routes.
+    private struct Coverage {
+        var generation: Int
+        var routesLoadedAt: Date?
+        var uncovered: SessionsDocument.Uncovered
     }
 
     /// What cannot be read is tried again after so many looks, though no file has changed: a process
@@ -34,6 +44,7 @@ package final class CertificateStore: Sendable {
 
     private let source: GatewayConfiguration.Certificates
     private let state: Mutex<State>
+    private let coverage = Mutex<Coverage?>(nil)
 
     /// Reads the files for the first time. Blocking.
     ///
@@ -54,7 +65,21 @@ package final class CertificateStore: Sendable {
     /// What could not be read at the last try; empty when all is well.
     package var faults: [ConfigurationError] { state.withLock { $0.faults } }
 
-    /// Looks whether the files have changed, and reads them if so. Blocking, never on an event loop.
+    /// The hostnames of the route map in force that no certificate covers: looked up anew when either has changed.
+    package func uncovered(in routes: RouteStore) -> SessionsDocument.Uncovered {
+        let (table, generation) = state.withLock { ($0.table, $0.generation) }
+        // Before the routes themselves: newer ones under an older date are looked up again the next time.
+        let loadedAt = routes.loadedAt
+        if let known = coverage.withLock({ $0 }), known.generation == generation, known.routesLoadedAt == loadedAt {
+            return known.uncovered
+        }
+        let uncovered = table.uncovered(in: routes.current)
+        coverage.withLock { $0 = Coverage(generation: generation, routesLoadedAt: loadedAt, uncovered: uncovered) }
+        return uncovered
+    }
+
+    /// Looks whether the files have changed, and reads them if so. Blocking; one at a time
+    /// (``CertificateReloader``).
     package func reloadIfChanged() -> Reload {
         let files = Self.fingerprints(source)
         let known = faults.map(\.description)
@@ -75,7 +100,8 @@ package final class CertificateStore: Sendable {
         return outcome
     }
 
-    /// Reads the files, changed or not. Blocking, never on an event loop.
+    /// Reads the files, changed or not. Blocking; one at a time
+    /// (``CertificateReloader``).
     package func reload() -> Reload {
         // Taken before the files are read: what is written meanwhile is seen as a change.
         let files = Self.fingerprints(source)
@@ -87,7 +113,15 @@ package final class CertificateStore: Sendable {
         } catch {
             faults = [error]
         }
-        state.withLock { $0 = State(table: table, faults: faults, read: files, seen: files) }
+        state.withLock { state in
+            state = State(
+                table: table,
+                faults: faults,
+                read: files,
+                seen: files,
+                generation: state.generation + 1
+            )
+        }
         return faults.isEmpty ? .loaded(table) : .failed(faults)
     }
 
@@ -98,10 +132,9 @@ package final class CertificateStore: Sendable {
             paths = [certFile, keyFile]
         case .directory(let directory, let pair):
             if let pair { paths = [pair.certFile, pair.keyFile] }
-            let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-            for file in files where CertificateTable.isCertificate(file) {
-                paths += ["\(directory)/\(file)", "\(directory)/\(file.dropLast(4)).key"]
-            }
+            // One that cannot be listed looks like an empty one, and is told when it is read.
+            let entries = (try? CertificateDirectory.entries(directory)) ?? []
+            paths += entries.flatMap { [$0.source.certFile, $0.source.keyFile] }
         }
         return Dictionary(paths.map { ($0, FileFingerprint(path: $0)) }) { first, _ in first }
     }

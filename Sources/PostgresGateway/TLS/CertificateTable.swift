@@ -1,17 +1,20 @@
-import Foundation
-import GatewayContract
+package import GatewayContract
 package import NIOSSL
-import RouteMap
+package import RouteMap
 
 /// The certificates in force at one time: immutable, chosen by server name, swapped as a whole.
 package struct CertificateTable: Sendable {
+    /// By hostname, or `*.` and one.
     private let named: [String: CertificatePair]
     private let fallback: CertificatePair
 
     /// All pairs, each once.
-    package var pairs: [CertificatePair] {
+    package var pairs: [CertificatePair] { entries.map(\.pair) }
+
+    /// All pairs, each once, with the name that the file has; nil for the pair for all other names.
+    package var entries: [(name: String?, pair: CertificatePair)] {
         let isFallbackNamed = named.values.contains { $0.certFile == fallback.certFile }
-        return named.sorted { $0.key < $1.key }.map(\.value) + (isFallbackNamed ? [] : [fallback])
+        return named.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + (isFallbackNamed ? [] : [(nil, fallback)])
     }
 
     /// Reads the files. Blocking, never on an event loop.
@@ -28,13 +31,13 @@ package struct CertificateTable: Sendable {
     ) throws(ConfigurationError) -> CertificateTable {
         switch source {
         case .pair(let certFile, let keyFile):
-            let pair = try CertificatePair.load(certFile: certFile, keyFile: keyFile)
+            let pair = try CertificatePair.load(.init(certFile: certFile, keyFile: keyFile))
             return CertificateTable(named: [:], fallback: pair)
         case .directory(let directory, let pair):
             let named = try loadDirectory(directory, keeping: previous?.named ?? [:], faults: &faults)
             if let pair {
                 do {
-                    let fallback = try CertificatePair.load(certFile: pair.certFile, keyFile: pair.keyFile)
+                    let fallback = try CertificatePair.load(.init(certFile: pair.certFile, keyFile: pair.keyFile))
                     return CertificateTable(named: named, fallback: fallback)
                 } catch {
                     guard let fallback = previous?.fallback else { throw error }
@@ -51,17 +54,33 @@ package struct CertificateTable: Sendable {
         }
     }
 
-    /// The context for a server name as a client sent it: the pair of that very name, else the
-    /// wildcard of one label (RFC 9525 section 6.3), else the default pair.
+    /// The context for a server name as a client sent it; see ``pair(for:)``.
     package func context(serverName: String?) -> NIOSSLContext {
-        pair(serverName: serverName).context
+        pair(for: serverName.flatMap { try? Hostname($0) }).context
     }
 
-    private func pair(serverName: String?) -> CertificatePair {
-        guard !named.isEmpty, let serverName, let hostname = try? Hostname(serverName) else { return fallback }
-        if let exact = named[hostname.name] { return exact }
-        guard let dot = hostname.name.firstIndex(of: ".") else { return fallback }
-        return named["*" + hostname.name[dot...]] ?? fallback
+    /// The pair that a client is shown: that of the very name it asks for, else the wildcard of one label (RFC 9525
+    /// section 6.3), else the default pair.
+    package func pair(for hostname: Hostname?) -> CertificatePair {
+        guard !named.isEmpty, let name = hostname?.name else { return fallback }
+        if let exact = named[name] { return exact }
+        guard let dot = name.firstIndex(of: ".") else { return fallback }
+        return named["*" + name[dot...]] ?? fallback
+    }
+
+    /// Whether a client that verifies names is content with the pair that it is shown for this one.
+    package func covers(_ hostname: Hostname) -> Bool { pair(for: hostname).covers(hostname) }
+
+    /// The hostnames of a route map, those of stopped branches included, that no certificate covers.
+    package func uncovered(in routes: RouteTable) -> SessionsDocument.Uncovered {
+        let hostnames = routes.listedRoutes.map(\.hostname) + routes.listedStopped.map(\.hostname)
+        let uncovered = hostnames.filter { !covers($0) }.map(\.name)
+        return .init(count: uncovered.count, first: Array(uncovered.sorted().prefix(SessionsDocument.Uncovered.most)))
+    }
+
+    /// Pairs whose file has a name that is not in the certificate.
+    package var misnamed: [(name: String, pair: CertificatePair)] {
+        named.filter { !$0.value.covers(name: $0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private static func loadDirectory(
@@ -69,51 +88,25 @@ package struct CertificateTable: Sendable {
         keeping previous: [String: CertificatePair],
         faults: inout [ConfigurationError]
     ) throws(ConfigurationError) -> [String: CertificatePair] {
-        let files: [String]
-        do {
-            files = try FileManager.default.contentsOfDirectory(atPath: directory)
-        } catch {
-            throw ConfigurationError(.certDir, "\(directory) cannot be read: \(error.localizedDescription)")
-        }
         var pairs: [String: CertificatePair] = [:]
-        for file in files.sorted() where isCertificate(file) {
-            let stem = String(file.dropLast(4))
-            let path = "\(directory)/\(stem)"
-            do {
-                let name = try name(fromFile: stem, in: directory)
+        var sources: [String: CertificatePair.Source] = [:]
+        for entry in try CertificateDirectory.entries(directory) {
+            do throws(ConfigurationError) {
+                let name = try CertificateDirectory.name(of: entry)
+                if let first = sources[name] {
+                    throw ConfigurationError(
+                        .certDir,
+                        file: entry.source.certFile,
+                        "is for \(name), as is \(first.certFile), which is used; take one away"
+                    )
+                }
+                sources[name] = entry.source
                 pairs[name] = previous[name]
-                pairs[name] = try CertificatePair.load(certFile: "\(path).crt", keyFile: "\(path).key")
+                pairs[name] = try CertificatePair.load(entry.source)
             } catch {
                 faults.append(error)
             }
         }
         return pairs
-    }
-
-    /// Whether a file of a certificate directory holds a chain: `<name>.crt`, not hidden.
-    static func isCertificate(_ file: String) -> Bool { file.hasSuffix(".crt") && !file.hasPrefix(".") }
-
-    /// The server name that a file is for. A wildcard may be written `*.` or, as certificate tools
-    /// do for file names, `wildcard_.` or `_wildcard.`.
-    private static func name(fromFile stem: String, in directory: String) throws(ConfigurationError) -> String {
-        for prefix in ["*.", "wildcard_.", "_wildcard."] where stem.hasPrefix(prefix) {
-            return "*." + (try hostname(stem.dropFirst(prefix.count), stem: stem, directory: directory))
-        }
-        return try hostname(stem[...], stem: stem, directory: directory)
-    }
-
-    private static func hostname(
-        _ text: Substring,
-        stem: String,
-        directory: String
-    ) throws(ConfigurationError) -> String {
-        do {
-            return try Hostname(text).name
-        } catch {
-            throw ConfigurationError(
-                .certDir,
-                "\(directory)/\(stem).crt: the file's name is to be a server name, but it \(error)"
-            )
-        }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BranchManager
 import Foundation
+import GatewayContract
 import Subprocess
 import Synchronization
 
@@ -42,13 +43,13 @@ final class GatewayChild: Sendable {
     }
 
     /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
-    private static let ownAdminAddress = "127.0.0.1:9433"
+    private static let ownAdminAddress = "\(GatewayPort.adminHost):\(GatewayPort.childAdmin)"
     /// Of a gateway that is a unit of its own, where nothing else is said.
-    private static let unitAdminAddress = "127.0.0.1:9432"
+    private static let unitAdminAddress = "\(GatewayPort.adminHost):\(GatewayPort.admin)"
 
     /// - Parameter isChild: whether the gateway is run by `frost up`.
     static func adminAddress(isChild: Bool) -> String {
-        ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"]
+        ProcessInfo.processInfo.environment[GatewayVariable.adminAddress.environmentName]
             ?? (isChild ? ownAdminAddress : unitAdminAddress)
     }
 
@@ -76,7 +77,6 @@ final class GatewayChild: Sendable {
         return path
     }
 
-    private static let prefix = "FROST_POSTGRES_GATEWAY_"
     /// Beside the gateway's own variables: what a program needs to run at all. Others of the operator's may be secrets.
     private static let inherited: Set<String> = ["PATH", "LANG", "LC_ALL", "TZ"]
 
@@ -84,16 +84,16 @@ final class GatewayChild: Sendable {
 
     /// - Parameter settings: in place of its own.
     func environment(_ settings: Settings) -> [String: String] {
-        let values: [String: String?] = [
-            "ENABLED": "true", "PORT": String(port), "ROUTE_FILE": settings.routeFile,
-            "LISTEN_ADDRESS": settings.listenAddress, "CERT_FILE": settings.certFile, "KEY_FILE": settings.keyFile,
-            "CERT_DIR": settings.certDir, "DRAIN_TIMEOUT": settings.drainTimeout,
-            "ADMIN_ADDRESS": Self.adminAddress(isChild: true),
+        let values: [GatewayVariable: String?] = [
+            .enabled: "true", .port: String(port), .routeFile: settings.routeFile,
+            .listenAddress: settings.listenAddress, .certFile: settings.certFile, .keyFile: settings.keyFile,
+            .certDir: settings.certDir, .drainTimeout: settings.drainTimeout,
+            .adminAddress: Self.adminAddress(isChild: true),
         ]
         var variables = ProcessInfo.processInfo.environment.filter {
-            $0.key.hasPrefix(Self.prefix) || Self.inherited.contains($0.key)
+            $0.key.hasPrefix(GatewayVariable.prefix) || Self.inherited.contains($0.key)
         }
-        for (key, value) in values { if let value { variables[Self.prefix + key] = value } }
+        for (key, value) in values { if let value { variables[key.environmentName] = value } }
         return variables
     }
 
@@ -120,7 +120,11 @@ final class GatewayChild: Sendable {
         while !Task.isCancelled {
             let status = try await runOnce(ready)
             if Task.isCancelled { return }
-            if case .exited(let code) = status, [78, 98].contains(code) { throw ExitCode(code) }
+            if case .exited(let code) = status,
+                [GatewayExitCode.configuration, GatewayExitCode.portInUse].contains(code)
+            {
+                throw ExitCode(code)
+            }
             try ended(status)
             Complaint.print("the gateway ended (\(status)); starting it again")
             try await Task.sleep(for: Self.pauseBetweenStarts)

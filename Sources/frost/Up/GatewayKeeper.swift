@@ -1,5 +1,6 @@
 import ArgumentParser
 import BranchManager
+import GatewayContract
 import Synchronization
 
 /// Keeps the gateway of `frost up` as the settings say: running or not, and on their port.
@@ -90,7 +91,9 @@ struct GatewayKeeper: Sendable {
     ///
     /// - Returns: whether it goes back.
     private func fall(back working: Int?, from port: Int, _ code: ExitCode) async throws -> Bool {
-        let reason = code.rawValue == 98 ? "another program has it" : "it ended with \(code.rawValue), see its log"
+        let reason =
+            code.rawValue == GatewayExitCode.portInUse
+            ? "another program has it" : "it ended with \(code.rawValue), see its log"
         let fault = "The gateway cannot run on port \(port): \(reason)."
         if let working, working != port {
             Complaint.print("\(fault) It goes back to \(working).")

@@ -2,6 +2,7 @@ import ArgumentParser
 import BranchManager
 import Foundation
 import FrostServer
+import GatewayContract
 import NIOCore
 import Subprocess
 import SystemPackage
@@ -15,8 +16,8 @@ import Musl
 /// What a `frost up` needs, looked at before it makes a store or starts a server: a start that fails leaves nothing
 /// behind that goes on.
 enum StartCheck {
-    /// Of `postgres-gateway`, for a port that another program has.
-    static let portTaken: Int32 = 98
+    /// For a port that another program has.
+    static let portTaken = GatewayExitCode.portInUse
 
     /// - Throws: `ExitCode`; the reason has been printed.
     static func run(api: FrostServer.Address?, gateway: GatewayChild?, addresses: String?, port: Int) async throws {
@@ -58,7 +59,6 @@ extension GatewayChild {
     /// In bytes, of what the gateway says of its settings.
     private static let longestComplaint = 64 * 1_024
     /// Of `postgres-gateway`, for settings that it cannot use.
-    private static let unusable: Int32 = 78
 
     /// Has the gateway check its settings and certificates, without listening, as whom it will run as.
     ///
@@ -79,7 +79,7 @@ extension GatewayChild {
             try await certificates.copy()
         } catch {
             Complaint.print("\(error)")
-            throw ExitCode(Self.unusable)
+            throw ExitCode(GatewayExitCode.configuration)
         }
         var settings = certificates.settings(given)
         settings.routeFile = "\(place)/routes.json.unwritten"

@@ -3,6 +3,7 @@ import BranchManager
 import CVersion
 import Foundation
 import FrostServer
+import GatewayContract
 import Logging
 import NIOCore
 import RouteMap
@@ -158,13 +159,13 @@ struct Up: AsyncParsableCommand {
 
     private func settings(routeFile: String) -> GatewayChild.Settings {
         // The gateway's own variables go on to it: files that they name are the operator's as well.
-        let own = { (name: String) in ProcessInfo.processInfo.environment["FROST_POSTGRES_GATEWAY_\(name)"] }
+        let own = { (variable: GatewayVariable) in ProcessInfo.processInfo.environment[variable.environmentName] }
         return GatewayChild.Settings(
             routeFile: routeFile,
             listenAddress: listenAddress,
-            certFile: certFile ?? own("CERT_FILE"),
-            keyFile: keyFile ?? own("KEY_FILE"),
-            certDir: certDir ?? own("CERT_DIR"),
+            certFile: certFile ?? own(.certFile),
+            keyFile: keyFile ?? own(.keyFile),
+            certDir: certDir ?? own(.certDir),
             drainTimeout: temporary ? "2s" : nil
         )
     }
@@ -196,7 +197,7 @@ struct Up: AsyncParsableCommand {
                 "the API cannot listen on \(address.host):\(address.port): \(String(cString: strerror(error.errnoCode))); "
                     + "give another with --api-address, or none"
             )
-            throw ExitCode(error.errnoCode == EADDRINUSE ? 98 : 1)
+            throw ExitCode(error.errnoCode == EADDRINUSE ? StartCheck.portTaken : 1)
         }
     }
 

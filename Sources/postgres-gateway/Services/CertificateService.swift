@@ -3,7 +3,7 @@ import ServiceLifecycle
 
 /// Takes up certificates that have changed, within a few seconds.
 struct CertificateService: Service {
-    let state: GatewayState
+    let reloader: CertificateReloader
 
     /// Between two looks at the files; two that agree make a change.
     private static let interval = Duration.seconds(2)
@@ -14,9 +14,9 @@ struct CertificateService: Service {
         await cancelWhenGracefulShutdown {
             var looks = 0
             while (try? await Task.sleep(for: Self.interval)) != nil {
-                state.reloadCertificates(isForced: false)
+                await reloader.reload(isForced: false)
                 looks += 1
-                if looks.isMultiple(of: Self.looksPerWarning) { state.warnOfCertificateDates() }
+                if looks.isMultiple(of: Self.looksPerWarning) { await reloader.warn() }
             }
         }
     }

@@ -6,6 +6,7 @@ import UnixSignals
 /// Takes up a changed route map at once, and reads it and the certificates again on SIGHUP.
 struct RouteFileService: Service {
     let state: GatewayState
+    let certificates: CertificateReloader
     /// SIGHUPs since before the gateway listened.
     let signals: UnixSignalsSequence
     let status: StatusService
@@ -20,7 +21,7 @@ struct RouteFileService: Service {
                     for await _ in signals {
                         status.tellReloading()
                         await reloader.reload(isForced: true)
-                        state.reloadCertificates(isForced: true)
+                        await certificates.reload(isForced: true)
                         status.tellReady()
                     }
                 }
@@ -34,9 +35,12 @@ struct RouteFileService: Service {
     }
 }
 
-/// One reload at a time, whoever asks for it.
+/// One reload at a time, whoever asks for it, where blocking holds up nobody.
 private actor RouteReloader {
     private let state: GatewayState
+    private let queue = BlockingQueue("routes")
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     init(state: GatewayState) {
         self.state = state

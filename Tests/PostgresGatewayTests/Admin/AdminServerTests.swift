@@ -50,12 +50,14 @@ import Testing
     @Test("Metrics: text as Prometheus reads it")
     func metrics() async throws {
         try await run { _, _, address in
-            let answer = try request("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", to: address)
+            let answer = try request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address)
             #expect(answer.hasPrefix("HTTP/1.1 200"))
             #expect(answer.contains("Content-Type: text/plain; version=0.0.4"))
             #expect(answer.contains("\n# TYPE postgres_gateway_connections_active gauge\n"))
             #expect(answer.contains("\npostgres_gateway_routes 0\n"))
-            #expect(answer.hasSuffix("\npostgres_gateway_route_address_conflicts 0\n"))
+            #expect(answer.contains("\npostgres_gateway_route_address_conflicts 0\n"))
+            #expect(answer.contains("\npostgres_gateway_hostnames_uncovered 0\n"))
+            #expect(answer.contains("\npostgres_gateway_certificate_expiry_seconds{name=\"*.pg.shop.example.net\"} "))
         }
     }
 
@@ -82,15 +84,16 @@ import Testing
     @Test("Other paths and methods, HEAD, a query, and what is no HTTP")
     func requests() async throws {
         try await run { _, _, address in
-            let missing = try request("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", to: address)
+            let missing = try request("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address)
             #expect(missing.hasPrefix("HTTP/1.1 404 "))
             #expect(missing.contains("/healthz"))
             #expect(
-                try request("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", to: address).hasPrefix(
-                    "HTTP/1.1 405 "
-                )
+                try request("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", to: address)
+                    .hasPrefix(
+                        "HTTP/1.1 405 "
+                    )
             )
-            let head = try request("HEAD /healthz?x=1 HTTP/1.1\r\nHost: x\r\n\r\n", to: address)
+            let head = try request("HEAD /healthz?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address)
             #expect(head.hasPrefix("HTTP/1.1 200 "))
             #expect(head.hasSuffix("\r\n\r\n"))
             #expect(try request("GET /healthz HTTP/1.0\r\n\r\n", to: address).contains("200 OK"))
@@ -98,18 +101,67 @@ import Testing
         }
     }
 
-    @Test("Too many connections are closed at once; those that were open are served")
-    func limit() async throws {
+    @Test("Connections that ask nothing lock nobody out: the oldest of them makes room")
+    func idle() async throws {
         try await run { _, _, address in
-            let open = try (0..<64).map { _ in try RawConnection(port: address.port) }
-            // The last of them is served, so all have been accepted.
-            try open[63].send(Array("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
-            #expect(String(decoding: try open[63].receive(), as: UTF8.self).hasPrefix("HTTP/1.1 200 "))
-            let more = try (0..<2).map { _ in try RawConnection(port: address.port) }
-            // One place has become free; whoever comes after is closed long before the time for a request is over.
-            #expect(more[1].hasInput(withinMilliseconds: 5_000))
-            #expect(try more[1].receiveToEnd(toleratesReset: true).isEmpty)
-            withExtendedLifetime((open, more)) {}
+            var open = try (0..<64).map { _ in try RawConnection(port: address.port) }
+            // Who asks afterwards is served, as often as it likes.
+            for _ in 0..<80 { open.append(try RawConnection(port: address.port)) }
+            for path in ["/healthz", "/metrics", "/sessions"] {
+                #expect(
+                    try request("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address).hasPrefix(
+                        "HTTP/1.1 200 "
+                    )
+                )
+            }
+            #expect(try open[0].receiveToEnd(toleratesReset: true).isEmpty)
+            // The newest is still there, and is served when it asks.
+            try open[143].send(Array("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+            #expect(String(decoding: try open[143].receive(), as: UTF8.self).hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test("Half a request is not waited for, and a long one is not read to its end")
+    func slowAndLong() async throws {
+        try await run { _, _, address in
+            let half = try RawConnection(port: address.port)
+            try half.send(Array("GET /healthz HTTP/1.1\r\nHost: loc".utf8))
+            let long = try RawConnection(port: address.port)
+            try long.send(Array("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ".utf8))
+            try? long.send([UInt8](repeating: UInt8(ascii: "x"), count: 9_000))
+            let answer = String(decoding: try long.receiveToEnd(toleratesReset: true), as: UTF8.self)
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 431 "))
+            #expect(try half.receiveToEnd(toleratesReset: true).isEmpty)
+        }
+    }
+
+    @Test("The names of others are refused, as a page has them whose name was made to lead here")
+    func hosts() async throws {
+        try await run { _, _, address in
+            for (host, status) in [
+                ("Host: localhost:9432\r\n", 200), ("Host: 127.0.0.1\r\n", 200), ("Host: [::1]:9432\r\n", 200),
+                ("Host: evil.example\r\n", 421), ("Host: 192.0.2.1:9432\r\n", 421),
+                ("Host: localhost.evil.example\r\n", 421),
+                ("", 400), ("Host: localhost\r\nHost: evil.example\r\n", 400),
+            ] {
+                for path in AdminPath.allCases where path != .readiness {
+                    let answer = try request("GET \(path.rawValue) HTTP/1.1\r\n\(host)\r\n", to: address)
+                    #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(host)")
+                }
+            }
+        }
+    }
+
+    @Test("/sessions is the document that the contract has")
+    func sessions() async throws {
+        try await run { _, _, address in
+            let answer = try await AdminClient.get(.sessions, from: address, within: .seconds(20))
+            #expect(answer.status == 200)
+            let document = try JSONDecoder().decode(SessionsDocument.self, from: Data(answer.body.utf8))
+            #expect(document.targets.isEmpty)
+            #expect(document.startups == .init(count: 0, handshakesWaiting: 0))
+            #expect(document.certificates.map(\.names) == [["*.pg.shop.example.net"]])
+            #expect(document.hostnamesUncovered == .init(count: 0, first: []))
         }
     }
 

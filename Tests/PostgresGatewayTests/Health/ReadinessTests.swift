@@ -69,7 +69,7 @@ import Testing
                 #expect(readiness.status == dates.status)
                 #expect(readiness.reasons.map(\.code) == (dates.status == .ready ? [] : [.noCertificateInDate]))
                 #expect(readiness.warnings.map(\.code) == [dates.warning].compactMap { $0 })
-                gateway.state.warnOfCertificateDates()
+                await gateway.certificateReloader.warn()
                 let logged = gateway.log.all.filter { $0.contains(#""message":"certificate""#) }
                 #expect(logged.count == (dates.warning == nil ? 0 : 1))
                 // It serves all the same: clients of sslmode=require do not look at the dates.
@@ -83,7 +83,7 @@ import Testing
     func certificateStale() async throws {
         try await run { gateway, directory in
             try directory.write("nonsense", to: "server.key")
-            gateway.state.reloadCertificates(isForced: true)
+            await gateway.certificateReloader.reload(isForced: true)
             let warnings = gateway.state.readiness().warnings
             #expect(warnings.map(\.code) == [.certificateStale])
             #expect(warnings.first?.message.contains(directory.file("server.key")) == true)

@@ -23,8 +23,9 @@ import Testing
             _ = try server.receive()
 
             _ = try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.example.net"])
-            gateway.state.reloadCertificates(isForced: false)
-            gateway.state.reloadCertificates(isForced: false)
+            let reloader = gateway.certificateReloader
+            await reloader.reload(isForced: false)
+            await reloader.reload(isForced: false)
             #expect(gateway.state.certificateReloads[.loaded] == 1)
 
             try server.send(Array("still here".utf8))
