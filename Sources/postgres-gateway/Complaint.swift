@@ -15,6 +15,10 @@ enum Complaint {
             return try await body()
         } catch let error as ConfigurationError {
             print("\(error)")
+            // What is missing may be there under another name.
+            for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
+                print("warning: \(unknown)")
+            }
             throw ExitCode(GatewayExitCode.configuration)
         } catch let error as ListenerLost {
             print("\(error)")

@@ -56,13 +56,15 @@ struct Run: AsyncParsableCommand {
     private func serve(_ given: GatewayConfiguration, systemd: SystemdNotifier?) async throws {
         let handler = StderrLogHandler(level: given.logLevel, format: given.logFormat)
         let logger = Logger(label: "postgres-gateway") { _ in handler }
+        // First: who cannot start hears of that alone.
+        let store = try CertificateStore(given.certificates)
         let configuration = Self.fitted(given, logger: logger)
         for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
             logger.warning("unknown variable", metadata: .init([.error: "\(unknown)"]))
         }
         let state = GatewayState(
             configuration: configuration,
-            certificates: try CertificateStore(configuration.certificates),
+            certificates: store,
             logger: logger
         )
         // From here on, untrapped, a signal that comes early would end the process.

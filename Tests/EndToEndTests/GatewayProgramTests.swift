@@ -260,6 +260,9 @@ import Testing
             #expect(complaints(told).count == 1)
             #expect(told.errors.contains("did you mean FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS?"), "\(told.errors)")
             #expect(try await run(["check", "--strict"] + options, environment: misspelt).exitCode == 78)
+            let unset = try await run(["check"], environment: ["FROST_POSTGRES_GATEWAY_ROUTES_FILE": "/r"])
+            #expect(unset.exitCode == 78)
+            #expect(unset.errors.contains("did you mean FROST_POSTGRES_GATEWAY_ROUTE_FILE?"), "\(unset.errors)")
             let many = ["FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS": "10000000"]
             #expect(try await run(["check", "--strict"] + options, environment: many).exitCode == 78)
 
