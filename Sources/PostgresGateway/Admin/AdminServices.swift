@@ -1,6 +1,8 @@
 import Foundation
 package import GatewayContract
+import GatewayCore
 package import NIOCore
+import RouteMap
 
 /// What the admin address asks the gateway for.
 package struct AdminServices: Sendable {
@@ -34,7 +36,7 @@ package struct AdminServices: Sendable {
             readiness: { gateway.state.readiness() },
             metrics: { Metrics.text(of: gateway.state) },
             sessions: gateway.state,
-            acceptFailed: { gateway.state.acceptFailures.note($0) }
+            acceptFailed: { if let error = $0 as? IOError { gateway.state.acceptFailures.note(error) } }
         )
     }
 }
@@ -46,18 +48,40 @@ package protocol SessionsSource: Sendable {
 }
 
 extension GatewayState: SessionsSource {
-    /// The numbers of sessions alone: who they are is not kept yet.
     package func sessionsDocument() -> SessionsDocument {
-        let counts = sessions.countsByTarget()
+        let now = NIODeadline.now()
+        let byTarget = Dictionary(grouping: registry.sessions()) { $0.target.id }
         return SessionsDocument(
-            targets: counts.sorted { $0.key < $1.key }.map { .init(id: $0.key, count: $0.value, sessions: []) },
-            startups: .init(
-                count: max(0, connectionCount - counts.values.reduce(0, +)),
-                handshakesWaiting: handshakeCount
-            ),
-            limits: [],
+            targets: byTarget.sorted { $0.key < $1.key }.map { id, sessions in
+                .init(id: id, count: sessions.count, sessions: sessions.map { .init($0, at: now) })
+            },
+            startups: .init(count: registry.startupCount, handshakesWaiting: registry.waitingHandshakeCount),
+            limits: nearLimits,
             certificates: certificates.current.documents,
             hostnamesUncovered: certificates.uncovered(in: routes)
+        )
+    }
+
+    /// Limits of the whole gateway of which nine tenths or more are in use.
+    private var nearLimits: [SessionsDocument.Limit] {
+        let uses: [(GatewayVariable, Int, Int)] = [
+            (.maxConnections, registry.sessionCount, configuration.maxConnections),
+            (.maxStartups, registry.startupCount, configuration.maxStartups),
+            (.maxHandshakes, registry.waitingHandshakeCount, configuration.maxHandshakes),
+        ]
+        return uses.filter { $1 * 10 >= $2 * 9 }.map { .init(variable: $0, of: nil, used: $1, maximum: $2) }
+    }
+}
+
+extension SessionsDocument.Session {
+    fileprivate init(_ session: ConnectionRegistry.SessionView, at now: NIODeadline) {
+        self.init(
+            number: session.id.number,
+            client: session.client?.displayName ?? "unknown",
+            backendProcess: session.tally.processID.map { Int32(bitPattern: $0) },
+            ageSeconds: Int((now - session.since).nanoseconds / 1_000_000_000),
+            bytesIn: UInt64(session.tally.bytesIn),
+            bytesOut: UInt64(session.tally.bytesOut)
         )
     }
 }

@@ -58,7 +58,6 @@ enum StartCheck {
 extension GatewayChild {
     /// In bytes, of what the gateway says of its settings.
     private static let longestComplaint = 64 * 1_024
-    /// Of `postgres-gateway`, for settings that it cannot use.
 
     /// Has the gateway check its settings and certificates, without listening, as whom it will run as.
     ///
