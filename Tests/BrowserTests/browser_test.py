@@ -2,9 +2,14 @@
 """Uses the page as people do, in headless Chromium: finds the connection string, pastes it into psql, changes
 branches and sees the page follow. Screenshots of the main states go to .build/browser-test.
 
+    browser_test.py [--slow FACTOR]     the page's scripts run that much slower
+
+What comes of a click comes when it comes: a check of the page is a condition that is waited for, never a look.
+
 Needs what scripts/setup.sh test installs, and the programs of the release build.
 """
 
+import argparse
 import os
 import pathlib
 import re
@@ -22,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from accessibility import CHECK, FOCUS, STOPS  # noqa: E402
-from page import Page  # noqa: E402
+from page import Page, wait  # noqa: E402
 
 # The release build: scripts/build-release.sh.
 FROST = str(ROOT / ".build-release/release/frost")
@@ -39,9 +44,13 @@ passed = failed = 0
 
 
 def check(condition, what, detail=""):
+    """Counts what holds: `condition` is a value that cannot change any more, or a function that is asked until it holds."""
     global passed, failed
-    print(("ok      " if condition else "FAILED  ") + what + (f": {detail}" if detail and not condition else ""), flush=True)
-    if condition:
+    holds = wait(condition) if callable(condition) else condition
+    if not holds:
+        detail = detail() if callable(detail) else detail
+    print(("ok      " if holds else "FAILED  ") + what + (f": {detail}" if detail and not holds else ""), flush=True)
+    if holds:
         passed += 1
     else:
         failed += 1
@@ -81,7 +90,7 @@ class Host:
         )
 
     def wait(self):
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and self.process.poll() is None:
             text = self.log.read_text()
             base = re.search(r"page and API: (\S+)", text)
@@ -92,12 +101,12 @@ class Host:
         raise SystemExit(f"frost up did not come up: {self.log.read_text()[-2000:]}")
 
     def frost(self, *arguments):
-        return subprocess.run([FROST, *arguments], env=self.environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run([FROST, *arguments], env=self.environment, capture_output=True, text=True, timeout=300)
 
     def remove(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(300)
         for line in self.frost("database", "list", "--json").stdout.split('"'):
             if line.startswith("db_"):
                 self.frost("database", "delete", line)
@@ -110,7 +119,7 @@ def listens(port):
 
 
 def psql(string, command, **options):
-    return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=120, **options)
 
 
 def accessible(page, what):
@@ -119,8 +128,9 @@ def accessible(page, what):
         for width in [360, 1440]:
             page.width(width)
             page.settle()
-            faults = page.js(CHECK)
-            check(not faults, f"{what} holds for everybody, {scheme}, {width} px", "; ".join(faults[:6]))
+            # A part that comes anew moves and fades again.
+            faults = lambda: page.js(CHECK)  # noqa: E731
+            check(lambda: not faults(), f"{what} holds for everybody, {scheme}, {width} px", lambda: "; ".join(faults()[:6]))
             page.shot(f"{what}-{scheme}-{width}".replace(" ", "-"))
     page.scheme("light")
     page.width(1440)
@@ -128,15 +138,19 @@ def accessible(page, what):
 
 def keyboard(page, what):
     """Through the page with the Tab key: everything is reached once, seen, and in the order in which it is read."""
-    page.js("document.activeElement.blur(); scrollTo(0, 0)")
-    wanted = page.js(STOPS)
-    stops = []
-    for _ in range(wanted + 10):
-        page.driver.switch_to.active_element.send_keys(Keys.TAB)
-        stop = page.js(FOCUS)
-        if stop is None or stop["again"]:
-            break
-        stops.append(stop)
+
+    def walk():
+        page.js("document.activeElement.blur(); scrollTo(0, 0)")
+        wanted, stops = page.js(STOPS), []
+        for _ in range(wanted + 10):
+            page.driver.switch_to.active_element.send_keys(Keys.TAB)
+            stop = page.js(FOCUS)
+            if stop is None or stop["again"]:
+                break
+            stops.append(stop)
+        return wanted, stops
+
+    wanted, stops = page.undisturbed(walk)
     hidden = [stop["what"] for stop in stops if not stop["visible"]]
     check(5 < len(stops) == wanted, f"{what}: the Tab key reaches all {wanted} of it", str(len(stops)))
     check(not hidden, f"{what}: focus is seen at every stop", "; ".join(hidden[:4]))
@@ -154,62 +168,73 @@ def keyboard(page, what):
 
 
 def open_branch(page, name):
-    for link in page.all(".tree-branch"):
-        if link.text.split("\n")[0].split(" ")[0] == name:
-            page.open(link.get_attribute("href").removeprefix(page.base))
-            return
-    raise AssertionError(f"no branch {name} in the tree")
+    def link():
+        return next(
+            (link.get_dom_attribute("href") for link in page.all(".tree-branch")
+             if link.text.split("\n")[0].split(" ")[0] == name), None,
+        )
+
+    page.open(page.until(f"the branch {name} is in the tree", link))
 
 
 def log_in(page, token):
     page.open("/")
-    check(page.path == "/login", "who is not logged in is asked for the token")
+    check(lambda: page.path == "/login", "who is not logged in is asked for the token")
     accessible(page, "login")
     page.fill("#token", "frost_wrong")
     page.click("form button")
-    check("not the token" in page.text("#login-fault"), "a wrong token is told so")
+    check(lambda: "not the token" in page.text("#login-fault"), "a wrong token is told so")
     page.fill("#token", token)
     page.click("form button")
     page.until("the overview is there", lambda: page.path == "/")
     cookie = page.driver.get_cookie("frost_session")
     check(cookie["httpOnly"] and cookie["sameSite"] == "Strict", "the cookie is out of scripts' and other sites' reach")
-    check(page.js("return document.cookie") == "", "and no script sees it")
+    check(lambda: page.js("return document.cookie === ''"), "and no script sees it")
     page.driver.get(page.base.replace("127.0.0.1", "frost.localhost"))
-    check(page.driver.current_url.endswith("frost.localhost:" + page.base.split(":")[-1] + "/login"),
-          "under a name of its own the page is another one", page.driver.current_url)
+    check(lambda: page.driver.current_url.endswith("frost.localhost:" + page.base.split(":")[-1] + "/login"),
+          "under a name of its own the page is another one", lambda: page.driver.current_url)
     page.open("/")
+
+
+def answers(string, command, answer):
+    """Whether psql with exactly that string says so: a route takes up to a second to come or to change."""
+    return lambda: psql(string, command).stdout == answer + "\n"
+
+
+def refuses(string, reason):
+    return lambda: reason in psql(string, "SELECT 1").stderr
 
 
 def copy_and_paste(page, host):
     """The External string, exactly as copied, in the real psql; and the session is counted."""
     open_branch(page, "dev")
     page.until("the stream is live", lambda: page.text("#stream") == "Live")
-    check(page.find("#via-external").get_attribute("aria-current") == "true", "External comes first")
-    check(page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "the exact hostname")
-    check(page.text('[data-field="port"] [data-value]') == str(host.port), "the port")
-    check(page.text('[data-field="sslmode"] [data-value]') == "require", "sslmode=require")
-    check(MASK in page.text("#snippet-text"), "the password is masked")
+    check(lambda: page.attribute("#via-external", "aria-current") == "true", "External comes first")
+    check(lambda: page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "the exact hostname")
+    check(lambda: page.text('[data-field="port"] [data-value]') == str(host.port), "the port")
+    check(lambda: page.text('[data-field="sslmode"] [data-value]') == "require", "sslmode=require")
+    check(lambda: MASK in page.text("#snippet-text"), "the password is masked")
     accessible(page, "branch")
     keyboard(page, "branch")
     page.click("#copy-snippet")
     string = page.until("something is copied", lambda: (text := page.clipboard()).startswith("postgresql://") and text)
     check(MASK not in string, "what is copied has the password")
-    result = psql(string, "SELECT branch FROM item WHERE id = 1")
-    check(result.stdout == "dev\n", "psql with exactly that string reaches dev", result.stderr)
+    check(answers(string, "SELECT branch FROM item WHERE id = 1", "dev"), "psql with exactly that string reaches dev",
+          lambda: psql(string, "SELECT 1").stderr)
     page.click("#reveal")
-    page.until("it is revealed", lambda: MASK not in page.text("#snippet-text"))
-    check(page.text("#snippet-text").strip() == string.strip(), "what is revealed is what was copied")
+    page.until("it is revealed", lambda: (text := page.text("#snippet-text")) and MASK not in text)
+    check(lambda: page.text("#snippet-text").strip() == string.strip(), "what is revealed is what was copied")
     page.shot("branch-revealed")
     page.click("#reveal")
     page.until("it is masked again", lambda: MASK in page.text("#snippet-text"))
 
-    session = subprocess.Popen(["psql", string, "-XqAtc", "SELECT pg_sleep(600)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    session = subprocess.Popen(["psql", string, "-XqAtc", "SELECT pg_sleep(6000)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     page.until("the session is counted", lambda: page.text("#sessions-now") == "1 session")
-    check("1 session" in page.text('.tree-branch[aria-current="page"]'), "in the tree too")
+    check(lambda: "1 session" in page.text('.tree-branch[aria-current="page"]'), "in the tree too")
     page.shot("branch-connected")
     for tab in ["psql", "env", "node", "jdbc", "python", "go", "swift"]:
         page.click(f"#tab-{tab}")
-        page.until(f"the tab {tab} is shown", lambda: page.find("#snippet-text").get_attribute("data-snippet") == tab)
+        page.until(f"the tab {tab} is shown", lambda: page.attribute("#snippet-text", "data-snippet") == tab)
     page.shot("branch-swift")
     return string, session
 
@@ -224,13 +249,13 @@ def stop_and_start(page, string, session):
     page.until("the state changes", lambda: page.text("#branch-status") == "Stopped")
     page.until("the sentence is there", lambda: "This branch is stopped" in page.text(".missing-sentence"))
     check(page.js("return window.marker") == "not reloaded", "without a reload")
-    check(page.find(".missing").get_attribute("data-reason") == "target_stopped", "with its reason")
-    check(session.wait(30) != 0, "the session was closed")
-    check("is stopped" in psql(string, "SELECT 1").stderr, "and psql is told so")
+    check(lambda: page.attribute(".missing", "data-reason") == "target_stopped", "with its reason")
+    check(lambda: session.poll(), "the session was closed")
+    check(refuses(string, "is stopped"), "and psql is told so")
     accessible(page, "stopped")
     page.click("#missing-start")
     page.until("it is started", lambda: page.text("#branch-status") == "Active")
-    check(psql(string, "SELECT 1").stdout == "1\n", "and the same string works again")
+    check(answers(string, "SELECT 1", "1"), "and the same string works again")
     keyboard_start(page)
 
 
@@ -247,7 +272,7 @@ def create_rename_delete(page):
     page.until("it is active", lambda: page.text("#branch-status") == "Active")
     page.click("#copy-snippet")
     string = page.until("something is copied", lambda: "feature.pg" in (text := page.clipboard()) and text)
-    check(psql(string, "SELECT branch FROM item WHERE id = 1").stdout == "dev\n", "a copy of dev, by its string")
+    check(answers(string, "SELECT branch FROM item WHERE id = 1", "dev"), "a copy of dev, by its string")
 
     page.click("#action-rename")
     page.until("the form is there", lambda: page.find("#rename-dialog").is_displayed())
@@ -257,20 +282,19 @@ def create_rename_delete(page):
     page.until(
         "the hostname too", lambda: page.text('[data-field="host"] [data-value]') == "renamed.pg.shop.localhost"
     )
-    check("no branch has the hostname" in psql(string, "SELECT 1").stderr, "the old string is told so")
+    check(refuses(string, "no branch has the hostname"), "the old string is told so")
 
     page.click("#action-delete")
     page.until("the question is asked", lambda: page.find("#delete-dialog").is_displayed())
-    button = page.find("#delete-dialog .solid")
     page.fill("#delete-confirm", "rename")
-    check(not button.is_enabled(), "its name has to be typed")
+    check(lambda: not page.find("#delete-dialog .solid").is_enabled(), "its name has to be typed")
     page.fill("#delete-confirm", "renamed")
     page.shot("delete-dialog")
     # The page may ask for itself before it hears that its branch is gone.
     KNOWN_FAULTS.append(f"{page.path} - Failed to load resource: the server responded with a status of 404 ")
     page.click("#delete-dialog .solid")
-    page.until("the page is left", lambda: page.text("h1") != "renamed")
-    page.until("it is gone from the tree", lambda: "renamed" not in page.text("#tree"))
+    page.until("the page is left", lambda: page.text("h1") not in ["", "renamed"])
+    page.until("it is gone from the tree", lambda: (tree := page.text("#tree")) and "renamed" not in tree)
 
 
 def failing_create(page):
@@ -281,7 +305,7 @@ def failing_create(page):
     page.click(".project-head .actions button")
     page.until("the form is there", lambda: page.find("#new-database-dialog").is_displayed())
     page.fill("#new-database-name", "failing")
-    page.find('#new-database-runtime option[value="docker"]').click()
+    page.click('#new-database-runtime option[value="docker"]')
     page.click("#new-database-dialog .primary")
     page.until("the reason is told", lambda: "frost-there-is-none" in page.text("#notices"))
     page.shot("create-failed")
@@ -290,14 +314,14 @@ def failing_create(page):
 
 def keyboard_start(page):
     """Who uses the keyboard stays where they were when a button goes."""
-    page.find("#action-stop").send_keys(Keys.ENTER)
+    page.press("#action-stop", Keys.ENTER)
     page.until("the question is asked", lambda: page.find("#stop-dialog").is_displayed())
-    page.find("#stop-dialog .primary").send_keys(Keys.ENTER)
+    page.press("#stop-dialog .primary", Keys.ENTER)
     page.until("it is stopped", lambda: page.text("#branch-status") == "Stopped")
-    check(page.js("return document.activeElement !== document.body"), "after Stop by keyboard the focus is not lost")
-    page.find("#action-start").send_keys(Keys.ENTER)
+    check(lambda: page.js("return document.activeElement !== document.body"), "after Stop by keyboard the focus is not lost")
+    page.press("#action-start", Keys.ENTER)
     page.until("it is started", lambda: page.text("#branch-status") == "Active")
-    check(page.js("return document.activeElement !== document.body"), "nor after Start")
+    check(lambda: page.js("return document.activeElement !== document.body"), "nor after Start")
 
 
 def null_states(page, host):
@@ -315,43 +339,44 @@ def null_states(page, host):
     page.fill("#wildcard-base", "")
     save()
     page.open(branch)
-    check(page.find(".missing").get_attribute("data-reason") == "wildcard_missing", "no wildcard domain: told so")
-    check("no wildcard domain" in page.text(".missing-sentence"), "in a sentence")
+    check(lambda: page.attribute(".missing", "data-reason") == "wildcard_missing", "no wildcard domain: told so")
+    check(lambda: "no wildcard domain" in page.text(".missing-sentence"), "in a sentence")
     page.shot("wildcard-missing")
     page.open("/settings")
     page.click("#gateway-enabled")
     save()
     page.open(branch)
-    check(page.find(".missing").get_attribute("data-reason") == "gateway_disabled", "the gateway is disabled: told so")
+    check(lambda: page.attribute(".missing", "data-reason") == "gateway_disabled", "the gateway is disabled: told so")
     page.shot("gateway-disabled")
     page.open("/")
-    check("the gateway is off" in page.text("#sessions-summary"), "on the overview too")
+    check(lambda: "the gateway is off" in page.text("#sessions-summary"), "on the overview too")
     page.until("nothing listens any more", lambda: not listens(host.port))
     page.open("/settings")
     page.click("#gateway-enabled")
     page.fill("#wildcard-base", "localhost")
     save()
     page.open(branch)
-    check(page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "and all is back")
+    check(lambda: page.text('[data-field="host"] [data-value]') == "dev.pg.shop.localhost", "and all is back")
     string = host.frost("branch", "url", "dev", "--database", "shop").stdout.strip()
-    page.until("and works", lambda: psql(string, "SELECT 1").stdout == "1\n")
+    page.until("and works", answers(string, "SELECT 1", "1"))
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         page.open("/settings")
         page.fill("#gateway-port", str(port))
-        save()
+        # "Saved" is there until the fault is, which may come at any moment.
+        page.click("#save-settings")
         fault = page.until("a port that is taken is told", lambda: page.text("#gateway-fault"))
         check(f"port {port}" in fault and f"back to {host.port}" in fault, "with what became of it", fault)
         page.until("and the port is what it is", lambda: page.find("#gateway-port").get_property("value") == str(host.port))
-        check(page.text("[data-saved-here]") == "", "and not that it is in force")
+        check(lambda: page.find("[data-saved-here]").text == "", "and not that it is in force")
         accessible(page, "gateway fault")
     page.fill("#wildcard-base", "other.example")
     save()
     page.fill("#wildcard-base", "localhost")
     save()
     check("localhost" in host.frost("settings").stdout, "what is changed and changed back is saved twice")
-    page.until("and all works as before", lambda: psql(string, "SELECT 1").stdout == "1\n")
+    page.until("and all works as before", answers(string, "SELECT 1", "1"))
 
 
 def followed(page, host):
@@ -365,29 +390,33 @@ def followed(page, host):
     page.until("a branch made elsewhere is in the tree", lambda: "other" in page.text("#tree"))
     check(page.js("return window.marker") == "not reloaded", "without a reload")
     page.open("/branches/dbt_none")
-    check("Not found" in page.text("h1"), "a page that is not there says so")
+    check(lambda: "Not found" in page.text("h1"), "a page that is not there says so")
     accessible(page, "not found")
 
 
 def without_javascript(page):
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     open_branch(page, "dev")
-    check("dev.pg.shop.localhost" in page.text("#snippet-text"), "without JavaScript the string can be read")
+    check(lambda: "dev.pg.shop.localhost" in page.text("#snippet-text"), "without JavaScript the string can be read")
     page.click("#tab-jdbc")
-    check("jdbc:postgresql" in page.text("#snippet-text"), "and the tabs work")
+    check(lambda: "jdbc:postgresql" in page.text("#snippet-text"), "and the tabs work")
     page.click("#reveal")
-    check(MASK not in page.text("#snippet-text"), "and the password can be revealed")
+    check(lambda: (text := page.text("#snippet-text")) and MASK not in text, "and the password can be revealed")
     check(not page.find("#action-create").is_displayed(), "what would not work is not offered")
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slow", type=float, default=1, metavar="FACTOR")
+    slow = parser.parse_args().slow
     shutil.rmtree(SHOTS, ignore_errors=True)
     host = Host()
     page = None
     try:
         base, token = host.wait()
         page = Page(base, SHOTS)
+        page.slow_down(slow)
         log_in(page, token)
         string, session = copy_and_paste(page, host)
         stop_and_start(page, string, session)

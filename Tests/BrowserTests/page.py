@@ -5,15 +5,40 @@ import tempfile
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import ElementClickInterceptedException, WebDriverException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException, ElementNotInteractableException, NoSuchElementException,
+    StaleElementReferenceException, WebDriverException,
+)
 from selenium.webdriver.common.by import By
 
-PATIENCE = 30
+# Seconds until something that has to come has not come: only a failure waits so long.
+PATIENCE = 90
 
 
-def is_gone(error):
-    """Whether an element was replaced, or its page left, between two looks at it."""
-    return any(text in str(error) for text in ["stale element", "does not belong to the document"])
+def is_passing(error):
+    """Whether an element is not there yet, was replaced, or its page was left, between two looks at it."""
+    if isinstance(error, (NoSuchElementException, StaleElementReferenceException, ElementNotInteractableException)):
+        return True
+    # The driver has no class for these.
+    return any(
+        text in str(error)
+        for text in ["does not belong to the document", "aborted by navigation", "execution context", "frame detached"]
+    )
+
+
+def wait(condition):
+    """The first value of `condition` that holds, or the last one that did not, once PATIENCE is over."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        value = None
+        try:
+            value = condition()
+        except WebDriverException as error:
+            if not is_passing(error):
+                raise
+        if value or time.monotonic() > deadline:
+            return value
+        time.sleep(0.05)  # between two looks; what is waited for is the condition
 
 
 class Page:
@@ -55,30 +80,29 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector):
-        """What is shown there; empty while nothing is."""
-        for _ in range(5):
-            try:
-                found = self.all(selector)
-                return found[0].text if found else ""
-            except WebDriverException as error:
-                if not is_gone(error):
-                    raise
+        """What is shown there now; empty while nothing is."""
+        try:
+            return self.find(selector).text
+        except WebDriverException as error:
+            if not is_passing(error):
+                raise
         return ""
 
+    def attribute(self, selector, name):
+        """An attribute as it is now; None while the element or the attribute is not there."""
+        try:
+            return self.find(selector).get_dom_attribute(name)
+        except WebDriverException as error:
+            if not is_passing(error):
+                raise
+        return None
+
     def until(self, what, condition):
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                value = condition()
-                if value:
-                    return value
-            except WebDriverException as error:
-                if not is_gone(error):
-                    raise
-            if time.monotonic() > deadline:
-                self.shot("failed")
-                raise AssertionError(f"not within {PATIENCE} s: {what}; the page is {self.path}")
-            time.sleep(0.05)
+        value = wait(condition)
+        if not value:
+            self.shot("failed")
+            raise AssertionError(f"not within {PATIENCE} s: {what}; the page is {self.path}")
+        return value
 
     def click(self, selector):
         """Clicks what is there, when it is there: live parts are replaced at any moment."""
@@ -95,12 +119,55 @@ class Page:
                 return False
             return True
 
-        self.until(f"{selector} can be clicked", lambda: self.all(selector) and try_click())
+        self.until(f"{selector} can be clicked", try_click)
+
+    def press(self, selector, key):
+        """Presses a key there, when it is there."""
+        self.until(f"{selector} takes keys", lambda: self.find(selector).send_keys(key) or True)
 
     def fill(self, selector, text):
-        field = self.find(selector)
-        field.clear()
-        field.send_keys(text)
+        """Writes into a field, when it is there; done when that stands in it."""
+
+        def try_fill():
+            field = self.find(selector)
+            field.clear()
+            field.send_keys(text)
+            return field.get_property("value") == text
+
+        self.until(f"{selector} can be filled in", try_fill)
+
+    def pause(self):
+        """Nothing of the page is fetched again until `resume`, as when nobody looks at it."""
+        self.js(
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    def resume(self):
+        self.js("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+
+    def undisturbed(self, walk):
+        """What `walk` returns of a time in which no part of the page was replaced."""
+        self.pause()
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.js(
+                "window.replaced = 0;"
+                "window.watcher ??= new MutationObserver(() => { window.replaced += 1; });"
+                "window.watcher.observe(document.body, {childList: true, subtree: true})"
+            )
+            value = walk()
+            # A fetch that was under way may still come.
+            if self.js("return window.replaced") == 0:
+                break
+            if time.monotonic() > deadline:
+                raise AssertionError(f"parts of {self.path} are replaced though nobody looks at it")
+        self.resume()
+        return value
+
+    def slow_down(self, factor):
+        """Runs the page as on a machine that much slower."""
+        self.driver.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": factor})
 
     def js(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
