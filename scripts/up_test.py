@@ -89,8 +89,8 @@ def main():
     check(bad.returncode != 0 and "PORT is 'x'" in bad.stderr, "a bad port is told so")
 
     os.killpg(process.pid, signal.SIGINT)
-    rest, stopped = read_until(process, "nothing is left behind", 60)
-    process.wait(60)
+    rest, stopped = read_until(process, "nothing is left behind", 300)
+    process.wait(300)
     check(stopped, f"Ctrl-C stops it: {rest[-300:]}")
     left = [name for name in os.listdir(scratch) if name.startswith("frost-up")]  # the build leaves its own
     check(not left, f"nothing is left behind: {left}")

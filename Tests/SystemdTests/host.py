@@ -95,12 +95,13 @@ class Host:
         subprocess.run(["docker", "exec", "-i", self.name, "bash", "-c", f"cat > '{path}'"], input=text, text=True, check=True)
 
     def journal(self):
-        return self.sh("journalctl -u postgres-gateway --no-pager -o cat", check=False).stdout
+        # With the lines that the journal has received and not written yet.
+        return self.sh("journalctl --sync; journalctl -u postgres-gateway --no-pager -o cat", check=False).stdout
 
     def property(self, name):
         return self.output(f"systemctl show -P {name} postgres-gateway")
 
-    def eventually(self, what, condition, seconds=60):
+    def eventually(self, what, condition, seconds=180):
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

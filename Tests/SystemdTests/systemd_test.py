@@ -214,7 +214,7 @@ class ServiceTest(unittest.TestCase):
         self.host.sh(f"kill -STOP {before}")
         self.host.eventually("another process serves", lambda: self.pid() not in (0, before)
                              and self.host.sh("postgres-gateway health", check=False).returncode == 0)
-        self.assertIn("watchdog", self.host.output("journalctl -u postgres-gateway --no-pager").lower())
+        self.assertIn("watchdog", self.host.output("journalctl --sync; journalctl -u postgres-gateway --no-pager").lower())
         self.host.sh("rm -r /run/systemd/system/postgres-gateway.service.d && systemctl daemon-reload && systemctl restart postgres-gateway")
         self.assert_serves()
 
@@ -268,8 +268,8 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(self.host.property("ActiveState"), "active")
         writer.stdin.write("SELECT 'after';\n")
         writer.stdin.close()
-        output, _ = session.communicate(timeout=60)
-        writer.wait(60)
+        output, _ = session.communicate(timeout=180)
+        writer.wait(180)
         self.assertEqual(output, "before\nafter\n")
 
     def test_14_update_refuses_what_is_not_whole(self):
