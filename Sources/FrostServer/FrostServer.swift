@@ -76,7 +76,7 @@ package struct FrostServer: Sendable {
             } catch {
                 return API.fault(error, state.logger).response
             }
-            return await EventStream.response(hub) { (try? authenticator.check(request)) != nil }
+            return EventStream.response(hub) { (try? authenticator.check(request)) != nil }
         }
         let methods = [HTTPRequest.Method.get, .post, .put, .patch, .delete]
         for (path, own) in served {

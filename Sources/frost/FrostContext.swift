@@ -72,7 +72,16 @@ struct FrostContext: Sendable {
 
     /// The store alone, for commands that only look.
     static func store(_ options: FrostOptions) throws -> BranchStore {
-        try BranchStore.open(in: options.dataDirectory, making: false)
+        try BranchStore.open(in: options.dataDirectory, making: false, accessed: accessed)
+    }
+
+    /// In debug builds, ends a process that uses the store on a thread that others wait for.
+    private static var accessed: (@Sendable () -> Void)? {
+        #if DEBUG
+        { assert(BlockingWork.executor.isCurrent, "the store is used on a thread that is not for it") }
+        #else
+        nil
+        #endif
     }
 
     /// Opens the store and deals with what a crash has left.
@@ -107,7 +116,7 @@ struct FrostContext: Sendable {
         }
         let stop = if let stop { stop } else { await StopRequest.finishWhatWasBegun() }
         let progress = Progress()
-        let store = try BranchStore.open(in: directory)
+        let store = try BranchStore.open(in: directory, accessed: accessed)
         if checksServers { try store.checkIntegrity() }
         store.keepReserve()
         let routeFile = try routeFile(options, store, directory, isMoved: movesRouteFile)

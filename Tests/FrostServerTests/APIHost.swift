@@ -32,10 +32,14 @@ struct APIHost: Sendable {
         var message: String { body["error"]["message"].text ?? "" }
     }
 
-    static func run(_ body: @Sendable (APIHost) async throws -> Void) async throws {
+    /// - Parameter accessed: called at each access to the store.
+    static func run(
+        accessed: (@Sendable () -> Void)? = nil,
+        _ body: @Sendable (APIHost) async throws -> Void
+    ) async throws {
         let directory = try TemporaryDirectory("api")
         defer { directory.remove() }
-        let store = try BranchStore.open(in: directory.path)
+        let store = try BranchStore.open(in: directory.path, accessed: accessed)
         try store.setWildcardBase(Hostname("example.net"))
         let runtime = FakeRuntime()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -59,7 +63,7 @@ struct APIHost: Sendable {
         let token = try #require(try AccessToken.makeFirst(in: store))
         #expect(try AccessToken.makeFirst(in: store) == nil, "shown once")
         let (ports, listening) = AsyncStream<Int>.makeStream()
-        let serving = Task {
+        let serving = Task(executorPreference: BlockingWork.executor) {
             try await FrostServer(state, address: .init(host: "127.0.0.1", port: 0)).run { listening.yield($0) }
         }
         let port = try #require(await ports.first { _ in true })

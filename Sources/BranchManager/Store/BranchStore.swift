@@ -13,6 +13,7 @@ package struct BranchStore: Sendable {
     private let path: String
     private let place: FileIdentity.Place?
     let reserve: StoreReserve
+    private let accessed: (@Sendable () -> Void)?
 
     var file: String { path }
 
@@ -23,9 +24,15 @@ package struct BranchStore: Sendable {
     ///
     /// A file that is not ours, and a store that does not belong to the data of branches beside it, are left alone.
     ///
-    /// - Parameter making: whether one that is not there is made.
+    /// - Parameters:
+    ///   - making: whether one that is not there is made.
+    ///   - accessed: called on the thread of each access to the open store, before it blocks.
     /// - Throws: ``BranchError`` that names the file.
-    package static func open(in directory: String, making: Bool = true) throws(BranchError) -> BranchStore {
+    package static func open(
+        in directory: String,
+        making: Bool = true,
+        accessed: (@Sendable () -> Void)? = nil
+    ) throws(BranchError) -> BranchStore {
         let path = path(in: directory)
         try checkFile(in: directory)
         if !making, !exists(in: directory) {
@@ -37,17 +44,21 @@ package struct BranchStore: Sendable {
         let reserve = StoreReserve(directory: directory)
         let store: BranchStore
         do {
-            store = try connect(to: path, reserve: reserve)
+            store = try connect(to: path, reserve: reserve, accessed: accessed)
         } catch {
             // The index of its log takes room as well.
             guard reserve.isDiskFull, reserve.release() else { throw error }
-            store = try connect(to: path, reserve: reserve)
+            store = try connect(to: path, reserve: reserve, accessed: accessed)
         }
         try store.checkKnowsData(in: directory)
         return store
     }
 
-    private static func connect(to path: String, reserve: StoreReserve) throws(BranchError) -> BranchStore {
+    private static func connect(
+        to path: String,
+        reserve: StoreReserve,
+        accessed: (@Sendable () -> Void)?
+    ) throws(BranchError) -> BranchStore {
         do {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
@@ -76,7 +87,8 @@ package struct BranchStore: Sendable {
                 ),
                 path: path,
                 place: FileIdentity(path)?.place,
-                reserve: reserve
+                reserve: reserve,
+                accessed: accessed
             )
             // Its tables are in the file itself from the start: a copy of the file is known for a store.
             if isNew { store.checkpoint() }
@@ -108,6 +120,7 @@ package struct BranchStore: Sendable {
 
     /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
     package func read<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
+        accessed?()
         do { return try connections.pool.read(body) } catch { throw Self.error(error, path, reserve) }
     }
 
@@ -119,6 +132,7 @@ package struct BranchStore: Sendable {
         urgent: Bool = false,
         _ body: @Sendable (Database) throws -> Value
     ) throws(BranchError) -> Value {
+        accessed?()
         guard urgent || !reserve.isUsedUp else { throw Self.fullDisk(path) }
         defer { announce() }
         do {
@@ -128,7 +142,9 @@ package struct BranchStore: Sendable {
                 throw Self.error(error, path, reserve)
             }
         }
-        do { return try connections.pool.write(body) } catch { throw Self.error(error, path, reserve) }
+        do {
+            return try connections.pool.write(body)
+        } catch { throw Self.error(error, path, reserve) }
     }
 
     /// Tells those who watch the directory. SQLite writes its log before, and makes the change known to others without
@@ -156,6 +172,7 @@ package struct BranchStore: Sendable {
 
     /// Moves the log of SQLite into the store's file, as far as other processes let it; nothing happens when it is empty.
     package func checkpoint() {
+        accessed?()
         var log = stat()
         if stat("\(path)-wal", &log) != 0 || log.st_size > 0 { connections.checkpoint() }
     }
@@ -165,6 +182,7 @@ package struct BranchStore: Sendable {
 
     /// Changes whenever anybody has changed the store, this process or another (PRAGMA data_version).
     package func version() throws(BranchError) -> Int {
+        accessed?()
         do {
             return try connections.watcher.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") ?? 0 }
         } catch { throw Self.error(error, path, reserve) }

@@ -55,7 +55,9 @@ actor EventHub {
         let (events, continuation) = AsyncStream<Event>.makeStream(
             bufferingPolicy: .bufferingNewest(Self.maximumWaiting)
         )
-        continuation.onTermination = { _ in Task { await self.forget(number) } }
+        continuation.onTermination = { _ in
+            Task(executorPreference: BlockingWork.executor) { await self.forget(number) }
+        }
         listeners[number] = continuation
         arrival.yield()
         return events

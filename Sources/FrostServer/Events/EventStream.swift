@@ -1,3 +1,4 @@
+import BranchManager
 import HTTPTypes
 import Hummingbird
 
@@ -9,12 +10,13 @@ enum EventStream {
     private static let maximumWaiting = 512
 
     /// - Parameter isAllowed: asked again and again: a stream ends with the token or the login that it began with.
-    static func response(_ hub: EventHub, while isAllowed: @escaping @Sendable () -> Bool) async -> Response {
-        let events = await hub.listen()
-        return Response(
+    static func response(_ hub: EventHub, while isAllowed: @escaping @Sendable () -> Bool) -> Response {
+        Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { writer in
+                // Not before: the answer to HEAD has no body, and nobody would take what this listener hears.
+                let events = await hub.listen()
                 // Told that it listens: what happens from here on is not missed.
                 try await writer.write(ByteBuffer(string: "retry: 1000\n: listening\n\n"))
                 for await text in lines(of: events, while: isAllowed) {
@@ -31,7 +33,8 @@ enum EventStream {
         while isAllowed: @escaping @Sendable () -> Bool
     ) -> AsyncStream<String> {
         let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(maximumWaiting))
-        let pulse = Task {
+        // Asking whether it is allowed reads the store.
+        let pulse = Task(executorPreference: BlockingWork.executor) {
             while (try? await Task.sleep(for: interval)) != nil {
                 guard isAllowed() else { return continuation.finish() }
                 continuation.yield(": still here\n\n")
