@@ -198,35 +198,35 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: directory.file("branches/dbt_00000000000000000002")))
     }
 
-    @Test("A store with the log of another time beside it is found damaged, not served")
-    func mixed() throws {
-        let directory = try TemporaryDirectory("mixed")
+    @Test("A store with a page of another time in it is found damaged, not served")
+    func damaged() throws {
+        let directory = try TemporaryDirectory("damaged")
         defer { directory.remove() }
-        let backup = try TemporaryDirectory("backup")
-        defer { backup.remove() }
-        func add(_ count: Int, to store: BranchStore, _ name: String) throws {
+        let file = directory.file("frost.db")
+        do {
+            let store = try BranchStore.open(in: directory.path)
             try store.write { db in
-                for number in 0..<count {
+                for number in 0..<200 {
                     try db.execute(
                         sql:
                             "INSERT INTO operation (id, targetId, action, status, startedAt, message) VALUES (?, 'dbt_x', 'stop', 'failed', '2026-01-01', ?)",
-                        arguments: ["op_\(name)_\(number)", String(repeating: "x", count: 500)]
+                        arguments: ["op_\(number)", String(repeating: "x", count: 500)]
                     )
                 }
             }
         }
-        do { try add(200, to: BranchStore.open(in: directory.path), "a") }
-        try FileManager.default.copyItem(atPath: directory.file("frost.db"), toPath: backup.file("frost.db"))
-        // Much happens, and is folded in; then a little more, which stays in the log of a process that is killed.
-        let store = try BranchStore.open(in: directory.path)
-        try store.write { db in try db.execute(sql: "DELETE FROM operation") }
-        try add(50, to: store, "b")
-        store.checkpoint()
-        try add(50, to: store, "c")
-        try FileManager.default.copyItem(atPath: directory.file("frost.db-wal"), toPath: backup.file("frost.db-wal"))
-        let restored = try BranchStore.open(in: backup.path)
+        try BranchStore.open(in: directory.path).checkIntegrity()
+        // The middle of the file, as its end is.
+        let handle = try #require(FileHandle(forUpdatingAtPath: file))
+        let size = try handle.seekToEnd()
+        let pages = size / 4_096
+        try handle.seek(toOffset: (pages - 1) * 4_096)
+        let last = try handle.readToEnd() ?? Data()
+        try handle.seek(toOffset: pages / 2 * 4_096)
+        try handle.write(contentsOf: last)
+        try handle.close()
+        let restored = try BranchStore.open(in: directory.path)
         let error = #expect(throws: BranchError.self) { try restored.checkIntegrity() }
         #expect(error?.description.contains("frost.db-wal") == true)
-        try store.checkIntegrity()
     }
 }

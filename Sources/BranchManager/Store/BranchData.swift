@@ -36,12 +36,21 @@ package enum BranchData {
 
 extension BranchStore {
     /// Refuses what must not be opened as a store in a data directory, and changes nothing there: a database of
-    /// somebody else's, and a store that is gone or empty beside the data of branches.
+    /// somebody else's, a store that is gone or empty beside the data of branches, and one beside the log of another
+    /// store or another time.
     ///
     /// - Throws: ``BranchError/store(_:)`` that names the file.
     package static func checkFile(in directory: String) throws(BranchError) {
-        try StoreFile.refuseForeign(path(in: directory))
-        if !exists(in: directory) { try BranchData.refuseLost(directory) }
+        let path = path(in: directory)
+        try StoreFile.refuseForeign(path)
+        guard exists(in: directory) else { return try BranchData.refuseLost(directory) }
+        guard StoreLog.belongs(to: path) else {
+            throw .store(
+                "the store \(path) is a lost one: the log \(path)-wal beside it is of another time or another store; move "
+                    + "\(path)-wal and \(path)-shm away to have \(path) as it is, or restore both files of one time "
+                    + "(docs/backup.md)"
+            )
+        }
     }
 
     /// Refuses a store that knows none of the branches whose data is beside it: one of another time or host.

@@ -136,14 +136,14 @@ package struct BranchStore: Sendable {
         guard urgent || !reserve.isUsedUp else { throw Self.fullDisk(path) }
         defer { announce() }
         do {
-            return try connections.pool.write(body)
+            return try connections.pool.write { db in try StoreMark.marking(db, body) }
         } catch {
             guard urgent, Self.isFull(error, reserve), reserve.release() else {
                 throw Self.error(error, path, reserve)
             }
         }
         do {
-            return try connections.pool.write(body)
+            return try connections.pool.write { db in try StoreMark.marking(db, body) }
         } catch { throw Self.error(error, path, reserve) }
     }
 

@@ -107,6 +107,9 @@ enum Migrations {
                 table.add(column: "image", .text)
             }
         }
+        migrator.registerMigration("10: the mark of the last change") { db in
+            try StoreMark.make(in: db)
+        }
         return migrator
     }
 }
