@@ -60,7 +60,9 @@ package actor FrostDatabaseSync {
 
     /// Follows the database until the task is cancelled, whatever is put in its place. A fault is tried again, and
     /// logged twice: when it comes and when it is over. While it lasts the map is not confirmed.
-    package func run(_ report: @Sendable (Event) -> Void) async {
+    ///
+    /// - Throws: ``RouteFileLockError`` at once when another sync keeps the route map.
+    package func run(_ report: @Sendable (Event) -> Void) async throws(RouteFileLockError) {
         var lock: SyncLock?
         var run: Run?
         var told = Told()
@@ -76,6 +78,8 @@ package actor FrostDatabaseSync {
                 }
             } catch is CancellationError {
                 break
+            } catch let error as RouteFileLockError where error.isKept {
+                throw error
             } catch {
                 if told.fault != "\(error)" {
                     logger.error(

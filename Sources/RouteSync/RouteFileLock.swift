@@ -7,6 +7,13 @@ import Musl
 /// What stops a process from writing a route map: another does.
 package struct RouteFileLockError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
+    /// Whether another `frost sync` keeps the same route map: one that tries again has nothing to do until that ends.
+    package let isKept: Bool
+
+    init(description: String, isKept: Bool = false) {
+        self.description = description
+        self.isKept = isKept
+    }
 }
 
 /// That one process at a time reads what routes there are and writes the route map: the last to write has
@@ -48,7 +55,8 @@ struct SyncLock {
         lock = try FileLock("\(routeFile).sync.lock")
         guard lock.take() else {
             throw RouteFileLockError(
-                description: "another frost sync keeps \(routeFile); give each a file of its own, or end one"
+                description: "another frost sync keeps \(routeFile); give each a file of its own, or end one",
+                isKept: true
             )
         }
     }

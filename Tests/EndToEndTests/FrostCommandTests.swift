@@ -98,4 +98,30 @@ import Testing
             #expect(try await host.branches().map(\.name).sorted() == (signals == 1 ? ["dev", "main"] : ["main"]))
         }
     }
+
+    @Test("A second sync of one route map ends with 75, for a service manager to try again")
+    func secondSync() async throws {
+        try await FrostHost.run { host in
+            let sync = [
+                "sync", "--frost-db", host.directory.file("frost.db"), "--route-file", host.directory.file("sync.json"),
+            ]
+            try await Program.whileRunning(
+                Checkout.program("frost"),
+                sync,
+                port: nil,
+                log: host.directory.file("sync.log")
+            ) { _ in
+                // It has a fault of its own, and keeps the map all the same.
+                try await host.eventually("it has begun") { host.log("sync.log").contains("does not exist") }
+                for command in [sync, sync + ["--once"]] {
+                    let second = try await host.frost(command)
+                    #expect(second.exitCode == 75, "\(second.errors)")
+                    #expect(
+                        second.errors.contains("another frost sync keeps \(host.directory.file("sync.json"))"),
+                        "\(second.errors)"
+                    )
+                }
+            }
+        }
+    }
 }

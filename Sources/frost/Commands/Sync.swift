@@ -12,13 +12,16 @@ struct Sync: AsyncParsableCommand {
             Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C. The gateway trusts the map for \
             five minutes after sync has ended. While Frost is stopped, a database in WAL mode can be read only by a \
             user who may write in its directory: SQLite makes its -wal and -shm files there.
+
+            Ends with 75 when another frost sync keeps the same route map.
             """
     )
 
     @Option(help: "Frost's database, e.g. /opt/frost/data/frost.db.") var frostDb: String
     @Option(help: "The route map to write; names that were given are kept beside it, in FILE.names.")
     var routeFile: String
-    @Flag(help: "Write it once and end. Exit codes: 0 written, 1 not written.") var once = false
+    @Flag(help: "Write it once and end. Exit codes: 0 written, 1 not written, 75 another sync keeps it.") var once =
+        false
 
     func run() async throws {
         let sync = FrostDatabaseSync(
@@ -35,6 +38,8 @@ struct Sync: AsyncParsableCommand {
             do {
                 let counts = try await sync.writeOnce()
                 print("\(counts.active) active and \(counts.stopped) stopped branches written to \(routeFile)")
+            } catch let error as RouteFileLockError where error.isKept {
+                throw Self.kept(error)
             } catch {
                 Complaint.print("\(error)")
                 throw ExitCode.failure
@@ -42,14 +47,23 @@ struct Sync: AsyncParsableCommand {
             return
         }
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await sync.run { Complaint.print(describe($0)) } }
-            group.addTask {
+        let ended = await Race.run([
+            { try await sync.run { Complaint.print(describe($0)) } },
+            {
                 for await _ in signals { return }
-            }
-            await group.next()
-            group.cancelAll()
+            },
+        ])
+        do {
+            try ended.get()
+        } catch let error as RouteFileLockError {
+            throw Self.kept(error)
         }
+    }
+
+    /// Of `sysexits.h`: tried again later, as a service manager does, it may keep the map.
+    private static func kept(_ error: RouteFileLockError) -> ExitCode {
+        Complaint.print("\(error)")
+        return ExitCode(75)
     }
 
     private func describe(_ event: FrostDatabaseSync.Event) -> String {
