@@ -18,7 +18,7 @@ phase2)
     libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests'
     programs_of='(Frost|GatewayAccountTests)'
     ;;
-phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUpTests|FrostAPITests)' ;;
+phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests)' ;;
 *)
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 64

@@ -195,14 +195,22 @@ struct FrostContext: Sendable {
         return try await BranchManager.checkPassword(branch, on: runtime, in: store)
     }
 
-    /// Waits for a server that recovers, and says what PostgreSQL says of it.
+    /// Waits for a server that recovers, for as long as it does, and says what PostgreSQL says of it.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` when it does not come up.
+    /// - Throws: ``BranchError/runtime(_:)`` when it does not come up, ``BranchError/busy(_:)`` when it recovers still
+    ///   and the wait was interrupted.
     func finishRecovery(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
         guard branch.target.lifecycleStatus == .recovering else { return branch }
         let name = branch.displayName
-        Complaint.print("\(name) is recovering, which takes as long as it takes; to end it: frost branch stop")
+        Complaint.print(
+            "\(name) is recovering, which takes as long as it takes; Ctrl-C ends the wait, frost branch stop the server"
+        )
         let after = try await manager.waitForRecovery(branch) { Complaint.print("\(name): \($0)") }
+        guard after.target.lifecycleStatus != .recovering else {
+            throw .busy(
+                "\(name) goes on recovering, and is not waited for any longer; to wait again: frost branch start"
+            )
+        }
         guard after.target.lifecycleStatus == .active else {
             throw .runtime(
                 "\(name) is \(after.target.lifecycleStatus.rawValue): \(after.target.reason ?? "stopped meanwhile")"

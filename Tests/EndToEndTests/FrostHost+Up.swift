@@ -41,4 +41,22 @@ extension FrostHost {
 
     /// The API of the `frost up` that runs, with a new token.
     func api() async throws -> FrostAPI { try await FrostAPI(log: log(), token: newToken()) }
+
+    /// Waits until the branch main answers through the gateway.
+    func answers() async throws {
+        try await eventually("main answers through the gateway") {
+            try await psql("main", "SELECT branch FROM mark").output == "main\n"
+        }
+    }
+
+    /// The process of the gateway that `frost up` has started.
+    func gateway() throws -> String {
+        let record = try String(contentsOfFile: directory.file("data/gateway.pid"), encoding: .utf8)
+        return String(record.split(separator: " ")[0])
+    }
+
+    static func isRunning(_ process: String) -> Bool {
+        guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
+        return !stat.contains(") Z ")
+    }
 }

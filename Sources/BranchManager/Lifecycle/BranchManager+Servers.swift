@@ -123,16 +123,16 @@ extension BranchManager {
         }
     }
 
-    /// Waits for a branch that recovers, for as long as it does.
+    /// Waits for a branch that recovers, for as long as it does, or until the process is asked to stop.
     ///
     /// - Parameter progress: called with what PostgreSQL says, each time it says something else.
-    /// - Returns: the branch, active or as somebody has made it meanwhile.
+    /// - Returns: the branch: active, as somebody has made it meanwhile, or still recovering.
     package func waitForRecovery(
         _ branch: BranchDetails,
         progress: (String) -> Void
     ) async throws(BranchError) -> BranchDetails {
         var last: String?
-        while !Task.isCancelled {
+        while !Task.isCancelled, !isStopping() {
             _ = await settle(branch, retrying: .due)
             let current = try store.branch(id: branch.target.id)
             guard current.target.lifecycleStatus == .recovering else { return current }

@@ -28,11 +28,13 @@ struct DatabaseCommand: AsyncParsableCommand {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 let main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
-                    try await context.manager.createDatabase(
-                        name,
-                        in: project,
-                        runtime: runtime,
-                        postgresVersion: postgresVersion
+                    try await context.finishRecovery(
+                        context.manager.createDatabase(
+                            name,
+                            in: project,
+                            runtime: runtime,
+                            postgresVersion: postgresVersion
+                        )
                     )
                 }
                 try ShownBranch.show(main, "created", json: options.json)

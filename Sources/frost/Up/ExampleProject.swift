@@ -15,14 +15,15 @@ enum ExampleProject {
         // Somebody's own.
         guard projects.isEmpty || projects.map(\.name) == [name] else { return try store.setExampleMade() }
         let project = try projects.first ?? manager.createProject(name)
-        let main: BranchDetails
+        let made: BranchDetails
         if let database = try store.databases(of: project.id).first(where: { $0.name == name }) {
-            main = try store.branch(BranchName.main, in: database)
+            made = try store.branch(BranchName.main, in: database)
         } else {
-            main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
+            made = try await context.progress.during("creating \(name)/\(BranchName.main)") {
                 try await manager.createDatabase(name, in: project)
             }
         }
+        guard let main = try await answering(made, context) else { return }
         try await manager.execute(
             [
                 "CREATE TABLE IF NOT EXISTS item (id int PRIMARY KEY, name text NOT NULL, branch text NOT NULL)",
@@ -30,14 +31,15 @@ enum ExampleProject {
             ],
             on: main
         )
-        let dev: BranchDetails
+        let copy: BranchDetails
         if let present = try store.branches(of: main.database.id).first(where: { $0.target.name == branch }) {
-            dev = present
+            copy = present
         } else {
-            dev = try await context.progress.during("creating \(name)/\(branch)") {
+            copy = try await context.progress.during("creating \(name)/\(branch)") {
                 try await manager.createBranch(branch, from: main)
             }
         }
+        guard let dev = try await answering(copy, context) else { return }
         try await manager.execute(
             [
                 "UPDATE item SET branch = 'dev'",
@@ -46,5 +48,14 @@ enum ExampleProject {
             on: dev
         )
         try store.setExampleMade()
+    }
+
+    /// nil when the wait for one that recovers was interrupted: the next start goes on from here.
+    private static func answering(_ branch: BranchDetails, _ context: FrostContext) async throws -> BranchDetails? {
+        do {
+            return try await context.finishRecovery(branch)
+        } catch BranchError.busy {
+            return nil
+        }
     }
 }

@@ -91,9 +91,8 @@ package struct LocalRuntime: BranchRuntime {
             isTool: true
         )
         try await inPlace(server) { place, _ throws(BranchError) in try place.removeFile("password") }
-        guard try await start(server) == .answering else {
-            throw .runtime("a new server of PostgreSQL does not answer")
-        }
+        // However slow the host is: one that does not come up has ended, and that is told.
+        while try await start(server) != .answering {}
         // The database may be there: this is done again after a crash.
         let exists = try await psql(
             server,
