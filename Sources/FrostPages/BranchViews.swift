@@ -74,6 +74,8 @@ package struct BranchFields: Sendable {
     package var source: Choice?
     /// "15"; nil as long as nobody knows.
     package var postgresVersion: String?
+    /// Differs from what it was once the password does, and says nothing of it.
+    package var passwordMark: String
 
     package init(
         id: String,
@@ -90,10 +92,12 @@ package struct BranchFields: Sendable {
         createdAt: Moment,
         isMain: Bool,
         source: Choice?,
-        postgresVersion: String? = nil
+        postgresVersion: String? = nil,
+        passwordMark: String = ""
     ) {
         self.id = id
         self.postgresVersion = postgresVersion
+        self.passwordMark = passwordMark
         isRecovering = status == "recovering"
         self.databaseId = databaseId
         self.name = name

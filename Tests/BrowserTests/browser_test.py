@@ -10,27 +10,21 @@ Needs what scripts/setup.sh test installs, and the programs of the release build
 """
 
 import argparse
-import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-from accessibility import CHECK, FOCUS, STOPS  # noqa: E402
-from page import Page, wait  # noqa: E402
+from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
+from host import ROOT, Host, listens, psql  # noqa: E402
+from page import Page  # noqa: E402
 
-# The release build: scripts/build-release.sh.
-FROST = str(ROOT / ".build-release/release/frost")
 SHOTS = ROOT / ".build/browser-test"
 MASK = "••••••••"
 # What the tests themselves have refused, which the browser tells as well.
@@ -40,131 +34,6 @@ KNOWN_FAULTS = [
         ("login", 401), ("api/databases/[a-z0-9_]+/targets", 409), ("api/settings", 422), ("branches/dbt_none", 404),
     ]
 ]
-passed = failed = 0
-
-
-def check(condition, what, detail=""):
-    """Counts what holds: `condition` is a value that cannot change any more, or a function that is asked until it holds."""
-    global passed, failed
-    holds = wait(condition) if callable(condition) else condition
-    if not holds:
-        detail = detail() if callable(detail) else detail
-    print(("ok      " if holds else "FAILED  ") + what + (f": {detail}" if detail and not holds else ""), flush=True)
-    if holds:
-        passed += 1
-    else:
-        failed += 1
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Host:
-    """`frost up` with its gateway, on a data directory of its own."""
-
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="frost-browser-test-"))
-        os.chmod(self.directory, 0o755)
-        subprocess.run(
-            ["scripts/certificate.sh", self.directory / "server", "*.pg.shop.localhost"],
-            cwd=ROOT, check=True, capture_output=True,
-        )
-        self.log = self.directory / "up.log"
-        self.environment = {
-            **os.environ,
-            "FROST_DATA_DIR": str(self.directory / "data"),
-            "FROST_HOST_PORTS": "9700-9749",
-            "FROST_POSTGRES_IMAGE": "frost-there-is-none",
-            "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": f"127.0.0.1:{free_port()}",
-        }
-        self.port = free_port()
-        self.process = subprocess.Popen(
-            [
-                FROST, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0",
-                "--cert-file", self.directory / "server.crt", "--key-file", self.directory / "server.key",
-            ],
-            env=self.environment, stdout=open(self.log, "w"), stderr=subprocess.STDOUT, start_new_session=True,
-        )
-
-    def wait(self):
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and self.process.poll() is None:
-            text = self.log.read_text()
-            base = re.search(r"page and API: (\S+)", text)
-            if base and "Try:" in text:
-                # Shown on a terminal only.
-                return base.group(1), self.frost("token").stdout.strip()
-            time.sleep(0.1)
-        raise SystemExit(f"frost up did not come up: {self.log.read_text()[-2000:]}")
-
-    def frost(self, *arguments):
-        return subprocess.run([FROST, *arguments], env=self.environment, capture_output=True, text=True, timeout=300)
-
-    def remove(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(300)
-        for line in self.frost("database", "list", "--json").stdout.split('"'):
-            if line.startswith("db_"):
-                self.frost("database", "delete", line)
-        shutil.rmtree(self.directory)
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def psql(string, command, **options):
-    return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=120, **options)
-
-
-def accessible(page, what):
-    for scheme in ["light", "dark"]:
-        page.scheme(scheme)
-        for width in [360, 1440]:
-            page.width(width)
-            page.settle()
-            # A part that comes anew moves and fades again.
-            faults = lambda: page.js(CHECK)  # noqa: E731
-            check(lambda: not faults(), f"{what} holds for everybody, {scheme}, {width} px", lambda: "; ".join(faults()[:6]))
-            page.shot(f"{what}-{scheme}-{width}".replace(" ", "-"))
-    page.scheme("light")
-    page.width(1440)
-
-
-def keyboard(page, what):
-    """Through the page with the Tab key: everything is reached once, seen, and in the order in which it is read."""
-
-    def walk():
-        page.js("document.activeElement.blur(); scrollTo(0, 0)")
-        wanted, stops = page.js(STOPS), []
-        for _ in range(wanted + 10):
-            page.driver.switch_to.active_element.send_keys(Keys.TAB)
-            stop = page.js(FOCUS)
-            if stop is None or stop["again"]:
-                break
-            stops.append(stop)
-        return wanted, stops
-
-    wanted, stops = page.undisturbed(walk)
-    hidden = [stop["what"] for stop in stops if not stop["visible"]]
-    check(5 < len(stops) == wanted, f"{what}: the Tab key reaches all {wanted} of it", str(len(stops)))
-    check(not hidden, f"{what}: focus is seen at every stop", "; ".join(hidden[:4]))
-    check("skip" in stops[0]["what"], f"{what}: the first stop skips to the content", stops[0]["what"])
-    regions = [stop["region"] for stop in stops[1:]]
-    parts = [region for index, region in enumerate(regions) if index == 0 or region != regions[index - 1]]
-    check(len(parts) == len(set(parts)), f"{what}: one part of the page after the other", " > ".join(parts))
-    # Upwards only into a column further right.
-    back = [
-        f"{after['what']} after {before['what']}"
-        for before, after in zip(stops[1:], stops[2:])
-        if before["region"] == after["region"] and after["bottom"] <= before["top"] and after["left"] < before["right"]
-    ]
-    check(not back, f"{what}: focus goes on, not back", "; ".join(back[:3]))
 
 
 def open_branch(page, name):
@@ -194,15 +63,6 @@ def log_in(page, token):
     check(lambda: page.driver.current_url.endswith("frost.localhost:" + page.base.split(":")[-1] + "/login"),
           "under a name of its own the page is another one", lambda: page.driver.current_url)
     page.open("/")
-
-
-def answers(string, command, answer):
-    """Whether psql with exactly that string says so: a route takes up to a second to come or to change."""
-    return lambda: psql(string, command).stdout == answer + "\n"
-
-
-def refuses(string, reason):
-    return lambda: reason in psql(string, "SELECT 1").stderr
 
 
 def copy_and_paste(page, host):
@@ -324,6 +184,82 @@ def keyboard_start(page):
     check(lambda: page.js("return document.activeElement !== document.body"), "nor after Start")
 
 
+def press_while_replaced(page, host):
+    """A button that is replaced between press and release is clicked all the same."""
+    open_branch(page, "dev")
+    page.until("the stream is live", lambda: page.text("#stream") == "Live")
+    fetched = lambda: page.js("return performance.getEntriesByName(location.href, 'resource').length")  # noqa: E731
+    before = fetched()
+    page.hold("#action-deploy")
+    host.frost("branch", "rename", "dev", "held", "--database", "shop")
+    page.until("the page was fetched again", lambda: fetched() > before)
+    page.release()
+    check(lambda: page.find("#deploy-dialog").is_displayed(), "a press that takes its time is a click")
+    page.click("#deploy-dialog [data-close]")
+    page.until("the new name is there", lambda: page.text("h1") == "held")
+    host.frost("branch", "rename", "held", "dev", "--database", "shop")
+    page.until("and the old one again", lambda: page.text("h1") == "dev")
+
+
+def change_password(page, host):
+    """A new password is shown at once where the old one was, whoever has changed it; clients need the new one."""
+    open_branch(page, "dev")
+    page.until("the stream is live", lambda: page.text("#stream") == "Live")
+    page.js("window.marker = 'not reloaded'")
+    page.click("#reveal")
+    page.until("it is revealed", lambda: (text := page.text("#snippet-text")) and MASK not in text)
+    old = page.text("#snippet-text").strip()
+    check(answers(old, "SELECT 1", "1"), "the password that is shown works")
+
+    page.click("#action-password")
+    page.until("the question is asked", lambda: page.find("#password-dialog").is_displayed())
+    accessible(page, "password dialog")
+    page.click("#password-dialog .solid")
+
+    def shown_instead_of(before):
+        text = page.text("#snippet-text").strip()
+        return text not in ["", before] and MASK not in text and text
+
+    new = page.until("another password is shown", lambda: shown_instead_of(old))
+    field = lambda: page.text("[data-field=password] [data-value]")  # noqa: E731
+    check(lambda: field() and f":{field()}@" in new, "in its field too")
+    check(answers(new, "SELECT branch FROM item WHERE id = 1", "dev"), "psql with exactly the new string reaches dev",
+          lambda: psql(new, "SELECT 1").stderr)
+    check(refuses(old, "password authentication failed"), "the old password is refused")
+    host.frost("database", "password", "shop", "--rotate")
+    third = page.until("one that was made elsewhere is shown", lambda: shown_instead_of(new))
+    check(answers(third, "SELECT 1", "1"), "and works")
+    check(refuses(new, "password authentication failed"), "and the one before is refused")
+    check(page.js("return window.marker") == "not reloaded", "all of it without a reload")
+    page.click("#reveal")
+    page.until("it is masked again", lambda: MASK in page.text("#snippet-text"))
+
+
+def choose_version(page):
+    """A new database has the version of PostgreSQL that was chosen, and else the one that this host has for it."""
+    for name, choice in [("default", "Default"), ("chosen", "15")]:
+        page.open("/")
+        page.click(".project-head .actions button")
+        page.until("the form is there", lambda: page.find("#new-database-dialog").is_displayed())
+        choices = [option.text for option in page.all("#new-database-version option")]
+        check({"Default", "15", "16"} <= set(choices), f"the versions of this host can be chosen for {name}", str(choices))
+        page.fill("#new-database-name", name)
+        page.click('#new-database-runtime option[value="local"]')
+        page.click(f'#new-database-version option[value="{choice if choice.isdigit() else ""}"]')
+        page.click("#new-database-dialog .primary")
+        page.until("its panel is opened", lambda: f"/ {name}" in page.text(".crumbs"))
+        page.until("it is active", lambda: page.text("#branch-status") == "Active")
+        version = {"Default": "16", "15": "15"}[choice]
+        check(lambda: page.text("#postgres-version") == version, f"{name}: the page shows PostgreSQL {version}",
+              lambda: page.text("#postgres-version"))
+        page.click("#via-direct")
+        page.until("the direct way is shown", lambda: page.attribute("#via-direct", "aria-current") == "true")
+        page.click("#copy-snippet")
+        string = page.until("something is copied", lambda: f"/{name}" in (text := page.clipboard()) and text)
+        check(lambda: psql(string, "SHOW server_version").stdout.startswith(f"{version}."), "and its server is of it",
+              lambda: str(psql(string, "SHOW server_version")))
+
+
 def null_states(page, host):
     def save():
         page.click("#save-settings")
@@ -422,6 +358,9 @@ def main():
         stop_and_start(page, string, session)
         create_rename_delete(page)
         failing_create(page)
+        press_while_replaced(page, host)
+        change_password(page, host)
+        choose_version(page)
         null_states(page, host)
         followed(page, host)
         without_javascript(page)
@@ -433,8 +372,8 @@ def main():
         if page:
             page.close()
         host.remove()
-    print(f"{passed} passed, {failed} failed; screenshots in {SHOTS.relative_to(ROOT)}")
-    return 1 if failed else 0
+    print(f"{counts['passed']} passed, {counts['failed']} failed; screenshots in {SHOTS.relative_to(ROOT)}")
+    return 1 if counts["failed"] else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from selenium.common.exceptions import (
     ElementClickInterceptedException, ElementNotInteractableException, NoSuchElementException,
     StaleElementReferenceException, WebDriverException,
 )
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 # Seconds until something that has to come has not come: only a failure waits so long.
@@ -120,6 +121,18 @@ class Page:
             return True
 
         self.until(f"{selector} can be clicked", try_click)
+
+    def hold(self, selector):
+        """Presses the mouse there, and keeps it pressed until `release`."""
+
+        def try_hold():
+            ActionChains(self.driver).click_and_hold(self.find(selector)).perform()
+            return True
+
+        self.until(f"{selector} can be pressed", try_hold)
+
+    def release(self):
+        ActionChains(self.driver).release().perform()
 
     def press(self, selector, key):
         """Presses a key there, when it is there."""

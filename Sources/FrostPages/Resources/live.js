@@ -48,6 +48,7 @@ async function refreshOnce() {
   if (!response.ok) {
     return;
   }
+  await released();
   if (location.href !== address) {
     isAgain = true;
     return;
@@ -67,6 +68,28 @@ async function refreshOnce() {
 let lastFocused = null;
 document.addEventListener("focusin", (event) => { lastFocused = event.target; });
 document.addEventListener("pointerdown", () => { lastFocused = null; });
+
+/** While a pointer is down: what is replaced between press and release hears of no click. */
+let press = null;
+let endPress = null;
+const longestPress = 5000;
+document.addEventListener("pointerdown", () => { press ??= new Promise((resolve) => { endPress = resolve; }); });
+for (const name of ["pointerup", "pointercancel"]) {
+  document.addEventListener(name, () => {
+    // The click comes right after it.
+    setTimeout(() => {
+      endPress?.();
+      press = null;
+    }, 0);
+  });
+}
+
+/** Until no pointer is down, or it has been for so long that its end may have been missed. */
+async function released() {
+  if (press) {
+    await Promise.race([press, new Promise((resolve) => { setTimeout(resolve, longestPress); })]);
+  }
+}
 
 function takeOver(fresh) {
   const current = document.getElementById(fresh.id);

@@ -27,8 +27,15 @@ actor EventHub {
     /// Operations that are compared: more do not end between two looks.
     private static let operations = 200
 
+    /// A branch as people see it.
+    private struct SeenTarget: Equatable {
+        var shape: JSONValue
+        /// Never told, but shown where a connection string is.
+        var password: String
+    }
+
     private struct Seen {
-        var targets: [String: JSONValue] = [:]
+        var targets: [String: SeenTarget] = [:]
         var operations: [String: JSONValue] = [:]
         var settings: JSONValue = .null
     }
@@ -107,7 +114,9 @@ actor EventHub {
     }
 
     private func look() throws -> Seen {
-        let targets = try state.store.branches().map { ($0.target.id, Shapes.target($0)) }
+        let targets = try state.store.branches().map { branch in
+            (branch.target.id, SeenTarget(shape: Shapes.target(branch), password: branch.database.password))
+        }
         let operations = try state.store.operations(limit: Self.operations).map { ($0.id, Shapes.operation($0)) }
         return Seen(
             targets: Dictionary(uniqueKeysWithValues: targets),
@@ -122,7 +131,7 @@ actor EventHub {
             events.append(Event(kind: .operation, data: operation))
         }
         for (id, target) in new.targets where old.targets[id] != target {
-            events.append(Event(kind: .target, data: target))
+            events.append(Event(kind: .target, data: target.shape))
         }
         for id in old.targets.keys where new.targets[id] == nil {
             events.append(Event(kind: .targetDeleted, data: .object(["id": .string(id)])))

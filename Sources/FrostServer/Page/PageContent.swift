@@ -187,7 +187,8 @@ struct PageContent: Sendable {
                 source: siblings.first { $0.target.id == branch.target.sourceTargetId }.map {
                     Choice(value: $0.target.id, title: $0.target.name)
                 },
-                postgresVersion: branch.target.postgresVersion.map(String.init)
+                postgresVersion: branch.target.postgresVersion.map(String.init),
+                passwordMark: Self.mark(of: branch)
             ),
             connections: connections(runtime, query: query),
             sessions: counts.map { $0[id] ?? 0 },
@@ -208,6 +209,14 @@ struct PageContent: Sendable {
             }
         )
     }
+
+    /// Another one for each password, and the same for as long as it is: a page that shows the password asks for it anew.
+    private static func mark(of branch: BranchDetails) -> String {
+        String(Secret.hash("\(branch.database.id) \(branch.database.password)").prefix(passwordMarkLength))
+    }
+
+    /// In hexadecimal digits.
+    private static let passwordMarkLength = 12
 
     /// What comes after a step, as people read it.
     private static func progress(after step: OperationStep) -> String {
