@@ -73,9 +73,10 @@ final class Progress: Sendable {
 
     func during<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
         state.withLock { $0 = State(what: what) }
-        let reminder = Task {
+        // Writing to a terminal that is held up blocks.
+        let reminder = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: .seconds(1))
-            state.withLock { $0.isShown = true }
+            self.state.withLock { $0.isShown = true }
             Complaint.print("\(what) ...")
         }
         defer {

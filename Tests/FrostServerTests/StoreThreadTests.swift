@@ -58,11 +58,18 @@ import Testing
             #expect(heard.contains(#""lifecycleStatus":"stopped""#))
             try await host.expect(200, .GET, "/api/settings")
             try await host.expect(200, .POST, "/api/databases/\(shop.database)/password")
-            for path in ["/", "/settings", "/branches/\(shop.dev)", "/login"] {
-                let request = HTTPClientRequest(url: "http://127.0.0.1:\(host.port)\(path)")
-                _ = try await HTTPClient.shared.execute(request, timeout: .seconds(60)).body.collect(
-                    upTo: 1_024 * 1_024
-                )
+            let here = "http://127.0.0.1:\(host.port)"
+            var login = HTTPClientRequest(url: "\(here)/login")
+            login.method = .POST
+            login.headers.add(name: "Origin", value: here)
+            login.body = .bytes(ByteBuffer(string: "token=\(host.token)"))
+            let loggedIn = try await AccessTests.client.execute(login, timeout: .seconds(60))
+            let cookie = try #require(loggedIn.headers.first(name: "Set-Cookie")).prefix { $0 != ";" }
+            for path in ["/", "/settings", "/branches/\(shop.dev)", "/nowhere"] {
+                var request = HTTPClientRequest(url: here + path)
+                request.headers.add(name: "Cookie", value: String(cookie))
+                let answer = try await AccessTests.client.execute(request, timeout: .seconds(60))
+                #expect(answer.status.code == (path == "/nowhere" ? 404 : 200), "\(path)")
             }
             accesses.turn(on: false)
         }
