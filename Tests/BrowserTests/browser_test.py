@@ -188,11 +188,18 @@ def press_while_replaced(page, host):
     """A button that is replaced between press and release is clicked all the same."""
     open_branch(page, "dev")
     page.until("the stream is live", lambda: page.text("#stream") == "Live")
-    fetched = lambda: page.js("return performance.getEntriesByName(location.href, 'resource').length")  # noqa: E731
-    before = fetched()
+    page.js(
+        "const fetch = window.fetch;"
+        "window.fetch = async (...request) => {"
+        "  const answer = await fetch(...request);"
+        "  window.fetched = await answer.clone().text();"
+        "  return answer;"
+        "}"
+    )
     page.hold("#action-deploy")
     host.frost("branch", "rename", "dev", "held", "--database", "shop")
-    page.until("the page was fetched again", lambda: fetched() > before)
+    page.until("the page was fetched with the new name", lambda: page.js("return (window.fetched ?? '').includes('<h1>held</h1>')"))
+    page.settle()
     page.release()
     check(lambda: page.find("#deploy-dialog").is_displayed(), "a press that takes its time is a click")
     page.click("#deploy-dialog [data-close]")
