@@ -217,7 +217,7 @@ import Testing
         #expect(Set(places) == Set(branches.map(\.id)), "\(place): data")
         for id in places {
             let files = try FileManager.default.contentsOfDirectory(atPath: "\(host.place)/\(id)")
-            #expect(Set(files).isSubset(of: ["data", "server.log"]), "\(place): \(files)")
+            #expect(Set(files).isSubset(of: ["data", "server.log", "server.pid"]), "\(place): \(files)")
         }
     }
 }
