@@ -166,16 +166,6 @@ package enum GatewaySettings {
         help: "How long a session whose route has gone waits for its server's last words."
     )
 
-    /// What is read and checked, and does nothing yet: `check` says so where it is set. Whoever makes one work takes
-    /// it out.
-    package static let unenforced: Set<GatewayVariable> = [
-        .maxConnectionsPerRoute, .maxConnectionsPerAddress, .maxStartups, .maxStartupsPerAddress,
-        .maxUnauthenticatedPerRoute, .maxUnauthenticatedPerAddress, .maxAuthenticationFailures,
-        .authenticationTimeout, .idleTimeout, .routeCloseGrace,
-    ]
-    /// Whether a route's own `maxConnections` is enforced.
-    package static let isRouteLimitEnforced = false
-
     /// All of them, in the order in which people are shown them.
     package static let all: [any GatewaySetting] = GatewayVariable.allCases.map(setting)
 

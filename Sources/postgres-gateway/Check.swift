@@ -33,7 +33,7 @@ struct Check: AsyncParsableCommand {
             let table = try loadRoutes(configuration)
             let isEnabled = configuration.isEnabled
             let warnings =
-                settingWarnings(configuration, isSet: options.isSet) + certificateWarnings(certificates)
+                settingWarnings(configuration) + certificateWarnings(certificates)
                 + routeWarnings(table, of: configuration, certificates: certificates.current)
             for warning in warnings { Complaint.print("warning: \(warning)") }
             if strict, !warnings.isEmpty { throw ExitCode(GatewayExitCode.configuration) }
@@ -58,11 +58,9 @@ struct Check: AsyncParsableCommand {
         }
     }
 
-    /// Settings that are misspelt, do nothing, or do not fit the host.
-    private func settingWarnings(_ configuration: GatewayConfiguration, isSet: (GatewayVariable) -> Bool) -> [String] {
+    /// Settings that are misspelt, or do not fit the host.
+    private func settingWarnings(_ configuration: GatewayConfiguration) -> [String] {
         let unknown = UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys).map(\.description)
-        let idle = GatewayVariable.allCases.filter { GatewaySettings.unenforced.contains($0) && isSet($0) }
-            .map { "\($0.environmentName) (\($0.flag)) is set, but this version does not enforce it" }
         var fitted = configuration
         let limit = FileDescriptorLimit.raise()
         let fit = fitted.fitMaxConnections(toDescriptors: limit)
@@ -70,7 +68,7 @@ struct Check: AsyncParsableCommand {
         let descriptors =
             configuration.isMaxConnectionsGiven
             ? fit.message(connections: configuration.maxConnections, limit: limit) : nil
-        return unknown + idle + [descriptors].compactMap { $0 }
+        return unknown + [descriptors].compactMap { $0 }
     }
 
     private func certificateWarnings(_ certificates: CertificateStore) -> [String] {
@@ -93,14 +91,6 @@ struct Check: AsyncParsableCommand {
             Readiness.Finding(table.conflicts),
             Readiness.Finding(certificates.uncovered(in: table)),
         ]
-        let limited = table.listedRoutes.filter { $0.maxConnections != nil }
-        let limits =
-            GatewaySettings.isRouteLimitEnforced || limited.isEmpty
-            ? []
-            : [
-                "\(limited.count) \(limited.count == 1 ? "route has" : "routes have") maxConnections, "
-                    + "which this version does not enforce: \(limited[0].hostname.name)"
-            ]
-        return findings.compactMap { $0?.message } + limits
+        return findings.compactMap { $0?.message }
     }
 }

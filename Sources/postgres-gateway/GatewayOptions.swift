@@ -69,12 +69,6 @@ struct GatewayOptions: ParsableArguments {
     func configurationReader() -> ConfigReader {
         ConfigReader(flags: value)
     }
-
-    /// Whether a setting was given a value, by flag or variable.
-    func isSet(_ variable: GatewayVariable) -> Bool {
-        let set = value(of: variable) ?? ProcessInfo.processInfo.environment[variable.environmentName]
-        return set?.isEmpty == false
-    }
 }
 
 /// The one option of who asks a gateway that runs.

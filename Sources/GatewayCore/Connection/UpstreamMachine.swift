@@ -23,6 +23,7 @@ package struct UpstreamMachine: Sendable {
     private var scanner = BackendStartupScanner()
     private var hasSaidAnything = false
     private var isAuthenticated = false
+    private var isReady = false
     private var isEnded = false
 
     package init(route: Route) {
@@ -30,27 +31,32 @@ package struct UpstreamMachine: Sendable {
     }
 
     /// Whether there is nothing more to learn.
-    package var isFinished: Bool { scanner.isFinished || isEnded }
+    package var isFinished: Bool { isReady || isEnded }
 
     /// Bytes of the server; they are relayed whatever is made of them.
     package mutating func received(_ bytes: ByteBuffer) -> [Action] {
         hasSaidAnything = hasSaidAnything || bytes.readableBytes > 0
-        return scanner.observe(bytes).compactMap { finding in
+        return scanner.observe(bytes).flatMap { finding -> [Action] in
             switch finding {
             case .key(let key):
-                return .learn(key)
+                return [.learn(key)]
             case .authenticationOk:
-                guard !isAuthenticated else { return nil }
-                isAuthenticated = true
-                return .authenticated
+                return authenticated()
             case .error(.invalidPassword), .error(.invalidAuthorization):
-                return isAuthenticated ? nil : .loginFailed
+                return isAuthenticated ? [] : [.loginFailed]
             case .error:
-                return nil
+                return []
             case .readyForQuery:
-                return .ready
+                isReady = true
+                return authenticated() + [.ready]
             }
         }
+    }
+
+    private mutating func authenticated() -> [Action] {
+        guard !isAuthenticated else { return [] }
+        isAuthenticated = true
+        return [.authenticated]
     }
 
     /// The server closed its side.

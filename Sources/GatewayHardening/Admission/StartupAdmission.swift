@@ -75,6 +75,13 @@ package struct StartupAdmission: Sendable {
         return evictions
     }
 
+    /// There is a want of something else than places.
+    ///
+    /// - Returns: who has to go; nil when everybody waits for the gateway.
+    package mutating func makeRoom(at now: NIODeadline) -> Eviction? {
+        victim(at: now).map { evict($0, .startups) }
+    }
+
     /// A handshake has to wait for its turn.
     ///
     /// - Returns: who waits longest, when too many do.

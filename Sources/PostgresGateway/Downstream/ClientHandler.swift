@@ -133,7 +133,8 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Actions
 
     private func run(_ action: ConnectionMachine.Action, context: ChannelHandlerContext) {
-        tellRegistry()
+        // A start-up that becomes a session gives its place up with the permits it gets, at once.
+        if case .admit = action { disarmStartup() } else { tellRegistry() }
         switch action {
         case .wait:
             break
@@ -231,8 +232,10 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard services.router.serves(route) else { return run(machine.routeGone(), context: context) }
         switch services.registry.beginSession(trace.id, to: route, tally: trace.tally) {
         case .admitted:
+            startup = nil
             run(machine.admitted(), context: context)
         case .waiting:
+            startup = nil
             schedule(services.times.connect, context) { [services] machine in
                 machine.refused(.limitReached(services.registry.awaitedLimit(trace.id), route))
             }

@@ -13,12 +13,17 @@ final class AcceptPauseHandler: ChannelDuplexHandler {
     typealias OutboundIn = any Channel
 
     private static let pause = TimeAmount.seconds(1)
+    /// When descriptors are about to be free.
+    private static let shortPause = TimeAmount.milliseconds(20)
 
     private let failures: AcceptFailures
+    private let makeRoom: () -> Bool
     private var isPaused = false
 
-    init(failures: AcceptFailures) {
+    /// - Parameter makeRoom: ends connections that may be ended for others; false when there is none.
+    init(failures: AcceptFailures, makeRoom: @escaping () -> Bool) {
         self.failures = failures
+        self.makeRoom = makeRoom
     }
 
     func read(context: ChannelHandlerContext) {
@@ -35,7 +40,7 @@ final class AcceptPauseHandler: ChannelDuplexHandler {
         let channel = context.channel
         // Only this takes the listener out of the selector.
         channel.setOption(.autoRead, value: false).whenComplete { _ in }
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) { [self] in
+        context.eventLoop.assumeIsolated().scheduleTask(in: makeRoom() ? Self.shortPause : Self.pause) { [self] in
             isPaused = false
             channel.setOption(.autoRead, value: true).whenComplete { _ in }
         }

@@ -6,8 +6,8 @@ import Musl
 
 /// How many files this process may have open (getrlimit(2), RLIMIT_NOFILE).
 package enum FileDescriptorLimit {
-    /// Beside the two sockets of each session: listeners, logs, files that are read.
-    static let reserve = 64
+    /// Beside the two sockets of each session: connections in start-up, listeners, logs, files that are read.
+    static let reserve = 256
 
     /// What a number of connections needs.
     package static func needed(forConnections connections: Int) -> Int { 2 * connections + reserve }

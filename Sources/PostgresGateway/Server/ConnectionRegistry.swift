@@ -42,6 +42,8 @@ package final class ConnectionRegistry: Sendable {
 
     /// Backends that may go on without a client; of more, the oldest of the branch that has most ends.
     private static let maximumAbandoned = 1_024
+    /// Start-ups that end at a time when descriptors have run out.
+    private static let roomMade = 16
     /// Between two looks whether a session that does not authenticate makes way for one that waits.
     private static let tick = TimeAmount.milliseconds(250)
 
@@ -79,6 +81,17 @@ package final class ConnectionRegistry: Sendable {
         for resume in resumed { resume() }
     }
 
+    /// Ends start-ups whose next byte is the client's to send: descriptors have run out before the places have.
+    ///
+    /// - Returns: whether there was one.
+    func makeRoom() -> Bool {
+        let evictions = state.withLock { state in
+            state.evict((0..<Self.roomMade).compactMap { _ in state.startups.makeRoom(at: .now()) })
+        }
+        tell(evictions)
+        return !evictions.isEmpty
+    }
+
     func waitForHandshake(_ id: ConnectionID) {
         tell(state.withLock { state in state.evict(state.startups.waitForHandshake(id).map { [$0] } ?? []) })
     }
@@ -96,7 +109,7 @@ package final class ConnectionRegistry: Sendable {
         case refused(Limit)
     }
 
-    /// Asks for the permits of a session.
+    /// Asks for the permits of a session; whoever gets them, or waits, is no start-up any more.
     func beginSession(_ id: ConnectionID, to route: Route, tally: SessionTally) -> Verdict {
         let now = NIODeadline.now()
         let (verdict, told, ticking) = state.withLock { state -> (Verdict, [Told], (any EventLoop)?) in
@@ -107,6 +120,8 @@ package final class ConnectionRegistry: Sendable {
                 return (.refused(limit), [], nil)
             }
             state.entries[id]?.session = Session(route: route, tally: tally)
+            // Gives a place back, so nobody is evicted.
+            _ = state.startups.move(id, of: entry.address, to: nil, at: now)
             let told = state.told(of: change)
             return (verdict == .admitted ? .admitted : .waiting, told, state.startTicking(on: entry.channel.eventLoop))
         }

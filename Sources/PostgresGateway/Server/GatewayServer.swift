@@ -165,7 +165,9 @@ package final class GatewayServer: Sendable {
             )
             .serverChannelInitializer { [state] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPauseHandler(failures: state.acceptFailures))
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptPauseHandler(failures: state.acceptFailures) { state.registry.makeRoom() }
+                    )
                 }
             }
             .childChannelInitializer { [self] channel in

@@ -50,6 +50,16 @@ import Testing
         #expect(machine.closed() == nil)
     }
 
+    @Test("A server that speaks something else never authenticates, and is not told so in its own words")
+    func otherProtocol() {
+        var machine = UpstreamMachine(route: Self.route)
+        #expect(machine.received(ByteBuffer(string: "HTTP/1.1 400 Bad Request")) == [])
+        #expect(!machine.isFinished)
+        #expect(machine.isUnauthenticated)
+        #expect(machine.authenticationTimedOut() == nil)
+        #expect(machine.isFinished)
+    }
+
     @Test("Told only at the end of a message, and only before AuthenticationOk")
     func told() {
         var machine = UpstreamMachine(route: Self.route)
