@@ -78,10 +78,17 @@ package final class GatewayServer: Sendable {
     /// The sockets that are listened with, for tests that let one die.
     package var listeningChannels: [any Channel] { listeners.withLock { $0.compactMap(\.channel) } }
 
-    /// Waits until the gateway is closed.
+    /// Waits until the gateway is closed, or the task is cancelled.
     ///
     /// - Throws: ``ListenerLost`` when a listener was lost and could not be opened again.
-    package func listening() async throws { try await lost.futureResult.get() }
+    package func listening() async throws {
+        try await withTaskCancellationHandler {
+            try await lost.futureResult.get()
+        } onCancel: {
+            // Who does not wait any more is told nothing more; a future's `get` does not end by itself.
+            lost.succeed()
+        }
+    }
 
     /// Stops: no new connection, start-ups are refused, sessions go on until they end or the drain
     /// timeout is over; then they are ended in an orderly way, which takes a bounded time.
