@@ -247,9 +247,9 @@ import Testing
             }
             let start = try #require(lines.first { $0["message"] == "session started" })
             let end = try #require(
-                lines.first { $0["message"] == "session ended" && $0["session"] == start["session"] }
+                lines.first { $0["message"] == "session ended" && $0["connection"] == start["connection"] }
             )
-            for key in ["session", "client", "hostname", "target"] {
+            for key in ["connection", "client", "hostname", "target"] {
                 #expect(start[key] != nil && end[key] == start[key])
             }
             for key in ["outcome", "reason", "duration_ms", "bytes_in", "bytes_out"] { #expect(end[key] != nil) }
