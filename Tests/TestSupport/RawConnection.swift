@@ -201,4 +201,10 @@ package final class FullListener: Sendable {
     }
 
     package var port: Int { listener.port }
+
+    /// Takes one connection after all: of the next that dials, or of one that does, as soon as it asks again.
+    package func open() throws -> RawConnection {
+        _ = try listener.accept()
+        return try listener.accept()
+    }
 }

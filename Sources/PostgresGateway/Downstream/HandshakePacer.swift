@@ -1,6 +1,6 @@
 import CGateway
-import GatewayCore
-import NIOCore
+package import GatewayCore
+package import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
@@ -15,7 +15,7 @@ import Musl
 /// the loop; a flood of handshakes would otherwise stop its relays. A task that submits the next one does
 /// not help, since NIO runs all tasks before it polls again. So the next flight is begun by an event that
 /// comes through the selector itself, with those of the sockets: a descriptor that wakes the loop.
-final class HandshakePacer {
+package final class HandshakePacer {
     private let registry: ConnectionRegistry
     private let wakeUp: Int32
     private var channel: (any Channel)?
@@ -29,8 +29,10 @@ final class HandshakePacer {
     }
 
     /// - Throws: an ``IOError`` when the process has no descriptor left.
-    static func make(on loop: any EventLoop, registry: ConnectionRegistry) async throws -> NIOLoopBound<HandshakePacer>
-    {
+    package static func make(
+        on loop: any EventLoop,
+        registry: ConnectionRegistry
+    ) async throws -> NIOLoopBound<HandshakePacer> {
         let descriptor = gateway_eventfd()
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "eventfd") }
         let pacer = try await loop.submit {
@@ -55,7 +57,7 @@ final class HandshakePacer {
     }
 
     /// Runs `work` now, or when it is its turn.
-    func request(_ id: ConnectionID, _ work: @escaping () -> Void) {
+    package func request(_ id: ConnectionID, _ work: @escaping () -> Void) {
         guard isSpent else { return perform(work) }
         waiting.append(id)
         works[id] = work

@@ -1,6 +1,6 @@
 package import Foundation
-import Logging
-import NIOCore
+package import Logging
+package import NIOCore
 import Synchronization
 
 #if canImport(Glibc)
@@ -24,7 +24,7 @@ package final class AcceptFailures: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(logger: Logger) {
+    package init(logger: Logger) {
         self.logger = logger
     }
 
@@ -43,7 +43,8 @@ package final class AcceptFailures: Sendable {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED].contains(error.errnoCode)
     }
 
-    func note(_ error: IOError, at now: Date = .now) {
+    /// Counts a failure, and logs it if none was logged lately.
+    package func note(_ error: IOError, at now: Date = .now) {
         let isLogged = state.withLock { state in
             state.count += 1
             state.last = (now, "\(error)")

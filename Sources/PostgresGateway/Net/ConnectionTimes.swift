@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// How long the phases of a connection may take.
+/// How long the phases of a connection may take, and of the listeners that connections come by.
 package struct ConnectionTimes: Sendable {
     /// From accept to a complete first packet.
     package var handshake: TimeAmount
@@ -20,6 +20,9 @@ package struct ConnectionTimes: Sendable {
     package var cancelReply = TimeAmount.seconds(10)
     /// How long a backend may go on with a query whose client is gone, and be cancelled.
     package var abandonment = TimeAmount.minutes(5)
+
+    /// How long it is tried to open a listener again that died, before the gateway gives up and ends.
+    package var listenerPatience = TimeAmount.seconds(30)
 
     package init(_ configuration: GatewayConfiguration) {
         handshake = configuration.handshakeTimeout

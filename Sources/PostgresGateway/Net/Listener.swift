@@ -21,12 +21,10 @@ final class Listener: Sendable {
         /// It is not open now, and why.
         case lost(String)
         case reopened
-        /// It could not be opened again within ``patience``.
+        /// It could not be opened again within ``ConnectionTimes/listenerPatience``.
         case gaveUp(ListenError)
     }
 
-    /// How long it is tried to open it again.
-    static let patience = TimeAmount.seconds(30)
     private static let firstPause = TimeAmount.milliseconds(100)
     private static let longestPause = TimeAmount.seconds(2)
 
@@ -35,6 +33,7 @@ final class Listener: Sendable {
         var isClosed = false
     }
 
+    private let patience: TimeAmount
     private let bind: @Sendable (_ port: Int?) async throws -> any Channel
     private let tell: @Sendable (Event) -> Void
     private let state = Mutex(State())
@@ -42,21 +41,25 @@ final class Listener: Sendable {
     /// Opens it.
     ///
     /// - Parameters:
+    ///   - patience: how long it is tried to open it again.
     ///   - bind: makes the socket; the port is nil at first and then the one that the kernel gave.
     ///   - tell: called from any thread.
     static func open(
+        patience: TimeAmount,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
         tell: @escaping @Sendable (Event) -> Void
     ) async throws -> Listener {
-        let listener = Listener(bind: bind, tell: tell)
+        let listener = Listener(patience: patience, bind: bind, tell: tell)
         listener.watch(try await bind(nil))
         return listener
     }
 
     private init(
+        patience: TimeAmount,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
         tell: @escaping @Sendable (Event) -> Void
     ) {
+        self.patience = patience
         self.bind = bind
         self.tell = tell
     }
@@ -85,7 +88,7 @@ final class Listener: Sendable {
     }
 
     private func reopen(port: Int?) async {
-        let end = NIODeadline.now() + Self.patience
+        let end = NIODeadline.now() + patience
         var pause = Self.firstPause
         while !state.withLock({ $0.isClosed }) {
             do {

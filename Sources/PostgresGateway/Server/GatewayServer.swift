@@ -138,7 +138,7 @@ package final class GatewayServer: Sendable {
     }
 
     private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> Listener {
-        try await Listener.open { [self] given in
+        try await Listener.open(patience: state.times.listenerPatience) { [self] given in
             try await bind(address, port: given ?? port, isIPv6Only: isIPv6Only)
         } tell: { [self] event in
             tell(event, of: address)

@@ -1,0 +1,78 @@
+import Foundation
+import NIOCore
+import PostgresGateway
+import Synchronization
+import TestSupport
+import Testing
+
+/// A listener that dies, as NIO lets one die after an error of accept(2) that is no exhaustion.
+@Suite struct ListenerTests {
+    /// Mutation: listener-stays-dead.
+    @Test("It is opened again on the same port, and says so")
+    func reopened() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend) { gateway in
+            let port = gateway.port
+            let session = try gateway.ready(backend)
+            try await #require(gateway.server.listeningChannels.first).close()
+            try await gateway.eventually("it listens again") { gateway.count("listening again", level: "info") == 1 }
+            #expect(gateway.count("a listener was lost and is opened again", level: "error") == 1)
+            #expect(gateway.port == port)
+            #expect(!gateway.isNotListening)
+            try gateway.relays(session)
+            try gateway.relays(try gateway.ready(backend))
+        }
+    }
+
+    /// Mutation: listener-loss-not-in-readyz.
+    @Test("Meanwhile the gateway is not ready, and sessions go on")
+    func notReadyMeanwhile() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend) { gateway in
+            let session = try gateway.ready(backend)
+            var holder: RawListener? = try await gateway.loseListener()
+            try await gateway.eventually("it is not ready") { gateway.isNotListening }
+            try gateway.relays(session)
+            withExtendedLifetime(holder) {}
+            holder = nil
+            try await gateway.eventually("it listens again") { !gateway.isNotListening }
+            try gateway.relays(try gateway.ready(backend))
+        }
+    }
+
+    /// Mutation: listener-loss-ends-nothing.
+    @Test("One that cannot be opened again ends the gateway, with the reason")
+    func lost() async throws {
+        let times: (inout ConnectionTimes) -> Void = { $0.listenerPatience = .milliseconds(50) }
+        try await TestGateway.run(routes: [], times: times) { gateway in
+            let waiting = Task { try await gateway.server.listening() }
+            let holder = try await gateway.loseListener()
+            let error = await #expect(throws: ListenerLost.self) { try await waiting.value }
+            #expect(error?.description.contains("port \(holder.port) on 127.0.0.1 is in use") == true)
+            #expect(gateway.isNotListening)
+        }
+    }
+}
+
+extension TestGateway {
+    fileprivate var isNotListening: Bool {
+        state.readiness().reasons.contains { $0.code == .notListening }
+    }
+
+    /// Closes the listener, and takes its port before it can be opened again.
+    ///
+    /// Sockets are bound on the loops; all of them stand still meanwhile.
+    fileprivate func loseListener() async throws -> RawListener {
+        let channel = try #require(server.listeningChannels.first)
+        let port = self.port
+        let isHeld = DispatchSemaphore(value: 0)
+        let others = server.loops.filter { $0 !== channel.eventLoop }
+        for loop in others { loop.execute { isHeld.wait() } }
+        let holder = channel.eventLoop.submit {
+            // On its loop the socket is closed when this returns.
+            channel.close(promise: nil)
+            return try RawListener(port: port)
+        }
+        return try await holder.always { _ in for _ in others { isHeld.signal() } }.get()
+    }
+}
