@@ -1,7 +1,7 @@
 # `make help` lists what there is. Every target sets up what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 unit gate fuzz release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,17 @@ test-phase2: ## phase 2: branches, and a route map that follows them
 
 test-phase3: ## what shows phase 3: the API, and the page in a browser
 	@scripts/test.sh phase3
+
+test-phase4: ## what shows phase 4: strangers at the port, limits, the ends of connections
+	@scripts/test.sh phase4
+
+test-tsan: ## the gateway's suites under Thread Sanitizer, with a build of their own (ARGS='--filter ListenerTests')
+	@scripts/setup.sh test
+	@scripts/tsan.sh $(ARGS)
+
+mutants: ## breaks the gateway in many places, one by one, and says which test noticed (ARGS=NAME)
+	@scripts/setup.sh test
+	@scripts/mutants.sh $(ARGS)
 
 unit: ## the suites alone (ARGS='--filter RelayTests')
 	@scripts/setup.sh test
@@ -53,4 +64,4 @@ format-check: ## fail when a file is not so
 	@scripts/format-check.sh
 
 clean: ## remove builds, environments and what they made
-	rm -rf .build .build-release .build-fuzz .build-compat dist
+	rm -rf .build .build-release .build-fuzz .build-compat .build-tsan .build-mutants dist

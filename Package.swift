@@ -298,3 +298,13 @@ if let libFuzzer = Context.environment["FUZZ"] {
         )
     }
 }
+
+// The gateway and its suites alone, for builds that would take long with all of frost: `make test-tsan`, scripts/mutants.sh.
+if Context.environment["FROST_TARGETS"] == "gateway" {
+    let kept = [
+        "CGateway", "COpenSSL", "GatewayContract", "GatewayContractTests", "GatewayCore", "GatewayCoreTests",
+        "GatewayHardening", "GatewayHardeningTests", "GatewayTestSupport", "PostgresGateway", "PostgresGatewayTests",
+        "PostgresWire", "PostgresWireTests", "RouteMap", "TestSupport", "TLSWire", "TLSWireTests",
+    ]
+    package.targets.removeAll { !kept.contains($0.name) }
+}

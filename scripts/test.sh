@@ -6,21 +6,32 @@
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
 #   scripts/test.sh phase2    what shows phase 2: branches, and a route map that follows them
 #   scripts/test.sh phase3    what shows phase 3: the API, and the page in a browser
+#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Suites of libraries, and suites that run programs.
 case ${1:-all} in
 all) libraries=. programs_of='' ;;
-phase0) libraries='^(PostgresWireTests|RouteMapTests|PostgresGatewayTests)' programs_of='TwoBranchesTests' ;;
-phase1) libraries='^PostgresGatewayTests' programs_of='(GatewayProgramTests|GatewayServiceTests|TwoBranchesTests)' ;;
+phase0)
+    libraries='^(PostgresWireTests|TLSWireTests|RouteMapTests|GatewayCoreTests|PostgresGatewayTests)'
+    programs_of='TwoBranchesTests'
+    ;;
+phase1)
+    libraries='^(GatewayContractTests|GatewayCoreTests|PostgresGatewayTests)'
+    programs_of='(GatewayProgramTests|GatewayServiceTests|TwoBranchesTests)'
+    ;;
 phase2)
     libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests'
     programs_of='(Frost|GatewayAccountTests)'
     ;;
 phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests)' ;;
+phase4)
+    libraries='^(GatewayContractTests|GatewayCoreTests|GatewayHardeningTests|TLSWireTests|PostgresGatewayTests)'
+    programs_of='(GatewayProgramTests|GatewayServiceTests)'
+    ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 64
     ;;
 esac
@@ -68,7 +79,7 @@ if in_phase 3; then
     step "the page, in a browser"
     .build-compat/browser/bin/python Tests/BrowserTests/browser_test.py
 fi
-if in_phase 0; then
+if in_phase 0 4; then
     step "the gate, ${ROUNDS:-1} round(s)"
     scripts/gate.sh quick
 fi

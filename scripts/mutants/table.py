@@ -1,0 +1,246 @@
+"""The mutations of the gateway: one text in one file, another in its place, and the suites that should notice.
+
+Left out, since they change nothing: `renegotiationSupport` (NIOSSL's default), the list of groups (BoringSSL's defaults
+are the same four), and TCP_NODELAY of both legs (NIO's bootstraps set it by themselves).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Mutant:
+    name: str
+    file: str
+    old: str
+    new: str
+    suites: str
+
+
+CORE = "Sources/GatewayCore"
+ADMISSION = "Sources/GatewayHardening/Admission"
+GATEWAY = "Sources/PostgresGateway"
+
+MUTANTS = [
+    # The way of a connection
+    Mutant(
+        "route-after-dial",
+        f"{GATEWAY}/Downstream/ClientHandler.swift",
+        "services.router.serves(route) ? machine.dialed() : machine.routeGone()",
+        "machine.dialed()",
+        "DialTests",
+    ),
+    Mutant(
+        "connect-timeout",
+        f"{GATEWAY}/Downstream/ClientHandler.swift",
+        "            .connectTimeout(services.times.connect)\n",
+        "",
+        "DialTests",
+    ),
+    Mutant(
+        "held-read-while-dialling",
+        f"{GATEWAY}/Downstream/ClientHandler.swift",
+        "if machine.wantsRead { context.read() } else { hasPendingRead = true }",
+        "context.read()",
+        "DialTests",
+    ),
+    Mutant(
+        "read-after-refused-dial",
+        f"{GATEWAY}/Downstream/ClientHandler.swift",
+        "        if hasPendingRead { context.read() }\n",
+        "",
+        "DialTests",
+    ),
+    Mutant(
+        "linger-of-refusal",
+        f"{GATEWAY}/Downstream/ClientHandler.swift",
+        "        schedule(services.times.linger, context) { $0.lingerExpired() }\n",
+        "",
+        "EndsTests",
+    ),
+    # TLS
+    Mutant(
+        "tls-minimum-version",
+        f"{GATEWAY}/TLS/TLSContextFactory.swift",
+        "case .tls12: .tlsv12",
+        "case .tls12: .tlsv1",
+        "TLSBaselineTests",
+    ),
+    Mutant(
+        "tls-suites",
+        f"{GATEWAY}/TLS/TLSContextFactory.swift",
+        '        configuration.cipherSuites = TLSBaseline.cipherSuites.joined(separator: ":")\n',
+        "",
+        "TLSBaselineTests",
+    ),
+    Mutant(
+        "alert-lost",
+        f"{GATEWAY}/Downstream/TLSAlertHandler.swift",
+        "guard isReading, mode == .all else",
+        "guard isReading, mode == .all, isCloseHeld else",
+        "EndsTests",
+    ),
+    Mutant(
+        "pacer-waits-for-no-poll",
+        f"{GATEWAY}/Downstream/HandshakePacer.swift",
+        "        isSpent = true\n",
+        "        isSpent = false\n",
+        "HandshakePacingTests",
+    ),
+    # Sockets
+    Mutant(
+        "client-keepalive",
+        f"{GATEWAY}/Net/SocketOptions.swift",
+        "            .childChannelOption(.socketOption(.so_keepalive), value: 1)\n",
+        "",
+        "SocketOptionsTests",
+    ),
+    Mutant(
+        "client-keepalive-times",
+        f"{GATEWAY}/Net/SocketOptions.swift",
+        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)\n"
+        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)\n"
+        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)",
+        "",
+        "SocketOptionsTests",
+    ),
+    Mutant(
+        "backend-keepalive",
+        f"{GATEWAY}/Net/SocketOptions.swift",
+        "            .channelOption(.socketOption(.so_keepalive), value: 1)\n",
+        "",
+        "SocketOptionsTests",
+    ),
+    Mutant(
+        "backend-keepalive-times",
+        f"{GATEWAY}/Net/SocketOptions.swift",
+        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)\n"
+        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)\n"
+        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)",
+        "",
+        "SocketOptionsTests",
+    ),
+    Mutant(
+        "listener-stays-dead",
+        f"{GATEWAY}/Net/Listener.swift",
+        "Task { await reopen(port: port) }",
+        "_ = port",
+        "ListenerTests",
+    ),
+    Mutant(
+        "listener-loss-not-in-readyz",
+        f"{GATEWAY}/Server/GatewayServer.swift",
+        "            state.stoppedListening()\n",
+        "",
+        "ListenerTests",
+    ),
+    Mutant(
+        "listener-loss-ends-nothing",
+        f"{GATEWAY}/Server/GatewayServer.swift",
+        "lost.fail(ListenerLost(cause: error))",
+        "_ = error",
+        "ListenerTests",
+    ),
+    Mutant(
+        "advice-for-every-exhaustion",
+        f"{GATEWAY}/Net/AcceptFailures.swift",
+        "error.errnoCode == EMFILE ?",
+        "Self.isExhaustion(error) ?",
+        "AcceptFailuresTests",
+    ),
+    # Admission
+    Mutant(
+        "max-handshakes",
+        f"{ADMISSION}/StartupAdmission.swift",
+        "handshakes.count > limits.maxHandshakes,",
+        "handshakes.count > limits.maxHandshakes + 16,",
+        "StartupAdmissionTests",
+    ),
+    Mutant(
+        "no-courtesy",
+        f"{ADMISSION}/StartupAdmission.swift",
+        "stage == .linger || place.since + Self.courtesy <= now",
+        "place.since <= now",
+        "StartupAdmissionTests",
+    ),
+    Mutant(
+        "newest-is-evicted",
+        f"{ADMISSION}/FairQueue.swift",
+        "                return line.arrivals[line.first].id\n",
+        "                return line.arrivals[line.arrivals.count - 1].id\n",
+        "FairQueueTests",
+    ),
+    Mutant(
+        "permit-given-back-twice",
+        f"{ADMISSION}/Turnstile.swift",
+        "let count = count(of: key) - 1",
+        "let count = max(0, count(of: key) - 2)",
+        "SessionAdmissionTests",
+    ),
+    Mutant(
+        "session-permit-kept",
+        f"{GATEWAY}/Server/ConnectionRegistry.swift",
+        "            let told = state.told(of: state.sessions.end(id, at: .now()))\n",
+        "            let told: [Told] = []\n",
+        "AdmissionTests",
+    ),
+    Mutant(
+        "unauthenticated-permit-kept",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "                services.registry.authenticated(trace.id)\n",
+        "",
+        "AdmissionTests",
+    ),
+    Mutant(
+        "ipv6-by-address",
+        f"{ADMISSION}/AddressKey.swift",
+        "bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }",
+        "bytes.reduce(0) { $0 &* 257 &+ UInt64($1) }",
+        "AddressKeyTests",
+    ),
+    # Ends
+    Mutant(
+        "linger-of-relay",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "                schedule(.linger(side), at: .now() + services.times.linger) { [self] in\n"
+        "                    run(machine.lingerExpired(side))\n"
+        "                }\n",
+        "                _ = side\n",
+        "EndsTests",
+    ),
+    Mutant(
+        "key-forgotten-at-reset",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "        services.registry.endSession(trace.id)\n",
+        "        services.registry.endSession(trace.id)\n"
+        "        if let key { services.cancelKeys.remove(key, session: trace.id) }\n",
+        "EndsTests",
+    ),
+    Mutant(
+        "grace-never-ends",
+        f"{CORE}/Connection/RelayMachine.swift",
+        "isRouteGone ? finish() : []",
+        "[]",
+        "RelayMachineTests|EndsTests",
+    ),
+    Mutant(
+        "told-within-a-message",
+        f"{CORE}/Connection/UpstreamMachine.swift",
+        "scanner.isBetweenMessages ? refusal : nil",
+        "refusal",
+        "UpstreamMachineTests|EndsTests",
+    ),
+    Mutant(
+        "terminate-not-recognised",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "hasClientTerminated = TerminateMessage.ends(bytes)",
+        "hasClientTerminated = false",
+        "EndsTests",
+    ),
+    Mutant(
+        "drain-waits-for-lingers",
+        f"{GATEWAY}/Server/ConnectionRegistry.swift",
+        "startups.count == startups.count(in: .linger)",
+        "startups.count == 0",
+        "EndsTests",
+    ),
+]
