@@ -26,6 +26,8 @@ package final class ConnectionRegistry: Sendable {
 
     fileprivate struct State {
         var lastNumber: UInt64 = 0
+        /// The most connections that were open at a time, since it was restarted.
+        var peak = 0
         var entries: [ConnectionID: Entry] = [:]
         var startups: StartupAdmission
         var sessions: SessionAdmission
@@ -64,6 +66,7 @@ package final class ConnectionRegistry: Sendable {
             state.lastNumber += 1
             let id = ConnectionID(number: state.lastNumber)
             state.entries[id] = Entry(channel: channel, client: client, address: address)
+            state.peak = max(state.peak, state.entries.count)
             return (id, state.evict(state.startups.move(id, of: address, to: .client(.preface), at: .now())))
         }
         tell(evictions)
@@ -244,6 +247,9 @@ package final class ConnectionRegistry: Sendable {
 
     /// Connections of every kind that are open.
     package var openCount: Int { state.withLock { $0.entries.count } }
+    /// With the most that were open since the start, or since ``restartPeak()``.
+    package var openAndPeakCount: (open: Int, peak: Int) { state.withLock { ($0.entries.count, $0.peak) } }
+    func restartPeak() { state.withLock { $0.peak = $0.entries.count } }
     package var sessionCount: Int { state.withLock { $0.sessions.count } }
     package var startupCount: Int { state.withLock { $0.startups.count } }
     package var waitingHandshakeCount: Int { state.withLock { $0.startups.handshakesWaiting } }

@@ -12,6 +12,7 @@ package final class GatewayServer: Sendable {
     private let listeners = Mutex<[Listener]>([])
     private let pacers = Mutex<[ObjectIdentifier: NIOLoopBound<HandshakePacer>]>([:])
     private let refusalSummaries: RepeatedTask
+    private let memoryLooks: RepeatedTask
     private let isClosed = Mutex(false)
     /// Fails when the gateway cannot listen any more.
     private let lost: EventLoopPromise<Void>
@@ -26,6 +27,11 @@ package final class GatewayServer: Sendable {
             initialDelay: RefusalLog.window,
             delay: RefusalLog.window
         ) { [burst = state.log.burst] _ in burst.summarize() }
+        let trimmer = MemoryTrimmer(registry: state.registry)
+        memoryLooks = group.next().scheduleRepeatedTask(
+            initialDelay: MemoryTrimmer.interval,
+            delay: MemoryTrimmer.interval
+        ) { _ in trimmer.look() }
     }
 
     /// The loops the connections run on.
@@ -114,6 +120,7 @@ package final class GatewayServer: Sendable {
     /// Gives up what a gateway has that does not listen.
     package func close() async throws {
         refusalSummaries.cancel()
+        memoryLooks.cancel()
         isClosed.withLock { $0 = true }
         lost.succeed()
         try await group.shutdownGracefully()
