@@ -1,5 +1,5 @@
 /// How connections ended, counted. A closed set: the values are labels of metrics.
-package enum ConnectionOutcome: Hashable, Sendable {
+package enum ConnectionOutcome: Hashable, CaseIterable, Sendable {
     /// Relayed to a backend, and over.
     case relayed
     /// A CancelRequest whose key was known and that was passed on.
@@ -10,6 +10,10 @@ package enum ConnectionOutcome: Hashable, Sendable {
     case cancelFailed
     case refused(RefusalReason)
     case closed(CloseReason)
+
+    package static let allCases: [ConnectionOutcome] =
+        [relayed, cancelForwarded, cancelUnknown, cancelFailed] + RefusalReason.allCases.map(refused)
+        + CloseReason.allCases.map(closed)
 
     package var label: String {
         switch self {

@@ -1,5 +1,6 @@
 import Foundation
 import GatewayContract
+import GatewayCore
 import RouteMap
 
 /// What the gateway counts, as Prometheus reads it (text format 0.0.4).
@@ -16,6 +17,7 @@ enum Metrics {
             "Sessions that have a backend, by the branch they lead to.",
             sessions.map { ("target", $0.key, $0.value) }
         )
+        lines += admission(state)
         lines += family(
             .routes,
             "Hostnames in the route map in force, those of stopped branches included.",
@@ -36,6 +38,53 @@ enum Metrics {
         }
         lines += certificates(state.certificates, routes: state.routes)
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Who came in, who did not, and why.
+    private static func admission(_ state: GatewayState) -> [String] {
+        let log = state.log
+        let outcomes = log.outcomes.all
+        // Those that never were are there with 0: an alert on a rate sees the first one.
+        let byOutcome = ConnectionOutcome.allCases.map { ("outcome", $0.label, outcomes[$0, default: 0]) }
+        func byLimit(_ counts: [Limit: Int]) -> [(String, String, Int)] {
+            Limit.allCases.map { ("limit", $0.rawValue, counts[$0, default: 0]) }
+        }
+        let hostnames = state.routes.current.hostnames
+        // The series of a branch goes when its route goes.
+        let failures = log.authenticationFailures.all.filter { hostnames[$0.key] != nil }.sorted { $0.key < $1.key }
+        let registry = state.registry
+        return family(
+            .startupsActive,
+            "Connections that have no session yet, and those that were refused and have only to close.",
+            registry.startupCount
+        )
+            + family(
+                .handshakesWaiting,
+                "TLS handshakes that wait for their turn.",
+                registry.waitingHandshakeCount
+            )
+            + family(.connections, "Connections that are over, by what became of them.", byOutcome)
+            + family(
+                .routeMisses,
+                "Connections refused since no branch has the hostname.",
+                outcomes[.refused(.unknownHostname), default: 0]
+            )
+            + family(
+                .backendDialErrors,
+                "Connections refused since the branch's server did not take them.",
+                outcomes[.refused(.backendUnavailable), default: 0]
+            )
+            + family(
+                .limitRejections,
+                "Connections refused, by the limit that was reached.",
+                byLimit(log.limitRejections.all)
+            )
+            + family(.evictions, "Connections that made way for others, by the limit.", byLimit(log.evictions.all))
+            + family(
+                .authenticationFailures,
+                "Logins that a server refused, by branch.",
+                failures.map { ("target", $0.key, $0.value) }
+            )
     }
 
     /// What there is to count of certificates.
@@ -73,7 +122,7 @@ enum Metrics {
     }
 
     private static func head(_ name: MetricName, _ help: String) -> [String] {
-        ["# HELP \(name.rawValue) \(help)", "# TYPE \(name.rawValue) gauge"]
+        ["# HELP \(name.rawValue) \(help)", "# TYPE \(name.rawValue) \(name.isCounter ? "counter" : "gauge")"]
     }
 
     /// A label's value: backslash, quotation mark and line feed are escaped.

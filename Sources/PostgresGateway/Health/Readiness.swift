@@ -25,6 +25,8 @@ package struct Readiness: Codable, Hashable, Sendable {
             case certificateMisnamed = "certificate_misnamed"
             /// Clients that verify names cannot connect to some hostnames of the route map.
             case hostnamesUncovered = "hostnames_uncovered"
+            /// A limit was reached within the last minute.
+            case limitReached = "limit_reached"
             /// Connections could not be accepted within the last minute.
             case acceptFailing = "accept_failing"
             /// Files of certificates cannot be used now; the pairs read before are in force.
@@ -93,6 +95,9 @@ extension GatewayState {
             warnings.append(
                 .init(code: .certificateStale, message: "\(fault); what was read before, if anything, stays")
             )
+        }
+        if let finding = Readiness.Finding(limitsHit: registry.limitsHit(within: Readiness.recentLimits)) {
+            warnings.append(finding)
         }
         if let reason = acceptFailures.reason(at: now) {
             warnings.append(.init(code: .acceptFailing, message: "connections could not be accepted: \(reason)"))

@@ -10,6 +10,9 @@ package final class LabelledCounter<Label: Hashable & Sendable>: Sendable {
         counts.withLock { $0[label, default: 0] += 1 }
     }
 
+    /// All that were counted at all, at one time.
+    package var all: [Label: Int] { counts.withLock { $0 } }
+
     package subscript(label: Label) -> Int {
         counts.withLock { $0[label, default: 0] }
     }

@@ -61,6 +61,23 @@ import Testing
         }
     }
 
+    @Test("Metrics have no label twice, and each family's type")
+    func metricsAreWellFormed() async throws {
+        try await run { _, _, address in
+            let answer = try request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address)
+            let series = answer.split(separator: "\n").filter { $0.hasPrefix("postgres_gateway_") }
+                .map { $0.prefix { $0 != " " } }
+            #expect(Set(series).count == series.count)
+            for name in MetricName.allCases {
+                let type = name.rawValue.hasSuffix("_total") ? "counter" : "gauge"
+                // There is no age without a route map.
+                let isThere = name != .routeMapAge
+                #expect(answer.contains("\n# TYPE \(name.rawValue) \(type)\n") == isThere, "\(name)")
+            }
+            #expect(answer.contains("\npostgres_gateway_limit_rejections_total{limit=\"connections\"} 0\n"))
+        }
+    }
+
     @Test("An event loop that does not turn: 503, from a thread that does")
     func stuckLoop() async throws {
         try await run { gateway, _, address in

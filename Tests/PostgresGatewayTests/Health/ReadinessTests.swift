@@ -1,6 +1,8 @@
 import Foundation
 import GatewayCore
+import NIOCore
 import PostgresGateway
+import RouteMap
 import TestSupport
 import Testing
 
@@ -90,6 +92,68 @@ import Testing
             #expect(gateway.state.certificateReloads[.failed] == 1)
             #expect(gateway.log.all.contains { $0.contains("certificate not loaded") })
         }
+    }
+
+    @Test("A limit that is reached is a warning, with the variable that moves it; metrics count it")
+    func limitReached() async throws {
+        let backend = try RawListener()
+        let configure: (inout GatewayConfiguration) -> Void = { $0.maxConnections = 1 }
+        try await TestGateway.run(backend: backend, configure: configure) { gateway in
+            let session = try gateway.ready(backend)
+            #expect(!gateway.state.readiness().warnings.contains { $0.code == .limitReached })
+            #expect(ReceivedError(try gateway.start().readToEnd())?.sqlState == "53300")
+            let warning = gateway.state.readiness().warnings.first { $0.code == .limitReached }
+            #expect(warning?.message.contains("connections (FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS)") == true)
+            #expect(try gateway.refusal("nobody.pg.shop.example.net")?.sqlState == "3D000")
+            let metrics = AdminServices(of: gateway.server).metrics()
+            for line in [
+                #"postgres_gateway_limit_rejections_total{limit="connections"} 1"#,
+                #"postgres_gateway_connections_total{outcome="too_many_connections"} 1"#,
+                #"postgres_gateway_connections_total{outcome="unknown_hostname"} 1"#,
+                "postgres_gateway_route_misses_total 1", "postgres_gateway_backend_dial_errors_total 0",
+            ] {
+                #expect(metrics.contains("\n\(line)\n"), "\(line)")
+            }
+            withExtendedLifetime(session) {}
+        }
+    }
+
+    @Test("Evictions and failed logins are counted; a branch's series goes when its route goes")
+    func admissionMetrics() async throws {
+        let directory = try TemporaryDirectory("readiness")
+        defer { directory.remove() }
+        let backend = try RawListener()
+        let configure: (inout GatewayConfiguration) -> Void = {
+            $0.maxStartups = 1
+            $0.handshakeTimeout = .hours(1)
+            $0.routeFile = directory.file("routes.json")
+        }
+        try await TestGateway.run(routes: [], configure: configure) { gateway in
+            try gateway.install([try Route.test("dev", at: backend)])
+            let silent = try gateway.connect()
+            try await gateway.eventually("it is entered") { gateway.state.registry.startupCount == 1 }
+            let client = try gateway.start()
+            let server = try backend.accept()
+            _ = try server.receive()
+            try server.send(TestBackend.fatal("28P01"))
+            server.shutdownOutput()
+            #expect(ReceivedError(try client.readToEnd())?.sqlState == "28P01")
+            let services = AdminServices(of: gateway.server)
+            let series = "\npostgres_gateway_authentication_failures_total{target=\"dbt_dev\"} 1\n"
+            #expect(services.metrics().contains(series))
+            #expect(services.metrics().contains("\npostgres_gateway_evictions_total{limit=\"startups\"} 1\n"))
+            let warning = gateway.state.readiness().warnings.first { $0.code == .limitReached }
+            #expect(warning?.message.contains("FROST_POSTGRES_GATEWAY_MAX_STARTUPS") == true)
+            try gateway.install([])
+            #expect(!services.metrics().contains(series))
+            withExtendedLifetime(silent) {}
+        }
+    }
+
+    @Test("Each limit names a setting of its own")
+    func limitVariables() {
+        #expect(Set(Limit.allCases.map(\.variable)).count == Limit.allCases.count)
+        #expect(Readiness.Finding(limitsHit: []) == nil)
     }
 
     @Test("Not ready while it stops")
