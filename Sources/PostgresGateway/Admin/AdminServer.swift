@@ -12,9 +12,9 @@ package final class AdminServer: Sendable {
     static let maximumConnections = 64
 
     private let group: MultiThreadedEventLoopGroup
-    private let listener: any Channel
+    private let listener: Listener
 
-    private init(group: MultiThreadedEventLoopGroup, listener: any Channel) {
+    private init(group: MultiThreadedEventLoopGroup, listener: Listener) {
         self.group = group
         self.listener = listener
     }
@@ -31,14 +31,43 @@ package final class AdminServer: Sendable {
     /// - Throws: ``ListenError``; nothing is left open then.
     package static func start(at address: AdminAddress, _ services: AdminServices) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let hosts = AdminHosts(listeningOn: address)
         do {
             // One thread: the listener and all that it accepts are on one loop.
             let loop = group.next()
             let connections = try await loop.submit {
                 NIOLoopBound(AdminConnections(maximum: maximumConnections), eventLoop: loop)
             }.get()
-            let listener = try await ServerBootstrap(group: group)
+            // Without the admin address nobody can look, but sessions go on: it is tried for as long as it takes.
+            let listener = try await Listener.open(patience: nil) { port in
+                try await bind(address, port: port, services, connections: connections, on: group)
+            } tell: { event in
+                switch event {
+                case .lost(let reason): services.listenerLost(reason)
+                case .reopened: services.listenerLost(nil)
+                case .gaveUp(let error): services.listenerLost("\(error)")
+                }
+            }
+            return AdminServer(group: group, listener: listener)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// - Parameter port: the one that the kernel gave before; nil at first.
+    /// - Throws: ``ListenError``.
+    private static func bind(
+        _ address: AdminAddress,
+        port: Int?,
+        _ services: AdminServices,
+        connections: NIOLoopBound<AdminConnections>,
+        on group: MultiThreadedEventLoopGroup
+    ) async throws -> any Channel {
+        let hosts = AdminHosts(listeningOn: address)
+        do {
+            var socketAddress = try address.socketAddress
+            if let port { socketAddress.port = port }
+            return try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -63,11 +92,9 @@ package final class AdminServer: Sendable {
                         )
                     }
                 }
-                .bind(to: try address.socketAddress)
+                .bind(to: socketAddress)
                 .get()
-            return AdminServer(group: group, listener: listener)
         } catch {
-            try? await group.shutdownGracefully()
             throw ListenError(
                 error,
                 address: address.host,
@@ -81,11 +108,14 @@ package final class AdminServer: Sendable {
     /// Where it listens, with the port the kernel gave.
     package var address: AdminAddress? { listener.localAddress.flatMap(AdminAddress.init) }
 
+    /// The socket it listens with, for tests that let it die.
+    package var listeningChannel: (any Channel)? { listener.channel }
+
     /// The loop it runs on, which is none of the gateway's.
-    package var eventLoop: any EventLoop { listener.eventLoop }
+    package var eventLoop: any EventLoop { group.next() }
 
     package func stop() async throws {
-        try? await listener.close()
+        await listener.close()
         try await group.shutdownGracefully()
     }
 }

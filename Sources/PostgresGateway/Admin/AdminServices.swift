@@ -1,6 +1,7 @@
 import Foundation
 package import GatewayContract
 import GatewayCore
+import Logging
 package import NIOCore
 import RouteMap
 
@@ -14,19 +15,23 @@ package struct AdminServices: Sendable {
     package var sessions: any SessionsSource
     /// Told when the admin address itself cannot accept a connection.
     package var acceptFailed: @Sendable (any Error) -> Void
+    /// Told that the admin address's own listener died, and why, or nil when it is open again.
+    package var listenerLost: @Sendable (String?) -> Void
 
     package init(
         liveness: @escaping @Sendable (any EventLoop) -> EventLoopFuture<Liveness>,
         readiness: @escaping @Sendable () -> Readiness,
         metrics: @escaping @Sendable () -> String,
         sessions: any SessionsSource,
-        acceptFailed: @escaping @Sendable (any Error) -> Void
+        acceptFailed: @escaping @Sendable (any Error) -> Void,
+        listenerLost: @escaping @Sendable (String?) -> Void
     ) {
         self.liveness = liveness
         self.readiness = readiness
         self.metrics = metrics
         self.sessions = sessions
         self.acceptFailed = acceptFailed
+        self.listenerLost = listenerLost
     }
 
     /// Those of a gateway.
@@ -36,7 +41,22 @@ package struct AdminServices: Sendable {
             readiness: { gateway.state.readiness() },
             metrics: { Metrics.text(of: gateway.state) },
             sessions: gateway.state,
-            acceptFailed: { if let error = $0 as? IOError { gateway.state.acceptFailures.note(error) } }
+            acceptFailed: { if let error = $0 as? IOError { gateway.state.acceptFailures.note(error) } },
+            listenerLost: { gateway.state.adminListenerLost($0) }
+        )
+    }
+}
+
+extension GatewayState {
+    /// Sessions go on without the admin address, so it is told and nothing more.
+    fileprivate func adminListenerLost(_ reason: String?) {
+        let admin = "\(configuration.adminAddress)"
+        guard let reason else {
+            return logger.info("the admin address listens again", metadata: .init([.admin: admin]))
+        }
+        logger.error(
+            "the admin listener was lost and is opened again",
+            metadata: .init([.admin: admin, .error: reason])
         )
     }
 }

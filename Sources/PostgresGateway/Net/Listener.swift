@@ -21,7 +21,7 @@ final class Listener: Sendable {
         /// It is not open now, and why.
         case lost(String)
         case reopened
-        /// It could not be opened again within ``ConnectionTimes/listenerPatience``.
+        /// It could not be opened again in time.
         case gaveUp(ListenError)
     }
 
@@ -33,7 +33,7 @@ final class Listener: Sendable {
         var isClosed = false
     }
 
-    private let patience: TimeAmount
+    private let patience: TimeAmount?
     private let bind: @Sendable (_ port: Int?) async throws -> any Channel
     private let tell: @Sendable (Event) -> Void
     private let state = Mutex(State())
@@ -41,11 +41,11 @@ final class Listener: Sendable {
     /// Opens it.
     ///
     /// - Parameters:
-    ///   - patience: how long it is tried to open it again.
+    ///   - patience: how long it is tried to open it again; nil for as long as it takes.
     ///   - bind: makes the socket; the port is nil at first and then the one that the kernel gave.
     ///   - tell: called from any thread.
     static func open(
-        patience: TimeAmount,
+        patience: TimeAmount?,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
         tell: @escaping @Sendable (Event) -> Void
     ) async throws -> Listener {
@@ -55,7 +55,7 @@ final class Listener: Sendable {
     }
 
     private init(
-        patience: TimeAmount,
+        patience: TimeAmount?,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
         tell: @escaping @Sendable (Event) -> Void
     ) {
@@ -88,7 +88,7 @@ final class Listener: Sendable {
     }
 
     private func reopen(port: Int?) async {
-        let end = NIODeadline.now() + patience
+        let end = patience.map { .now() + $0 } ?? NIODeadline.distantFuture
         var pause = Self.firstPause
         while !state.withLock({ $0.isClosed }) {
             do {

@@ -78,6 +78,44 @@ import Testing
         }
     }
 
+    @Test("A listener that dies is opened again on the same port; the gateway's own is not touched")
+    func listenerDies() async throws {
+        try await run { gateway, admin, address in
+            for _ in 0..<2 {
+                let dead = try #require(admin.listeningChannel)
+                try await dead.close()
+                try await gateway.eventually("it listens again") {
+                    admin.listeningChannel.map { $0 !== dead && $0.isActive } ?? false
+                }
+                #expect(admin.address == address)
+                #expect(try await AdminClient.get(.liveness, from: address, within: .seconds(20)).status == 200)
+            }
+            let messages = gateway.log.all.compactMap { LogLine($0)?["message"] }
+            #expect(messages.count { $0 == "the admin listener was lost and is opened again" } == 2)
+            #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapMissing])
+        }
+    }
+
+    @Test("A listener that dies while its port is taken comes back when the port does")
+    func listenerDiesForLong() async throws {
+        try await run { gateway, admin, address in
+            // Who sits on the port besides, as long as it likes.
+            let dead = try #require(admin.listeningChannel)
+            var squatter: RawListener? = try await dead.eventLoop.submit {
+                dead.close(promise: nil)
+                return try RawListener(port: address.port)
+            }.get()
+            try await gateway.eventually("it is told") {
+                gateway.log.all.contains { $0.contains("the admin listener was lost") }
+            }
+            #expect(admin.listeningChannel === dead)
+            squatter = nil
+            withExtendedLifetime(squatter) {}
+            try await gateway.eventually("it listens again") { admin.listeningChannel?.isActive == true }
+            #expect(try await AdminClient.get(.liveness, from: address, within: .seconds(20)).status == 200)
+        }
+    }
+
     @Test("An event loop that does not turn: 503, from a thread that does")
     func stuckLoop() async throws {
         try await run { gateway, _, address in
