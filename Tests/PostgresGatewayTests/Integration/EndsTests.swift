@@ -238,6 +238,8 @@ import Testing
             let session = try gateway.ready(backend)
             try session.client.write(TestBackend.terminate)
             try session.client.shutdown()
+            // The server ends because its client has, and not at the same moment.
+            _ = try session.server.receiveToEnd()
             session.server.shutdownOutput()
             #expect(try session.client.readToEnd().isEmpty)
             try await gateway.eventually("it is logged") {
