@@ -19,5 +19,5 @@ options=(--scratch-path .build-tsan --sanitize=thread)
 
 "${unrandomised[@]}" swift build "${options[@]}" --build-tests
 # Races are counted until the end, so that one run tells all of them.
-TSAN_OPTIONS="halt_on_error=0 exitcode=66 ${TSAN_OPTIONS:-}" \
+TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$PWD/scripts/tsan.suppressions ${TSAN_OPTIONS:-}" \
     "${unrandomised[@]}" swift test "${options[@]}" --skip-build "$@"
