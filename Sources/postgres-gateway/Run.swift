@@ -18,7 +18,8 @@ struct Run: AsyncParsableCommand {
             second, changed certificates within some; SIGHUP reads both at once.
 
             Exit codes: 0 stopped or disabled, \(GatewayExitCode.configuration) a setting cannot be used, \
-            \(GatewayExitCode.portInUse) a port is in use, 1 anything else.
+            \(GatewayExitCode.portInUse) a port is in use, \(GatewayExitCode.listenerLost) a listening socket died and \
+            could not be opened again, 1 anything else.
             """
     )
 
