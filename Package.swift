@@ -142,8 +142,9 @@ let package = Package(
         .executableTarget(
             name: "postgres-gateway",
             dependencies: [
-                "CVersion", "GatewayContract", "PostgresGateway", "RouteMap", logging, configuration, argumentParser,
-                nioCore,
+                "CVersion", "GatewayContract", "GatewayHardening", "PostgresGateway", "RouteMap", logging,
+                configuration,
+                argumentParser, nioCore,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 unixSignals,
             ],

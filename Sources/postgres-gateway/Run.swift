@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Foundation
 import GatewayContract
+import GatewayHardening
 import Logging
 import PostgresGateway
 import ServiceLifecycle
@@ -63,7 +64,7 @@ struct Run: AsyncParsableCommand {
         for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
             logger.warning("unknown variable", metadata: .init([.error: "\(unknown)"]))
         }
-        let state = GatewayState(
+        let server = GatewayServer(
             configuration: configuration,
             certificates: store,
             logger: logger
@@ -72,14 +73,13 @@ struct Run: AsyncParsableCommand {
         let stops = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         let certificates = CertificateReloader(
-            state.certificates,
-            outcomes: state.certificateReloads,
+            server.certificates,
+            outcomes: server.metrics.certificateReloads,
             logger: logger
         )
         await certificates.reportFaults()
         await certificates.warn()
-        state.reloadRoutes(isForced: true)
-        let server = GatewayServer(state)
+        server.routeLoader.reload(isForced: true)
         let admin: AdminServer
         do {
             admin = try await AdminServer.start(for: server)
@@ -98,7 +98,8 @@ struct Run: AsyncParsableCommand {
         let services: [any Service] = [
             AdminService(admin: admin), status, CertificateService(reloader: certificates),
             RouteFileService(
-                state: state,
+                path: configuration.routeFile,
+                loader: server.routeLoader,
                 certificates: certificates,
                 signals: reloads,
                 status: status,

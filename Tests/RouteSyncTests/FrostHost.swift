@@ -74,12 +74,11 @@ actor FrostHost {
         configuration.port = 0
         configuration.listenAddresses = ["127.0.0.1"]
         if let anyPort = AdminAddress("127.0.0.1:0") { configuration.adminAddress = anyPort }
-        let state = GatewayState(
+        let gateway = GatewayServer(
             configuration: configuration,
             certificates: try CertificateStore(configuration.certificates),
             logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }
         )
-        let gateway = GatewayServer(state)
         try await gateway.listen()
         let result: Result<Void, any Error>
         do {
@@ -263,7 +262,7 @@ actor FrostHost {
     /// - Parameter asksEverybody: whether people connect by every hostname that was ever given.
     func check(asksEverybody: Bool) async throws {
         try await sync.writeOnce()
-        gateway.state.reloadRoutes(isForced: false)
+        gateway.routeLoader.reload(isForced: false)
         let table = try RouteMapFile.load(path: directory.file("routes.json"))
         #expect(table.confirmation != nil)
         #expect(table.count == (hasWildcard ? rows.count : 0), "\(name)")

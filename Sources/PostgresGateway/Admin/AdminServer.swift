@@ -23,7 +23,7 @@ package final class AdminServer: Sendable {
     ///
     /// - Throws: ``ListenError``; nothing is left open then.
     package static func start(for gateway: GatewayServer) async throws -> AdminServer {
-        try await start(at: gateway.state.configuration.adminAddress, AdminServices(of: gateway))
+        try await start(at: gateway.configuration.adminAddress, AdminServices(of: gateway))
     }
 
     /// Starts listening.

@@ -38,16 +38,16 @@ package struct AdminServices: Sendable {
     package init(of gateway: GatewayServer) {
         self.init(
             liveness: { gateway.liveness(watchedFrom: $0) },
-            readiness: { gateway.state.readiness() },
-            metrics: { Metrics.text(of: gateway.state) },
-            sessions: gateway.state,
-            acceptFailed: { if let error = $0 as? IOError { gateway.state.acceptFailures.note(error) } },
-            listenerLost: { gateway.state.adminListenerLost($0) }
+            readiness: { gateway.readiness() },
+            metrics: { Metrics.text(of: gateway) },
+            sessions: gateway,
+            acceptFailed: { if let error = $0 as? IOError { gateway.acceptFailures.note(error) } },
+            listenerLost: { gateway.adminListenerLost($0) }
         )
     }
 }
 
-extension GatewayState {
+extension GatewayServer {
     /// Sessions go on without the admin address, so it is told and nothing more.
     fileprivate func adminListenerLost(_ reason: String?) {
         let admin = "\(configuration.adminAddress)"
@@ -67,7 +67,7 @@ package protocol SessionsSource: Sendable {
     func sessionsDocument() -> SessionsDocument
 }
 
-extension GatewayState: SessionsSource {
+extension GatewayServer: SessionsSource {
     package func sessionsDocument() -> SessionsDocument {
         let now = NIODeadline.now()
         let byTarget = Dictionary(grouping: registry.sessions()) { $0.target.id }

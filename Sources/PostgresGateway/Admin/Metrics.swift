@@ -1,6 +1,7 @@
 import Foundation
 import GatewayContract
 import GatewayCore
+import GatewayHardening
 import RouteMap
 
 /// What the gateway counts, as Prometheus reads it (text format 0.0.4).
@@ -9,50 +10,50 @@ import RouteMap
 enum Metrics {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    static func text(of state: GatewayState) -> String {
+    static func text(of gateway: GatewayServer) -> String {
         var lines: [String] = []
-        let sessions = state.registry.countsByTarget().sorted { $0.key < $1.key }
+        let sessions = gateway.registry.countsByTarget().sorted { $0.key < $1.key }
         lines += family(
             .connectionsActive,
             "Sessions that have a backend, by the branch they lead to.",
             sessions.map { ("target", $0.key, $0.value) }
         )
-        lines += admission(state)
+        lines += admission(gateway)
         lines += family(
             .routes,
             "Hostnames in the route map in force, those of stopped branches included.",
-            state.routes.current.count
+            gateway.routes.current.count
         )
         lines += family(
             .routeAddressConflicts,
             "Addresses that routes of different branches have.",
-            state.routes.current.conflicts.count
+            gateway.routes.current.conflicts.count
         )
-        if let since = state.routes.period?.confirmation.confirmedAt ?? state.routes.loadedAt {
+        if let since = gateway.routes.period?.confirmation.confirmedAt ?? gateway.routes.loadedAt {
             lines += family(
                 .routeMapAge,
                 "Since the route map was confirmed, or taken up if it need not be.",
                 // Whole seconds. A clock that was set back makes no negative age.
-                Int(max(0, state.clock.now.wall.timeIntervalSince(since)))
+                Int(max(0, gateway.clock.now.wall.timeIntervalSince(since)))
             )
         }
-        lines += certificates(state.certificates, routes: state.routes)
+        lines += certificates(gateway.certificates, routes: gateway.routes)
         return lines.joined(separator: "\n") + "\n"
     }
 
     /// Who came in, who did not, and why.
-    private static func admission(_ state: GatewayState) -> [String] {
-        let log = state.log
+    private static func admission(_ gateway: GatewayServer) -> [String] {
+        let log = gateway.metrics
         let outcomes = log.outcomes.all
         // Those that never were are there with 0: an alert on a rate sees the first one.
         let byOutcome = ConnectionOutcome.allCases.map { ("outcome", $0.label, outcomes[$0, default: 0]) }
         func byLimit(_ counts: [Limit: Int]) -> [(String, String, Int)] {
             Limit.allCases.map { ("limit", $0.rawValue, counts[$0, default: 0]) }
         }
-        let hostnames = state.routes.current.hostnames
+        let hostnames = gateway.routes.current.hostnames
         // The series of a branch goes when its route goes.
         let failures = log.authenticationFailures.all.filter { hostnames[$0.key] != nil }.sorted { $0.key < $1.key }
-        let registry = state.registry
+        let registry = gateway.registry
         return family(
             .startupsActive,
             "Connections that have no session yet, and those that were refused and have only to close.",

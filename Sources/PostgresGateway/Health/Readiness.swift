@@ -57,7 +57,7 @@ package struct Readiness: Codable, Hashable, Sendable {
     package static let namedConflicts = 5
 }
 
-extension GatewayState {
+extension GatewayServer {
     /// Whether the gateway can serve now: it listens, has had a good route map that its writer still
     /// answers for, and a certificate in date.
     package func readiness() -> Readiness {

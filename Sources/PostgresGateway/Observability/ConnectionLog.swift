@@ -1,18 +1,15 @@
-package import GatewayCore
+import GatewayHardening
 import Logging
 
 /// Where connections write what became of them: the log, and the counts.
-package final class ConnectionLog: Sendable {
+final class ConnectionLog: Sendable {
     let logger: Logger
+    let metrics: MetricsRegistry
     let burst: RefusalLog
-    package let outcomes = LabelledCounter<ConnectionOutcome>()
-    package let limitRejections = LabelledCounter<Limit>()
-    package let evictions = LabelledCounter<Limit>()
-    /// By the branch's id.
-    package let authenticationFailures = LabelledCounter<String>()
 
-    init(logger: Logger) {
+    init(logger: Logger, metrics: MetricsRegistry) {
         self.logger = logger
+        self.metrics = metrics
         burst = RefusalLog(logger: logger)
     }
 }

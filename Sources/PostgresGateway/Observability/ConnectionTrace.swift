@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import Logging
 import NIOCore
 import RouteMap
@@ -31,7 +32,7 @@ final class ConnectionTrace {
 
     func logEnd(reason: String) {
         guard !isRefused else { return }
-        log.outcomes.count(.relayed)
+        log.metrics.outcomes.count(.relayed)
         log.logger.info(
             "session ended",
             metadata: fields([
@@ -43,8 +44,8 @@ final class ConnectionTrace {
 
     func logRefusal(_ refusal: Refusal) {
         isRefused = true
-        log.outcomes.count(.refused(refusal.reason))
-        if let limit = refusal.limit { log.limitRejections.count(limit) }
+        log.metrics.outcomes.count(.refused(refusal.reason))
+        if let limit = refusal.limit { log.metrics.limitRejections.count(limit) }
         if let target = refusal.target { self.target = target }
         log.burst.log(
             level: .warning,
@@ -61,7 +62,7 @@ final class ConnectionTrace {
     }
 
     func logClose(_ reason: CloseReason) {
-        log.outcomes.count(.closed(reason))
+        log.metrics.outcomes.count(.closed(reason))
         log.burst.log(
             level: reason == .probe ? .debug : .info,
             "connection closed before it was routed",
@@ -73,7 +74,7 @@ final class ConnectionTrace {
     }
 
     func logCancel(_ outcome: ConnectionOutcome) {
-        log.outcomes.count(outcome)
+        log.metrics.outcomes.count(outcome)
         log.burst.log(level: .info, "cancel request", reason: outcome.label, target: nil) {
             fields([.outcome: outcome.label, .durationMilliseconds: duration])
         }

@@ -153,7 +153,7 @@ package final class ConnectionRegistry: Sendable {
             state.sessions.loginFailed(id, at: .now())
             return state.entries[id]?.session?.route.target.id
         }
-        if let target { log.authenticationFailures.count(target) }
+        if let target { log.metrics.authenticationFailures.count(target) }
     }
 
     /// The client's leg is over, or the session was never begun. Its permits go back.
@@ -307,7 +307,7 @@ package final class ConnectionRegistry: Sendable {
     private func tell(_ told: [Told]) {
         for one in told {
             switch one.event {
-            case .evicted(let limit), .evictedSession(let limit): log.evictions.count(limit)
+            case .evicted(let limit), .evictedSession(let limit): log.metrics.evictions.count(limit)
             case .admitted, .routeGone, .routeReturned, .draining, .finish, .closeNow: break
             }
             // Later, and on its loop: who tells may be in the middle of an event of its own.

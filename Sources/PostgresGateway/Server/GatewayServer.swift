@@ -1,13 +1,30 @@
 import GatewayContract
-import GatewayCore
-import Logging
+package import GatewayCore
+package import GatewayHardening
+package import Logging
 package import NIOCore
 import NIOPosix
+package import RouteMap
 import Synchronization
 
-/// The listeners of a gateway and the loops its connections run on.
+/// A gateway: its listeners, the loops its connections run on, and what it is put together from.
+///
+/// The only place that knows all parts. Handlers are given those that they need.
 package final class GatewayServer: Sendable {
-    package let state: GatewayState
+    package let configuration: GatewayConfiguration
+    package let certificates: CertificateStore
+    package let logger: Logger
+    package let metrics = MetricsRegistry()
+    package let registry: ConnectionRegistry
+    package let routes: RouteStore
+    package let routeLoader: RouteLoader
+    package let cancelKeys = CancelKeys()
+    package let acceptFailures: AcceptFailures
+    let clock: GatewayClock
+    private let log: ConnectionLog
+    private let router: Router
+    private let times: ConnectionTimes
+    private let listening = Atomic(false)
     private let group: MultiThreadedEventLoopGroup
     private let listeners = Mutex<[Listener]>([])
     private let pacers = Mutex<[ObjectIdentifier: NIOLoopBound<HandshakePacer>]>([:])
@@ -18,21 +35,52 @@ package final class GatewayServer: Sendable {
     private let lost: EventLoopPromise<Void>
 
     /// A gateway that does not listen yet. What is made here must be listened with, or closed.
-    package init(_ state: GatewayState) {
-        self.state = state
+    ///
+    /// - Parameter routes: in force until a route map is read.
+    package init(
+        configuration: GatewayConfiguration,
+        certificates: CertificateStore,
+        routes table: RouteTable = .empty,
+        clock: GatewayClock = .system,
+        times: ConnectionTimes? = nil,
+        logger: Logger
+    ) {
+        let log = ConnectionLog(logger: logger, metrics: metrics)
+        let registry = ConnectionRegistry(limits: AdmissionLimits(configuration), log: log)
+        let routes = RouteStore(table)
+        self.configuration = configuration
+        self.certificates = certificates
+        self.logger = logger
+        self.log = log
+        self.registry = registry
+        self.routes = routes
+        self.clock = clock
+        self.times = times ?? ConnectionTimes(configuration)
+        acceptFailures = AcceptFailures(logger: logger)
+        router = Router(routes: routes, clock: clock)
+        routeLoader = RouteLoader(
+            path: configuration.routeFile,
+            routes: routes,
+            clock: clock,
+            outcomes: metrics.routeReloads,
+            logger: logger
+        ) { table in registry.routesChanged { table.serves($0) } }
         // A group of its own: nothing else that runs in the process can hold up a relay.
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         lost = group.next().makePromise(of: Void.self)
         refusalSummaries = group.next().scheduleRepeatedTask(
             initialDelay: RefusalLog.window,
             delay: RefusalLog.window
-        ) { [burst = state.log.burst] _ in burst.summarize() }
-        let trimmer = MemoryTrimmer(registry: state.registry)
+        ) { [burst = log.burst] _ in burst.summarize() }
+        let trimmer = MemoryTrimmer(registry: registry)
         memoryLooks = group.next().scheduleRepeatedTask(
             initialDelay: MemoryTrimmer.interval,
             delay: MemoryTrimmer.interval
         ) { _ in trimmer.look() }
     }
+
+    /// Whether connections are accepted.
+    var isListening: Bool { listening.load(ordering: .acquiring) }
 
     /// The loops the connections run on.
     package var loops: [any EventLoop] { Array(group.makeIterator()) }
@@ -54,14 +102,14 @@ package final class GatewayServer: Sendable {
         var opened: [Listener] = []
         do {
             for loop in loops {
-                let pacer = try await HandshakePacer.make(on: loop, registry: state.registry)
+                let pacer = try await HandshakePacer.make(on: loop, registry: registry)
                 pacers.withLock { $0[ObjectIdentifier(loop)] = pacer }
             }
-            let configured = state.configuration.listenAddresses
+            let configured = configuration.listenAddresses
             if configured.isEmpty { opened.append(try await listenOnAll()) }
             for address in configured {
                 // A port of 0, for tests, is the same one on all addresses.
-                let port = opened.first?.localAddress?.port ?? state.configuration.port
+                let port = opened.first?.localAddress?.port ?? configuration.port
                 opened.append(try await listen(on: address, port: port, isIPv6Only: true))
             }
         } catch {
@@ -70,7 +118,7 @@ package final class GatewayServer: Sendable {
             throw error
         }
         listeners.withLock { [opened] in $0 = opened }
-        state.startedListening()
+        listening.store(true, ordering: .releasing)
     }
 
     /// The addresses that are listened on, with the ports the kernel gave.
@@ -79,7 +127,7 @@ package final class GatewayServer: Sendable {
     }
 
     /// The port that is listened on.
-    package var port: Int { listeners.withLock { $0.first?.localAddress?.port } ?? state.configuration.port }
+    package var port: Int { listeners.withLock { $0.first?.localAddress?.port } ?? configuration.port }
 
     /// The sockets that are listened with, for tests that let one die.
     package var listeningChannels: [any Channel] { listeners.withLock { $0.compactMap(\.channel) } }
@@ -100,20 +148,20 @@ package final class GatewayServer: Sendable {
     /// timeout is over; then they are ended in an orderly way, which takes a bounded time.
     package func stop() async throws {
         for listener in listeners.withLock({ $0 }) { await listener.close() }
-        state.registry.startDraining()
-        state.logger.info(
+        registry.startDraining()
+        logger.info(
             "stopping: waiting for the open sessions",
-            metadata: .init([.sessions: String(state.registry.sessionCount)])
+            metadata: .init([.sessions: String(registry.sessionCount)])
         )
         let loop = group.next()
         let drained = loop.makePromise(of: Void.self)
-        let timeout = loop.scheduleTask(in: state.configuration.drainTimeout) { [state] in
-            state.registry.finishAll()
+        let timeout = loop.scheduleTask(in: configuration.drainTimeout) { [registry] in
+            registry.finishAll()
         }
-        state.registry.whenDrained { drained.succeed() }
+        registry.whenDrained { drained.succeed() }
         try await drained.futureResult.get()
         timeout.cancel()
-        state.log.burst.summarize(at: .distantFuture)
+        log.burst.summarize(at: .distantFuture)
         try await close()
     }
 
@@ -129,14 +177,14 @@ package final class GatewayServer: Sendable {
 
     /// Ends a stop that waits for sessions: they are closed now.
     package func stopWaiting() {
-        state.registry.closeAll()
+        registry.closeAll()
     }
 
     // MARK: Listening
 
     /// One socket for both families; for IPv4 alone on a host that has no IPv6.
     private func listenOnAll() async throws -> Listener {
-        let port = state.configuration.port
+        let port = configuration.port
         do {
             return try await listen(on: "::", port: port, isIPv6Only: false)
         } catch let error as ListenError where error.kind == .unavailable {
@@ -145,7 +193,7 @@ package final class GatewayServer: Sendable {
     }
 
     private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> Listener {
-        try await Listener.open(patience: state.times.listenerPatience) { [self] given in
+        try await Listener.open(patience: times.listenerPatience) { [self] given in
             try await bind(address, port: given ?? port, isIPv6Only: isIPv6Only)
         } tell: { [self] event in
             tell(event, of: address)
@@ -155,15 +203,17 @@ package final class GatewayServer: Sendable {
     private func tell(_ event: Listener.Event, of address: String) {
         switch event {
         case .lost(let reason):
-            state.stoppedListening()
-            state.logger.error(
+            listening.store(false, ordering: .releasing)
+            logger.error(
                 "a listener was lost and is opened again",
                 metadata: .init([.address: address, .error: reason])
             )
         case .reopened:
             // Those of the others that are lost say so again when they are not open in time.
-            if listeners.withLock({ $0.allSatisfy { $0.channel?.isActive == true } }) { state.startedListening() }
-            state.logger.info("listening again", metadata: .init([.address: address]))
+            if listeners.withLock({ $0.allSatisfy { $0.channel?.isActive == true } }) {
+                listening.store(true, ordering: .releasing)
+            }
+            logger.info("listening again", metadata: .init([.address: address]))
         case .gaveUp(let error):
             lost.fail(ListenerLost(cause: error))
         }
@@ -177,10 +227,10 @@ package final class GatewayServer: Sendable {
                 addressFamily: socketAddress.protocol,
                 isIPv6Only: isIPv6Only
             )
-            .serverChannelInitializer { [state] channel in
+            .serverChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        AcceptPauseHandler(failures: state.acceptFailures) { state.registry.makeRoom() }
+                        AcceptPauseHandler(failures: acceptFailures) { [registry] in registry.makeRoom() }
                     )
                 }
             }
@@ -190,12 +240,12 @@ package final class GatewayServer: Sendable {
                         throw ChannelError.inappropriateOperationForState
                     }
                     let services = ClientHandler.Services(
-                        registry: state.registry,
-                        router: state.router,
-                        certificates: state.certificates,
-                        cancelKeys: state.cancelKeys,
-                        log: state.log,
-                        times: state.times,
+                        registry: registry,
+                        router: router,
+                        certificates: certificates,
+                        cancelKeys: cancelKeys,
+                        log: log,
+                        times: times,
                         pacer: pacer.value
                     )
                     try channel.pipeline.syncOperations.addHandler(ClientHandler(services))

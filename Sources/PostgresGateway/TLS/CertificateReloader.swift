@@ -1,5 +1,6 @@
 package import Foundation
 package import GatewayCore
+package import GatewayHardening
 package import Logging
 
 /// Puts changed certificates in force, whoever asks for it: one look at a time, off all threads that others need.

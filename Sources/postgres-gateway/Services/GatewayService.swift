@@ -14,8 +14,7 @@ struct GatewayService: Service {
     private static let stopMargin = TimeAmount.seconds(15)
 
     func run() async throws {
-        let state = server.state
-        state.logger.info(
+        server.logger.info(
             "listening",
             metadata: .init([
                 .address: server.localAddresses.joined(separator: " "), .version: version,
@@ -29,10 +28,10 @@ struct GatewayService: Service {
             try await tasks.next()
             tasks.cancelAll()
         }
-        let limit = state.configuration.drainTimeout + Self.stopMargin
+        let limit = server.configuration.drainTimeout + Self.stopMargin
         systemd?.send(.stopping, .extendTimeout(microseconds: UInt64(max(0, limit.nanoseconds / 1_000))))
         try await server.stop()
-        state.logger.info("stopped")
+        server.logger.info("stopped")
     }
 }
 

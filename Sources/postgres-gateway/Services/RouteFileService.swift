@@ -5,7 +5,8 @@ import UnixSignals
 
 /// Takes up a changed route map at once, and reads it and the certificates again on SIGHUP.
 struct RouteFileService: Service {
-    let state: GatewayState
+    let path: String
+    let loader: RouteLoader
     let certificates: CertificateReloader
     /// SIGHUPs since before the gateway listened.
     let signals: UnixSignalsSequence
@@ -16,7 +17,7 @@ struct RouteFileService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
-                let reloader = RouteReloader(state: state)
+                let reloader = RouteReloader(loader)
                 group.addTask {
                     for await _ in signals {
                         status.tellReloading()
@@ -26,7 +27,7 @@ struct RouteFileService: Service {
                     }
                 }
                 group.addTask {
-                    await FileWatch(path: state.configuration.routeFile).run(on: eventLoop) {
+                    await FileWatch(path: path).run(on: eventLoop) {
                         await reloader.reload(isForced: false)
                     }
                 }
@@ -37,14 +38,14 @@ struct RouteFileService: Service {
 
 /// One reload at a time, whoever asks for it, where blocking holds up nobody.
 private actor RouteReloader {
-    private let state: GatewayState
+    private let loader: RouteLoader
     private let queue = BlockingQueue("routes")
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
-    init(state: GatewayState) {
-        self.state = state
+    init(_ loader: RouteLoader) {
+        self.loader = loader
     }
 
-    func reload(isForced: Bool) { state.reloadRoutes(isForced: isForced) }
+    func reload(isForced: Bool) { loader.reload(isForced: isForced) }
 }

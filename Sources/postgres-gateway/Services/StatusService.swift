@@ -39,7 +39,7 @@ struct StatusService: Service {
     }
 
     private var text: String {
-        let readiness = server.state.readiness()
+        let readiness = server.readiness()
         let counts = "sessions: \(readiness.sessions), routes: \(readiness.routes)"
         let findings = readiness.reasons + readiness.warnings
         guard let first = findings.first else { return counts }

@@ -92,7 +92,7 @@ import Testing
             }
             let messages = gateway.log.all.compactMap { LogLine($0)?["message"] }
             #expect(messages.count { $0 == "the admin listener was lost and is opened again" } == 2)
-            #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapMissing])
+            #expect(gateway.server.readiness().reasons.map(\.code) == [.routeMapMissing])
         }
     }
 
@@ -244,7 +244,7 @@ import Testing
     @Test("An address in use names its variable")
     func portInUse() async throws {
         try await run { gateway, _, address in
-            let second = GatewayServer(gateway.state(port: 0, adminAddress: address))
+            let second = gateway.another(port: 0, adminAddress: address)
             let error = await #expect(throws: ListenError.self) { try await AdminServer.start(for: second) }
             #expect(error?.kind == .portInUse)
             #expect(error?.description.contains("FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS (--admin-address)") == true)

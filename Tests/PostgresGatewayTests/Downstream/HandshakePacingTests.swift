@@ -21,7 +21,7 @@ import Musl
         try await TestGateway.run(routes: []) { gateway in
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             let loop = group.next()
-            let pacer = try await HandshakePacer.make(on: loop, registry: gateway.state.registry)
+            let pacer = try await HandshakePacer.make(on: loop, registry: gateway.server.registry)
             // The relay: a pipe that each flight writes a byte to.
             var ends: [Int32] = [0, 0]
             try #require(pipe(&ends) == 0)

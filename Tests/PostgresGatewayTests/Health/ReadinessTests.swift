@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import GatewayHardening
 import NIOCore
 import PostgresGateway
 import RouteMap
@@ -28,25 +29,25 @@ import Testing
     @Test("Not ready without a route map, ready with one; a bad one later is a warning, the good one stays")
     func routeMap() async throws {
         try await run { gateway, directory in
-            #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapMissing])
-            gateway.state.reloadRoutes(isForced: true)
-            let missing = gateway.state.readiness()
+            #expect(gateway.server.readiness().reasons.map(\.code) == [.routeMapMissing])
+            gateway.server.routeLoader.reload(isForced: true)
+            let missing = gateway.server.readiness()
             #expect(missing.status == .notReady)
             #expect(missing.reasons.first?.message.contains(directory.file("routes.json")) == true)
 
             try directory.write(Self.routes, to: "routes.json")
-            gateway.state.reloadRoutes(isForced: true)
-            #expect(gateway.state.readiness().status == .ready)
-            #expect(gateway.state.readiness().warnings.isEmpty)
+            gateway.server.routeLoader.reload(isForced: true)
+            #expect(gateway.server.readiness().status == .ready)
+            #expect(gateway.server.readiness().warnings.isEmpty)
 
             try directory.write(#"{ "version": 2 }"#, to: "routes.json")
-            gateway.state.reloadRoutes(isForced: true)
-            let stale = gateway.state.readiness()
+            gateway.server.routeLoader.reload(isForced: true)
+            let stale = gateway.server.readiness()
             #expect(stale.status == .ready)
             #expect(stale.warnings.map(\.code) == [.routeMapStale])
             #expect(stale.warnings.first?.message.contains("version") == true)
-            #expect(gateway.state.routeReloads[.loaded] == 1)
-            #expect(gateway.state.routeReloads[.failed] == 2)
+            #expect(gateway.server.metrics.routeReloads[.loaded] == 1)
+            #expect(gateway.server.metrics.routeReloads[.failed] == 2)
         }
     }
 
@@ -66,8 +67,8 @@ import Testing
                 gateway,
                 directory in
                 try directory.write(Self.routes, to: "routes.json")
-                gateway.state.reloadRoutes(isForced: true)
-                let readiness = gateway.state.readiness()
+                gateway.server.routeLoader.reload(isForced: true)
+                let readiness = gateway.server.readiness()
                 #expect(readiness.status == dates.status)
                 #expect(readiness.reasons.map(\.code) == (dates.status == .ready ? [] : [.noCertificateInDate]))
                 #expect(readiness.warnings.map(\.code) == [dates.warning].compactMap { $0 })
@@ -86,10 +87,10 @@ import Testing
         try await run { gateway, directory in
             try directory.write("nonsense", to: "server.key")
             await gateway.certificateReloader.reload(isForced: true)
-            let warnings = gateway.state.readiness().warnings
+            let warnings = gateway.server.readiness().warnings
             #expect(warnings.map(\.code) == [.certificateStale])
             #expect(warnings.first?.message.contains(directory.file("server.key")) == true)
-            #expect(gateway.state.certificateReloads[.failed] == 1)
+            #expect(gateway.server.metrics.certificateReloads[.failed] == 1)
             #expect(gateway.log.all.contains { $0.contains("certificate not loaded") })
         }
     }
@@ -100,9 +101,9 @@ import Testing
         let configure: (inout GatewayConfiguration) -> Void = { $0.maxConnections = 1 }
         try await TestGateway.run(backend: backend, configure: configure) { gateway in
             let session = try gateway.ready(backend)
-            #expect(!gateway.state.readiness().warnings.contains { $0.code == .limitReached })
+            #expect(!gateway.server.readiness().warnings.contains { $0.code == .limitReached })
             #expect(ReceivedError(try gateway.start().readToEnd())?.sqlState == "53300")
-            let warning = gateway.state.readiness().warnings.first { $0.code == .limitReached }
+            let warning = gateway.server.readiness().warnings.first { $0.code == .limitReached }
             #expect(warning?.message.contains("connections (FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS)") == true)
             #expect(try gateway.refusal("nobody.pg.shop.example.net")?.sqlState == "3D000")
             let metrics = AdminServices(of: gateway.server).metrics()
@@ -131,7 +132,7 @@ import Testing
         try await TestGateway.run(routes: [], configure: configure) { gateway in
             try gateway.install([try Route.test("dev", at: backend)])
             let silent = try gateway.connect()
-            try await gateway.eventually("it is entered") { gateway.state.registry.startupCount == 1 }
+            try await gateway.eventually("it is entered") { gateway.server.registry.startupCount == 1 }
             let client = try gateway.start()
             let server = try backend.accept()
             _ = try server.receive()
@@ -142,7 +143,7 @@ import Testing
             let series = "\npostgres_gateway_authentication_failures_total{target=\"dbt_dev\"} 1\n"
             #expect(services.metrics().contains(series))
             #expect(services.metrics().contains("\npostgres_gateway_evictions_total{limit=\"startups\"} 1\n"))
-            let warning = gateway.state.readiness().warnings.first { $0.code == .limitReached }
+            let warning = gateway.server.readiness().warnings.first { $0.code == .limitReached }
             #expect(warning?.message.contains("FROST_POSTGRES_GATEWAY_MAX_STARTUPS") == true)
             try gateway.install([])
             #expect(!services.metrics().contains(series))
@@ -160,17 +161,17 @@ import Testing
     func stopping() async throws {
         try await run { gateway, directory in
             try directory.write(Self.routes, to: "routes.json")
-            gateway.state.reloadRoutes(isForced: true)
+            gateway.server.routeLoader.reload(isForced: true)
             try await gateway.stop()
-            #expect(gateway.state.readiness().reasons.map(\.code) == [.shuttingDown])
+            #expect(gateway.server.readiness().reasons.map(\.code) == [.shuttingDown])
         }
     }
 
     @Test("Not ready before it listens")
     func starting() async throws {
         try await TestGateway.run(routes: []) { gateway in
-            let server = GatewayServer(gateway.state(port: 0))
-            #expect(server.state.readiness().reasons.map(\.code).contains(.notListening))
+            let server = gateway.another(port: 0)
+            #expect(server.readiness().reasons.map(\.code).contains(.notListening))
             try await server.close()
         }
     }

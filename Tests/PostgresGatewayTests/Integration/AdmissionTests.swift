@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
@@ -26,7 +27,7 @@ import Testing
         try await TestGateway.run(backend: backend, configure: configure) { gateway in
             let silent = try (0..<1_000).map { _ in try gateway.connect() }
             let session = try gateway.ready(backend, from: source)
-            #expect(gateway.state.registry.startupCount <= 100)
+            #expect(gateway.server.registry.startupCount <= 100)
             try gateway.relays(session)
             withExtendedLifetime(silent) {}
         }
@@ -69,7 +70,7 @@ import Testing
             }
             for _ in 0..<150 { stopped.append(try gateway.connectTLS()) }
             try gateway.relays(try gateway.ready(backend))
-            #expect(gateway.state.registry.startupCount <= 40)
+            #expect(gateway.server.registry.startupCount <= 40)
             withExtendedLifetime(stopped) {}
         }
     }
@@ -96,7 +97,7 @@ import Testing
             #expect(error.sqlState == "53300")
             #expect(error.detail.contains("shop/dev"))
             #expect(first.0.hasCloseNotify)
-            #expect(gateway.state.log.evictions[.unauthenticatedPerRoute] == 1)
+            #expect(gateway.server.metrics.evictions[.unauthenticatedPerRoute] == 1)
         }
     }
 
@@ -111,7 +112,7 @@ import Testing
         try await TestGateway.run(backend: backend, configure: configure) { gateway in
             let slow = try (0..<2).map { _ in (try gateway.start(), try backend.accept()) }
             let third = try gateway.start()
-            try await gateway.eventually("it is admitted as a session") { gateway.state.registry.sessionCount == 3 }
+            try await gateway.eventually("it is admitted as a session") { gateway.server.registry.sessionCount == 3 }
             // Another address waits for nobody.
             try gateway.relays(try gateway.ready(backend, from: 9))
             #expect(!third.hasPendingInput)
@@ -186,11 +187,11 @@ import Testing
             for client in clients { try client.write(ByteBuffer.startup().bytes) }
             let servers = try (0..<50).map { _ in try backend.accept() }
             try await gateway.eventually("the others are refused") {
-                gateway.state.log.outcomes[.refused(.tooManyConnections)] == 150
+                gateway.server.metrics.outcomes[.refused(.tooManyConnections)] == 150
             }
             #expect(!backend.hasConnection)
-            #expect(gateway.state.registry.sessionCount == 50)
-            #expect(gateway.state.log.limitRejections[.connections] == 150)
+            #expect(gateway.server.registry.sessionCount == 50)
+            #expect(gateway.server.metrics.limitRejections[.connections] == 150)
             withExtendedLifetime((clients, servers)) {}
         }
     }
@@ -202,7 +203,7 @@ import Testing
             var first: (TLSConnection, RawConnection)? = try gateway.ready(backend)
             let second = try gateway.connectTLS()
             first = nil
-            try await gateway.eventually("the first is over") { gateway.state.registry.sessionCount == 0 }
+            try await gateway.eventually("the first is over") { gateway.server.registry.sessionCount == 0 }
             try second.write(ByteBuffer.startup().bytes)
             _ = try backend.accept()
             withExtendedLifetime(first) {}
@@ -252,7 +253,7 @@ import Testing
             #expect(!one.hasConnection)
             try gateway.relays(try gateway.ready(one, from: 2))
             try gateway.relays(try gateway.ready(two, serverName: "qa.pg.shop.example.net"))
-            #expect(gateway.state.log.authenticationFailures["dbt_dev"] == 3)
+            #expect(gateway.server.metrics.authenticationFailures["dbt_dev"] == 3)
         }
     }
 
@@ -273,8 +274,8 @@ import Testing
                 if round % 6 == 5 { _ = try backend.accept() }
                 if round % 12 == 5 { client.resetWhenClosed() }
             }
-            try await gateway.eventually("nothing is held") { gateway.state.registry.isEmpty }
-            #expect(gateway.state.cancelKeys.count == 0)
+            try await gateway.eventually("nothing is held") { gateway.server.registry.isEmpty }
+            #expect(gateway.server.cancelKeys.count == 0)
         }
     }
 }

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
@@ -54,7 +55,7 @@ import Testing
                 server = nil
                 #expect(try tls.readToEnd().isEmpty)
             }
-            try await gateway.eventually("four are counted") { gateway.state.log.outcomes[.cancelForwarded] == 4 }
+            try await gateway.eventually("four are counted") { gateway.server.metrics.outcomes[.cancelForwarded] == 4 }
             withExtendedLifetime(open) {}
         }
     }
@@ -70,8 +71,8 @@ import Testing
             let server = try backend.accept()
             #expect(try server.receive() == request)
             #expect(try raw.receiveToEnd().isEmpty)
-            #expect(gateway.state.log.outcomes[.cancelFailed] == 1)
-            #expect(gateway.state.log.outcomes[.cancelForwarded] == 0)
+            #expect(gateway.server.metrics.outcomes[.cancelFailed] == 1)
+            #expect(gateway.server.metrics.outcomes[.cancelForwarded] == 0)
             withExtendedLifetime((open, server)) {}
         }
     }
@@ -115,11 +116,11 @@ import Testing
                 #expect(try tls.readToEnd().isEmpty)
             }
             open = nil
-            try await gateway.eventually("the session is over") { gateway.state.cancelKeys.count == 0 }
+            try await gateway.eventually("the session is over") { gateway.server.cancelKeys.count == 0 }
             let raw = try gateway.connect()
             try raw.send(ByteBuffer.cancelRequest(processID: 7).bytes)
             #expect(try raw.receiveToEnd().isEmpty)
-            #expect(gateway.state.log.outcomes[.cancelUnknown] == 7)
+            #expect(gateway.server.metrics.outcomes[.cancelUnknown] == 7)
             _ = open
         }
         #expect(!backend.hasConnection)

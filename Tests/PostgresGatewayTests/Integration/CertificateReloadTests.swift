@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import GatewayHardening
 import NIOCore
 import PostgresGateway
 import TestSupport
@@ -26,7 +27,7 @@ import Testing
             let reloader = gateway.certificateReloader
             await reloader.reload(isForced: false)
             await reloader.reload(isForced: false)
-            #expect(gateway.state.certificateReloads[.loaded] == 1)
+            #expect(gateway.server.metrics.certificateReloads[.loaded] == 1)
 
             try server.send(Array("still here".utf8))
             #expect(try before.read(count: 10) == Array("still here".utf8))

@@ -21,7 +21,7 @@ import Testing
             let confirmation = RouteMapConfirmation(confirmedAt: time.wall, validForSeconds: 300)
             try gateway.install([route], confirmation: confirmation)
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.state.registry.sessionCount == 1 }
+            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             // Nobody tells the session; it has to look.
             time.advance(by: 301)
             let server = try backend.open()
@@ -51,7 +51,7 @@ import Testing
         let routes = [Fixtures.route(TestGateway.hostname, port: backend.port)]
         try await TestGateway.run(routes: routes, configure: { $0.connectTimeout = .hours(1) }) { gateway in
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.state.registry.sessionCount == 1 }
+            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             let isStopped = try client.writeUntilFull(Self.much)
             #expect(isStopped)
             // It goes without waiting for anybody.
@@ -70,7 +70,7 @@ import Testing
         try await TestGateway.runWithRouteFile(times: times) { gateway in
             try gateway.install([Fixtures.route(TestGateway.hostname, port: backend.port)])
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.state.registry.sessionCount == 1 }
+            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             try gateway.install([])
             try client.write(Self.much)
             #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")

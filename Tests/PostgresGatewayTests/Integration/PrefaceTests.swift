@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
@@ -31,7 +32,7 @@ import Testing
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
             let outcome = ConnectionOutcome.closed(.bytesBehindRequest)
-            try await gateway.eventually("three are counted") { gateway.state.log.outcomes[outcome] == 3 }
+            try await gateway.eventually("three are counted") { gateway.server.metrics.outcomes[outcome] == 3 }
         }
         #expect(!backend.hasConnection)
     }
@@ -54,7 +55,7 @@ import Testing
             try twice.send(ByteBuffer.gssEncRequest.bytes)
             #expect(try twice.receiveToEnd(toleratesReset: true).isEmpty)
             try await gateway.eventually("it is counted") {
-                gateway.state.log.outcomes[.closed(.repeatedGSSENCRequest)] == 1
+                gateway.server.metrics.outcomes[.closed(.repeatedGSSENCRequest)] == 1
             }
         }
         #expect(!backend.hasConnection)
@@ -95,7 +96,7 @@ import Testing
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
             try await gateway.eventually("all are counted") {
-                gateway.state.log.outcomes[.closed(.unknownProtocol)] == starts.count
+                gateway.server.metrics.outcomes[.closed(.unknownProtocol)] == starts.count
             }
         }
         #expect(!backend.hasConnection)
@@ -107,7 +108,7 @@ import Testing
             let raw = try gateway.connect()
             raw.shutdownOutput()
             #expect(try raw.receiveToEnd().isEmpty)
-            try await gateway.eventually("it is counted") { gateway.state.log.outcomes[.closed(.probe)] == 1 }
+            try await gateway.eventually("it is counted") { gateway.server.metrics.outcomes[.closed(.probe)] == 1 }
             let lines = gateway.log.all.filter { $0.contains("probe") }
             #expect(lines.count == 1)
             #expect(lines.allSatisfy { $0.contains(#""level":"debug""#) })
@@ -130,9 +131,9 @@ import Testing
             try tls.write(ByteBuffer.startup().bytes.dropLast())
             #expect(try tls.readToEnd().isEmpty)
             try await gateway.eventually("three are counted") {
-                gateway.state.log.outcomes[.closed(.handshakeTimeout)] == 3
+                gateway.server.metrics.outcomes[.closed(.handshakeTimeout)] == 3
             }
-            #expect(gateway.state.registry.startupCount == 0)
+            #expect(gateway.server.registry.startupCount == 0)
         }
         #expect(!backend.hasConnection)
     }

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
@@ -80,7 +81,7 @@ import Testing
             server.shutdownOutput()
             #expect(try client.readToEnd() == Array("answer".utf8))
             try await gateway.eventually("the session is over and counted") {
-                gateway.state.log.outcomes[.relayed] == 1 && gateway.state.registry.openCount == 0
+                gateway.server.metrics.outcomes[.relayed] == 1 && gateway.server.registry.openCount == 0
             }
         }
     }
@@ -142,7 +143,7 @@ import Testing
             #expect(!received.isEmpty)
             #expect(received == Array(bytes.prefix(received.count)))
             try await gateway.eventually("the session is over") {
-                gateway.log.all.contains { $0.contains("session ended") } && gateway.state.registry.openCount == 0
+                gateway.log.all.contains { $0.contains("session ended") } && gateway.server.registry.openCount == 0
             }
         }
     }
@@ -158,7 +159,7 @@ import Testing
             client?.resetWhenClosed()
             client = nil
             try await gateway.stop()
-            #expect(gateway.state.registry.openCount == 0)
+            #expect(gateway.server.registry.openCount == 0)
             withExtendedLifetime(server) {}
         }
     }
@@ -195,8 +196,8 @@ import Testing
                 #expect(error.message.contains(name))
                 #expect(!error.message.contains(String(closedPort)))
             }
-            #expect(gateway.state.log.outcomes[.refused(.backendUnavailable)] == 2)
-            #expect(gateway.state.log.outcomes[.refused(.branchStopped)] == 1)
+            #expect(gateway.server.metrics.outcomes[.refused(.backendUnavailable)] == 2)
+            #expect(gateway.server.metrics.outcomes[.refused(.branchStopped)] == 1)
         }
     }
 
@@ -243,7 +244,7 @@ import Testing
             #expect(try client.readToEnd().isEmpty)
             #expect(try server.receiveToEnd(toleratesReset: true).isEmpty)
             try await stopping
-            #expect(gateway.state.registry.openCount == 0)
+            #expect(gateway.server.registry.openCount == 0)
         }
     }
 }

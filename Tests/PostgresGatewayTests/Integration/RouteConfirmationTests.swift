@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import GatewayHardening
 import PostgresGateway
 import RouteMap
 import TestSupport
@@ -20,12 +21,12 @@ import Testing
             try gateway.install([main], confirmation: confirmation(time.wall))
             time.advance(by: 299)
             let session = try gateway.session(main, backend)
-            gateway.state.reloadRoutes(isForced: false)
-            #expect(gateway.state.readiness().status == .ready)
+            gateway.server.routeLoader.reload(isForced: false)
+            #expect(gateway.server.readiness().status == .ready)
 
             time.advance(by: 1)
-            gateway.state.reloadRoutes(isForced: false)
-            gateway.state.reloadRoutes(isForced: false)
+            gateway.server.routeLoader.reload(isForced: false)
+            gateway.server.routeLoader.reload(isForced: false)
             for hostname in [main.hostname.name, "nobody.pg.shop.example.net"] {
                 let error = try #require(try gateway.refusal(hostname))
                 #expect(error.sqlState == "57P03")
@@ -33,8 +34,8 @@ import Testing
                 #expect(error.hint.contains("frost sync"))
             }
             #expect(!backend.hasConnection)
-            #expect(gateway.state.log.outcomes[.refused(.routeMapUnconfirmed)] == 2)
-            let readiness = gateway.state.readiness()
+            #expect(gateway.server.metrics.outcomes[.refused(.routeMapUnconfirmed)] == 2)
+            let readiness = gateway.server.readiness()
             #expect(readiness.status == .notReady)
             #expect(readiness.reasons.map(\.code) == [.routeMapUnconfirmed])
             #expect(readiness.reasons.first?.message.contains("for 300 s") == true)
@@ -45,7 +46,7 @@ import Testing
             try gateway.relays(session)
 
             try gateway.install([main], confirmation: confirmation(time.wall))
-            #expect(gateway.state.readiness().status == .ready)
+            #expect(gateway.server.readiness().status == .ready)
             #expect(gateway.count("route map confirmed again", level: "info") == 1)
             try gateway.relays(session)
             _ = try gateway.session(main, backend)
@@ -60,18 +61,18 @@ import Testing
         try await TestGateway.runWithRouteFile(clock: time.clock) { gateway in
             try gateway.install([main], confirmation: confirmation(time.wall))
             let session = try gateway.session(main, backend)
-            let loadedAt = gateway.state.routes.loadedAt
+            let loadedAt = gateway.server.routes.loadedAt
             let loud = { gateway.log.all.compactMap { LogLine($0) }.count { $0["level"] != "debug" } }
             let before = loud()
             for _ in 0..<20 {
                 time.advance(by: 75)
                 try gateway.install([main], confirmation: confirmation(time.wall))
-                #expect(gateway.state.readiness().status == .ready)
+                #expect(gateway.server.readiness().status == .ready)
             }
             #expect(loud() == before)
             #expect(gateway.count("route map unchanged", level: "debug") == 20)
-            #expect(gateway.state.routeReloads[.loaded] == 1)
-            #expect(gateway.state.routes.loadedAt == loadedAt)
+            #expect(gateway.server.metrics.routeReloads[.loaded] == 1)
+            #expect(gateway.server.routes.loadedAt == loadedAt)
             try gateway.relays(session)
             // 25 minutes after the first one, the last one counts, to the second.
             time.advance(by: 299)
@@ -90,7 +91,7 @@ import Testing
             try gateway.install([main], confirmation: confirmation(time.wall))
             try gateway.install([main])
             time.advance(by: 1_000_000)
-            #expect(gateway.state.readiness().status == .ready)
+            #expect(gateway.server.readiness().status == .ready)
             _ = try gateway.session(main, backend)
         }
     }
@@ -103,14 +104,14 @@ import Testing
         try await TestGateway.runWithRouteFile(clock: time.clock) { gateway in
             try gateway.install([main], confirmation: confirmation(time.wall))
             time.advance(by: 200)
-            try Data("{".utf8).write(to: URL(fileURLWithPath: gateway.state.configuration.routeFile), options: .atomic)
-            gateway.state.reloadRoutes(isForced: false)
+            try Data("{".utf8).write(to: URL(fileURLWithPath: gateway.server.configuration.routeFile), options: .atomic)
+            gateway.server.routeLoader.reload(isForced: false)
             _ = try gateway.session(main, backend)
             time.advance(by: 100)
             #expect(try gateway.refusal(main.hostname.name)?.sqlState == "57P03")
             // A good map afterwards is news, though it says the same.
             try gateway.install([main], confirmation: confirmation(time.wall))
-            #expect(gateway.state.routeReloads[.loaded] == 2)
+            #expect(gateway.server.metrics.routeReloads[.loaded] == 2)
             _ = try gateway.session(main, backend)
         }
     }
@@ -122,7 +123,7 @@ import Testing
         let main = try Route.test("main", at: backend)
         try await TestGateway.runWithRouteFile(clock: time.clock) { gateway in
             try gateway.install([main], confirmation: confirmation(time.wall - 300))
-            #expect(gateway.state.readiness().reasons.map(\.code) == [.routeMapUnconfirmed])
+            #expect(gateway.server.readiness().reasons.map(\.code) == [.routeMapUnconfirmed])
             #expect(try gateway.refusal(main.hostname.name)?.sqlState == "57P03")
             try gateway.install([main], confirmation: confirmation(time.wall))
             _ = try gateway.session(main, backend)

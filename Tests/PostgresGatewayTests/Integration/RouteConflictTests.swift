@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import PostgresGateway
 import RouteMap
 import TestSupport
@@ -23,7 +24,7 @@ import Testing
             }
             #expect(!both.hasConnection)
             _ = try gateway.session(c, other)
-            #expect(gateway.state.log.outcomes[.refused(.addressConflict)] == 2)
+            #expect(gateway.server.metrics.outcomes[.refused(.addressConflict)] == 2)
         }
     }
 
@@ -81,7 +82,7 @@ import Testing
             #expect(line["hostnames"] == "a.pg.shop.example.net, b.pg.shop.example.net")
             #expect(line["address"] == "127.0.0.1:\(one.port)")
 
-            let readiness = gateway.state.readiness()
+            let readiness = gateway.server.readiness()
             #expect(readiness.status == .ready, "the others are served")
             let warning = try #require(readiness.warnings.first)
             #expect(readiness.warnings.map(\.code) == [.addressConflict])
@@ -89,9 +90,9 @@ import Testing
 
             try gateway.install(pair + [Route.test("y", at: two), Route.test("z", at: two)])
             #expect(gateway.count(Self.message, level: "error") == 2)
-            #expect(gateway.state.readiness().warnings.first?.message.hasPrefix("2 addresses are") == true)
+            #expect(gateway.server.readiness().warnings.first?.message.hasPrefix("2 addresses are") == true)
             try gateway.install([pair[0]])
-            #expect(gateway.state.readiness().warnings.isEmpty)
+            #expect(gateway.server.readiness().warnings.isEmpty)
         }
     }
 
@@ -109,7 +110,7 @@ import Testing
         }
         try await TestGateway.runWithRouteFile { gateway in
             try gateway.install(routes)
-            let message = try #require(gateway.state.readiness().warnings.first?.message)
+            let message = try #require(gateway.server.readiness().warnings.first?.message)
             #expect(message.hasPrefix("30 addresses are"))
             #expect(message.contains("a4.example, b4.example") && !message.contains("a5.example"))
             #expect(message.hasSuffix("and 25 more"))

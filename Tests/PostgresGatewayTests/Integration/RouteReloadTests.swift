@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import GatewayHardening
 import NIOCore
 import PostgresGateway
 import PostgresWire
@@ -37,7 +38,7 @@ import Testing
                     generatedAt: .now
                 )
                 try RouteMapFile.write(data, to: path)
-                gateway.state.reloadRoutes(isForced: false)
+                gateway.server.routeLoader.reload(isForced: false)
             }
         }
     }
@@ -102,16 +103,16 @@ import Testing
         try await run { gateway, install in
             try install([main], [])
             let (client, server) = try session(gateway, main, backend)
-            let path = gateway.state.configuration.routeFile
+            let path = gateway.server.configuration.routeFile
             for (number, text) in ["{", #"{ "version": 2 }"#, ""].enumerated() {
                 try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-                gateway.state.reloadRoutes(isForced: false)
-                gateway.state.reloadRoutes(isForced: false)
-                #expect(gateway.state.routeReloads[.failed] == number + 1)
+                gateway.server.routeLoader.reload(isForced: false)
+                gateway.server.routeLoader.reload(isForced: false)
+                #expect(gateway.server.metrics.routeReloads[.failed] == number + 1)
             }
             try await Command.check("rm", [path])
-            gateway.state.reloadRoutes(isForced: false)
-            #expect(gateway.state.routeReloads[.failed] == 4)
+            gateway.server.routeLoader.reload(isForced: false)
+            #expect(gateway.server.metrics.routeReloads[.failed] == 4)
             try server.send([UInt8(ascii: "?")])
             #expect(try client.read(count: 1) == [UInt8(ascii: "?")])
             _ = try session(gateway, main, backend)
@@ -124,14 +125,14 @@ import Testing
         let two = try (0..<50).map { try Branch(id: "dbt_\($0)", name: "b\($0)", port: 20_000 + $0).route }
         try await run { gateway, install in
             let tables = try [one, two].map { try RouteMapFile.encode(routes: $0, stopped: [], generatedAt: .now) }
-            let state = gateway.state
+            let state = gateway.server
             try RouteMapFile.write(tables[0], to: state.configuration.routeFile)
-            state.reloadRoutes(isForced: true)
+            state.routeLoader.reload(isForced: true)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for round in 0..<100 {
                         _ = try? RouteMapFile.write(tables[round % 2], to: state.configuration.routeFile)
-                        state.reloadRoutes(isForced: true)
+                        state.routeLoader.reload(isForced: true)
                     }
                 }
                 for _ in 0..<2 {
@@ -150,7 +151,7 @@ import Testing
                 }
             }
             // The first of the hundred says what is in force already.
-            #expect(state.routeReloads[.loaded] == 100)
+            #expect(state.metrics.routeReloads[.loaded] == 100)
         }
     }
 }

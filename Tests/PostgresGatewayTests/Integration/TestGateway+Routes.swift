@@ -28,8 +28,8 @@ extension TestGateway {
             generatedAt: .now,
             confirmation: confirmation
         )
-        try RouteMapFile.write(data, to: state.configuration.routeFile)
-        state.reloadRoutes(isForced: false)
+        try RouteMapFile.write(data, to: server.configuration.routeFile)
+        server.routeLoader.reload(isForced: false)
     }
 
     /// A session that is being relayed, with both of its ends.

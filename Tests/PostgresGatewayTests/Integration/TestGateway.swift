@@ -31,7 +31,6 @@ final class TestGateway: Sendable {
     static let hostname = "dev.pg.shop.example.net"
 
     var port: Int { server.port }
-    var state: GatewayState { server.state }
 
     /// Starts a gateway, does something with it, and stops it.
     static func run<Value: Sendable>(
@@ -56,7 +55,7 @@ final class TestGateway: Sendable {
         configure(&configuration)
         let log = LogLines()
         let handler = StderrLogHandler(level: .debug, format: .json) { log.add($0) }
-        let state = GatewayState(
+        let server = GatewayServer(
             configuration: configuration,
             certificates: try CertificateStore(configuration.certificates),
             routes: try RouteTable(routes: routes, stopped: stopped),
@@ -68,7 +67,6 @@ final class TestGateway: Sendable {
             },
             logger: Logger(label: "gateway") { _ in handler }
         )
-        let server = GatewayServer(state)
         try await server.listen()
         let gateway = TestGateway(server: server, log: log)
         let result: Result<Value, any Error>
@@ -90,13 +88,13 @@ final class TestGateway: Sendable {
         return try await run(routes: routes, times: times, configure: configure, body)
     }
 
-    /// The state of a second gateway, with the certificates and the log of this one.
-    func state(port: Int, listenAddress: String = "127.0.0.1", adminAddress: AdminAddress? = nil) -> GatewayState {
-        var configuration = state.configuration
+    /// A second gateway, with the certificates and the log of this one; it is to be closed.
+    func another(port: Int, listenAddress: String = "127.0.0.1", adminAddress: AdminAddress? = nil) -> GatewayServer {
+        var configuration = server.configuration
         configuration.port = port
         configuration.listenAddresses = [listenAddress]
         if let adminAddress { configuration.adminAddress = adminAddress }
-        return GatewayState(configuration: configuration, certificates: state.certificates, logger: state.logger)
+        return GatewayServer(configuration: configuration, certificates: server.certificates, logger: server.logger)
     }
 
     /// - Parameter source: the last number of the loopback address it comes from.

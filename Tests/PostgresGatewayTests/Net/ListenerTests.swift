@@ -56,7 +56,7 @@ import Testing
 
 extension TestGateway {
     fileprivate var isNotListening: Bool {
-        state.readiness().reasons.contains { $0.code == .notListening }
+        server.readiness().reasons.contains { $0.code == .notListening }
     }
 
     /// Closes the listener, and takes its port before it can be opened again.

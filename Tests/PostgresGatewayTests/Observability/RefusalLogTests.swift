@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
@@ -18,7 +19,7 @@ import Testing
             let client = try gateway.connectTLS()
             try client.write(ByteBuffer.startup().bytes)
             #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")
-            #expect(gateway.state.log.outcomes[.refused(.unknownHostname)] == 30)
+            #expect(gateway.server.metrics.outcomes[.refused(.unknownHostname)] == 30)
             try await gateway.stop()
             let lines = try gateway.log.all.map { try #require(LogLine($0)) }
             let refusals = lines.filter { $0["message"] == "connection refused" }

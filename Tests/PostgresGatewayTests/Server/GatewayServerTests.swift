@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import NIOCore
 import NIOPosix
 import PostgresGateway
@@ -21,7 +22,7 @@ import Testing
     @Test("A port that is in use is told with its variable, and nothing is left open")
     func portInUse() async throws {
         try await TestGateway.run(routes: []) { gateway in
-            let second = GatewayServer(gateway.state(port: gateway.port))
+            let second = gateway.another(port: gateway.port)
             let error = await #expect(throws: ListenError.self) { try await second.listen() }
             #expect(error?.kind == .portInUse)
             #expect(error?.description.contains("FROST_POSTGRES_GATEWAY_PORT (--port)") == true)
@@ -31,7 +32,7 @@ import Testing
     @Test("An address the host does not have is told")
     func unavailable() async throws {
         try await TestGateway.run(routes: []) { gateway in
-            let server = GatewayServer(gateway.state(port: 0, listenAddress: "192.0.2.1"))
+            let server = gateway.another(port: 0, listenAddress: "192.0.2.1")
             let error = await #expect(throws: ListenError.self) { try await server.listen() }
             #expect(error?.kind == .unavailable)
             #expect(error?.description.contains("FROST_POSTGRES_GATEWAY_LISTEN_ADDRESS") == true)
@@ -50,14 +51,15 @@ import Testing
             try server.send(authenticationOk)
             #expect(try client.read() == authenticationOk)
             let idle = try gateway.connect()
+            try await gateway.eventually("it is accepted") { gateway.server.registry.startupCount == 1 }
             async let stopping: Void = gateway.stop()
             try await gateway.eventually("it is stopping") { gateway.log.all.contains { $0.contains("stopping") } }
             gateway.server.stopWaiting()
             try await stopping
             #expect(try idle.receiveToEnd(toleratesReset: true).isEmpty)
-            #expect(gateway.state.registry.openCount == 0)
+            #expect(gateway.server.registry.openCount == 0)
             // A start-up that the gateway cut off is not said to be the client's doing.
-            #expect(gateway.state.log.outcomes[.closed(.gatewayClosed)] == 1)
+            #expect(gateway.server.metrics.outcomes[.closed(.gatewayClosed)] == 1)
             withExtendedLifetime(server) {}
         }
     }

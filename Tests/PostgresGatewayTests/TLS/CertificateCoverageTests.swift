@@ -1,6 +1,7 @@
 import Foundation
 import GatewayContract
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import Logging
 import PostgresGateway
@@ -94,19 +95,19 @@ import Testing
             }
             try await TestGateway.run(routes: [], configure: configure) { gateway in
                 func uncovered() -> Int {
-                    gateway.state.certificates.uncovered(in: gateway.state.routes).count
+                    gateway.server.certificates.uncovered(in: gateway.server.routes).count
                 }
                 #expect(uncovered() == 0)
                 try gateway.install([Fixtures.route("dev.pg.shop.example", port: 10_001)])
                 #expect(uncovered() == 1)
-                #expect(gateway.state.readiness().warnings.map(\.code) == [.hostnamesUncovered])
-                #expect(gateway.state.sessionsDocument().hostnamesUncovered.first == ["dev.pg.shop.example"])
+                #expect(gateway.server.readiness().warnings.map(\.code) == [.hostnamesUncovered])
+                #expect(gateway.server.sessionsDocument().hostnamesUncovered.first == ["dev.pg.shop.example"])
 
                 _ = try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.example"])
                 await gateway.certificateReloader.reload(isForced: true)
                 #expect(uncovered() == 0)
-                #expect(gateway.state.readiness().warnings.isEmpty)
-                #expect(gateway.state.readiness().status == .ready)
+                #expect(gateway.server.readiness().warnings.isEmpty)
+                #expect(gateway.server.readiness().status == .ready)
             }
         }
     }

@@ -6,7 +6,7 @@ package final class LabelledCounter<Label: Hashable & Sendable>: Sendable {
 
     package init() {}
 
-    func count(_ label: Label) {
+    package func count(_ label: Label) {
         counts.withLock { $0[label, default: 0] += 1 }
     }
 

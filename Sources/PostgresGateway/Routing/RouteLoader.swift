@@ -1,35 +1,61 @@
 import Foundation
 import GatewayCore
+import GatewayHardening
 import Logging
 import RouteMap
 
-extension GatewayState {
+/// Takes up the route map file.
+package final class RouteLoader: Sendable {
+    private let path: String
+    private let routes: RouteStore
+    private let clock: GatewayClock
+    private let outcomes: LabelledCounter<ReloadOutcome>
+    private let logger: Logger
+    /// Tells the sessions; gives how many lose their route.
+    private let tellSessions: @Sendable (RouteTable) -> Int
+
+    init(
+        path: String,
+        routes: RouteStore,
+        clock: GatewayClock,
+        outcomes: LabelledCounter<ReloadOutcome>,
+        logger: Logger,
+        tellSessions: @escaping @Sendable (RouteTable) -> Int
+    ) {
+        self.path = path
+        self.routes = routes
+        self.clock = clock
+        self.outcomes = outcomes
+        self.logger = logger
+        self.tellSessions = tellSessions
+    }
+
     /// Most conflicts that are logged of one route map, each on a line of its own.
     private static let loggedConflicts = 20
 
     /// Reads the route map and puts it in force for all hostnames at once. Sessions whose target is no
-    /// longer active at the same place are closed. A file with a fault leaves the last good map in
+    /// longer active at the same place are told. A file with a fault leaves the last good map in
     /// force; one that says what the map in force says only confirms it. Blocking, never on an event
     /// loop, and not from two threads at a time.
     ///
     /// - Parameter isForced: reads it whether it has changed or not.
-    package func reloadRoutes(isForced: Bool) {
+    package func reload(isForced: Bool) {
         readRoutes(isForced: isForced)
         reportConfirmation()
     }
 
     private func readRoutes(isForced: Bool) {
         // Taken before the file is read: what is written meanwhile is seen as a change.
-        let file = FileFingerprint(path: configuration.routeFile)
+        let file = FileFingerprint(path: path)
         guard isForced || routes.isNews(file) else { return }
         do throws(RouteMapError) {
-            install(try RouteMapFile.load(path: configuration.routeFile), from: file)
+            install(try RouteMapFile.load(path: path), from: file)
         } catch {
             // What could not be read is tried again at the next look, and told once.
             let isNews = isForced || routes.fault != error
             routes.keepCurrent(becauseOf: error, in: error.isReadFailure ? nil : file)
             guard isNews else { return }
-            routeReloads.count(.failed)
+            outcomes.count(.failed)
             let inForce = routes.current.count
             logger.error(
                 routes.loadedAt == nil
@@ -51,8 +77,8 @@ extension GatewayState {
         let changes = table.changes(since: old)
         routes.replace(with: table, from: file, at: clock.now)
         // A session that is being dialled meanwhile looks at the table again once it is entered.
-        let closed = registry.routesChanged { table.serves($0) }
-        routeReloads.count(.loaded)
+        let closed = tellSessions(table)
+        outcomes.count(.loaded)
         logger.info(
             "route map loaded",
             metadata: .init([
