@@ -130,7 +130,7 @@ MUTANTS = [
     Mutant(
         "listener-loss-not-in-readyz",
         f"{GATEWAY}/Server/GatewayServer.swift",
-        "            state.stoppedListening()\n",
+        "            listening.store(false, ordering: .releasing)\n",
         "",
         "ListenerTests",
     ),
