@@ -249,7 +249,7 @@ import Testing
 
     /// Those, and as many again made of the same characters by a fixed seed.
     static let texts: [String] = {
-        var random = SplitMix(state: 2026)
+        var random = SplitMix64(seed: 2026)
         let alphabet = nasty.joined().unicodeScalars.map { $0 }
         let made = nasty.map { _ in
             var text = String.UnicodeScalarView()
@@ -291,17 +291,6 @@ import Testing
         let read = output.split(separator: 0, omittingEmptySubsequences: false).dropLast()
         try #require(read.count == Self.texts.count)
         for (read, text) in zip(read, Self.texts) { #expect(Array(read) == Array(text.utf8), "\(text)") }
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

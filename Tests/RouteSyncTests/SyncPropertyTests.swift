@@ -1,24 +1,12 @@
 import Foundation
 import RouteMap
+import TestSupport
 import Testing
 
 @testable import RouteSync
 
 /// Whatever Frost does in whatever order, no hostname leads to a branch that is not its own.
 @Suite struct SyncPropertyTests {
-    /// A generator that gives the same numbers every time (SplitMix64).
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return z ^ (z >> 31)
-        }
-    }
-
     /// A host that runs Frost: its database, and whose container has which port.
     private struct Host {
         struct Row {
@@ -41,7 +29,7 @@ import Testing
         private var backup: (rows: [Row], base: String?) = ([], "example.net")
         private var created = 0
 
-        mutating func act(_ random: inout Numbers) {
+        mutating func act(_ random: inout SplitMix64) {
             let index = rows.indices.randomElement(using: &random)
             switch (Int.random(in: 0..<20, using: &random), index) {
             case (0..<6, _): create(&random)
@@ -66,7 +54,7 @@ import Testing
             }
         }
 
-        private mutating func create(_ random: inout Numbers) {
+        private mutating func create(_ random: inout SplitMix64) {
             guard let port = Self.ports.first(where: { containers[$0] == nil }) else { return }
             created += 1
             let row = Row(
@@ -129,7 +117,7 @@ import Testing
         arguments: 0..<24
     )
     func property(seed: Int) async throws {
-        var random = Numbers(state: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         var host = Host()
         var machine = SyncMachine(ledger: HostnameLedger(), inForce: nil, confirmedAt: nil)
         var now = Date(timeIntervalSince1970: 1_800_000_000)

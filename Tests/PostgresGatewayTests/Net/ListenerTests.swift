@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A listener that dies, as NIO lets one die after an error of accept(2) that is no exhaustion.
-@Suite struct ListenerTests {
+@Suite(.timeLimit(.minutes(2))) struct ListenerTests {
     /// Mutation: listener-stays-dead.
     @Test("It is opened again on the same port, and says so")
     func reopened() async throws {
