@@ -21,6 +21,8 @@ let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-s
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let collections = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -52,6 +54,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // SHA-256, for the suffixes of hostnames and for what PostgreSQL keeps of passwords.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // Certificates of the own CA, and what is read from those of others.
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        // DER and PEM, in which swift-certificates speaks.
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         // Heaps and deques, for the queues of admission.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // SQLite, in which branches are kept: migrations, transactions, a pool of readers.
@@ -178,10 +184,12 @@ let package = Package(
             dependencies: ["BranchManager", "RouteMap", grdb, logging],
             swiftSettings: settings
         ),
+        // The own CA: what it issues and when, as values; no files and no clocks.
+        .target(name: "FrostCertificates", dependencies: [crypto, swiftASN1, x509], swiftSettings: settings),
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CProcess", "CVersion", "BranchManager", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
+                "CProcess", "CVersion", "BranchManager", "FrostCertificates", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
                 argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: settings
@@ -255,6 +263,11 @@ let package = Package(
         .testTarget(
             name: "RouteSyncTests",
             dependencies: ["BranchManager", "PostgresGateway", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FrostCertificatesTests",
+            dependencies: ["FrostCertificates", "TestSupport", crypto, swiftASN1, x509],
             swiftSettings: settings
         ),
         .testTarget(name: "FrostPagesTests", dependencies: ["FrostPages"], swiftSettings: settings),

@@ -1,0 +1,4 @@
+import FrostCertificates
+import Testing
+
+@Suite struct CertificateNameTests {}
