@@ -189,7 +189,8 @@ let package = Package(
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CProcess", "CVersion", "BranchManager", "FrostCertificates", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
+                "CProcess", "CVersion", "BranchManager", "FrostCertificates", "FrostServer", "GatewayContract",
+                "RouteMap", "RouteSync",
                 argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: settings

@@ -103,7 +103,7 @@ import Musl
         let directory = try TemporaryDirectory("engine")
         defer { directory.remove() }
         let socket = try SilentSocket(path: directory.file("silent.sock"))
-        let engine = DockerEngine(socket: directory.file("silent.sock"))
+        let engine = DockerEngine(socket: directory.file("silent.sock"), lookTimeout: .seconds(1))
         // One after the other, as recovery asks for many branches.
         for number in 0..<50 {
             await #expect(throws: BranchError.self) { _ = try await engine.state(of: "frost-db-\(number)") }
@@ -120,7 +120,8 @@ import Musl
             let other = try DockerRuntime(
                 directory: directory,
                 image: { () throws(BranchError) in "frost-there-is-none" },
-                network: host.network
+                network: host.network,
+                lookTimeout: RuntimeHost.lookTimeout
             )
             let manager = try BranchManager(
                 store: host.manager.store,

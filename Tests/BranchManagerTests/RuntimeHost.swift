@@ -12,6 +12,9 @@ struct RuntimeHost: Sendable {
     /// Of containers; one for each host, since branches of the same names are on all of them.
     let network: String
 
+    /// Of the Docker engine, which works for all suites at once.
+    static let lookTimeout = Duration.seconds(120)
+
     private struct NoRoutes: RouteListener {
         func routesChanged() async throws(BranchError) {}
     }
@@ -45,7 +48,8 @@ struct RuntimeHost: Sendable {
                     directory: place,
                     image: try await self.image(image),
                     network: network,
-                    limits: { limits }
+                    limits: { limits },
+                    lookTimeout: lookTimeout
                 )
             }
         let manager = try BranchManager(

@@ -38,7 +38,7 @@ extension DockerEngine {
             .GET,
             "/containers/\(container)/json",
             allowing: [404],
-            timeout: Self.lookTimeout
+            timeout: lookTimeout
         )
         if answer.status == 404 { return nil }
         do {

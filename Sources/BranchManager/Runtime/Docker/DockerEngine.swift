@@ -10,8 +10,6 @@ struct DockerEngine: Sendable {
     static let timeout = TimeAmount.minutes(10)
     /// Copies take as long as they take.
     static let copyTimeout = TimeAmount.hours(7 * 24)
-    /// For looks that others wait for.
-    static let lookTimeout = TimeAmount.seconds(10)
     static let maximumBody = 16 * 1_024 * 1_024
 
     /// For the life of the program. An engine that is not there is told at once, not asked again and again.
@@ -23,9 +21,14 @@ struct DockerEngine: Sendable {
     }()
 
     let socket: String
+    /// For looks that others wait for, and for the question whether the engine is there.
+    let lookTimeout: TimeAmount
     private let liveness = DockerLiveness()
 
-    init(socket: String) { self.socket = socket }
+    init(socket: String, lookTimeout: Duration) {
+        self.socket = socket
+        self.lookTimeout = TimeAmount(lookTimeout)
+    }
 
     struct Answer: Sendable {
         var status: Int
@@ -74,7 +77,7 @@ struct DockerEngine: Sendable {
         atMost limit: Int = DockerEngine.maximumBody
     ) async throws(BranchError) -> Answer {
         try await liveness.check { () async throws(BranchError) in
-            _ = try await ask(.GET, "/_ping", nil, timeout: DockerLiveness.patience, atMost: Self.maximumBody)
+            _ = try await ask(.GET, "/_ping", nil, timeout: lookTimeout, atMost: Self.maximumBody)
         }
         return try await ask(method, path, content, timeout: timeout, atMost: limit)
     }

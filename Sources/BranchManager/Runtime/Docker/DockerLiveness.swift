@@ -1,4 +1,3 @@
-import NIOCore
 import Synchronization
 
 /// Whether the Docker engine answers, as it was known a moment ago: of many branches on an engine that hangs, the
@@ -11,8 +10,6 @@ final class DockerLiveness: Sendable {
 
     private let last = Mutex<Seen?>(nil)
 
-    /// How long an engine may take to say that it is there.
-    static let patience = TimeAmount.seconds(3)
     /// How long an answer, or none, is good for.
     private static let lifetime = Duration.seconds(5)
 

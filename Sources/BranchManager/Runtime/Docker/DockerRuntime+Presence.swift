@@ -26,7 +26,7 @@ extension DockerEngine {
     /// - Throws: ``BranchError/runtime(_:)`` that says what to do when there is no engine.
     func checkPresence() async throws(BranchError) {
         // Any short question will do: each begins with one whether the engine is there.
-        _ = try await request(.GET, "/_ping", timeout: Self.lookTimeout)
+        _ = try await request(.GET, "/_ping", timeout: lookTimeout)
     }
 
     private struct Listed: Decodable {
@@ -41,7 +41,7 @@ extension DockerEngine {
         let answer = try await check(
             .GET,
             "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22frost.managed%3Dtrue%22%5D%7D",
-            timeout: Self.lookTimeout
+            timeout: lookTimeout
         )
         let all: [Listed]
         do {

@@ -16,6 +16,8 @@ package struct DockerRuntime: BranchRuntime {
     package static let defaultImage = "postgres:16"
     package static let defaultSocket = "/var/run/docker.sock"
     package static let defaultNetwork = "frost"
+    /// A busy engine takes seconds; whoever looks at a page does not wait for longer.
+    package static let defaultLookTimeout = Duration.seconds(10)
 
     /// How long a server may take to answer, in tries a quarter of a second apart: two minutes.
     private static let tries = 480
@@ -36,14 +38,16 @@ package struct DockerRuntime: BranchRuntime {
     ///   - image: the name of an image, or of one for each version (``PostgresImages``); asked each time.
     ///   - socket: of the engine.
     ///   - limits: asked at each start.
+    ///   - lookTimeout: how long the engine may take to say that it is there, or what there is.
     package init(
         directory: String,
         image: @escaping @Sendable () throws(BranchError) -> String = { DockerRuntime.defaultImage },
         socket: String = DockerRuntime.defaultSocket,
         network: String = DockerRuntime.defaultNetwork,
-        limits: @escaping @Sendable () throws(BranchError) -> Limits = { Limits() }
+        limits: @escaping @Sendable () throws(BranchError) -> Limits = { Limits() },
+        lookTimeout: Duration = DockerRuntime.defaultLookTimeout
     ) throws(BranchError) {
-        engine = DockerEngine(socket: socket)
+        engine = DockerEngine(socket: socket, lookTimeout: lookTimeout)
         self.directory = directory
         images = { () throws(BranchError) in try PostgresImages(image()) }
         self.network = network
