@@ -27,11 +27,13 @@ extension API {
                 path: collection,
                 name: "\(plural).create",
                 summary: "Makes a branch as a copy of another of its database, main unless another is named.",
-                fields: [.init("name", .string), .init("sourceTargetId", .string, required: false, orNull: true)],
+                isFrosts: true,
+                fields: [.init("name", .string)] + source,
                 status: .accepted,
                 answer: .object("Accepted")
             ) { exchange in
-                let source = try await state.source(exchange, or: BranchName.main)
+                let named = try await state.source(exchange)?.branch
+                let source = try named ?? state.store.branch(BranchName.main, in: state.database(exchange))
                 let name = exchange.string("name") ?? ""
                 return try await checking("name") {
                     try await state.accept(.createBranch(name, from: source))
@@ -49,14 +51,15 @@ extension API {
                 path: one,
                 name: "\(plural).rename",
                 summary: "Renames a branch; its hostname follows, its sessions go on.",
-                fields: [.init("name", .string)],
-                answer: .object("Target")
+                isFrosts: true,
+                fields: [.init("name", .string, required: false, orNull: true)] + unchangeable,
+                answer: .object("TargetRuntime")
             ) { exchange in
-                let target = try state.target(exchange)
-                let name = exchange.string("name") ?? ""
-                return try await checking("name") {
-                    Answer(.ok, Shapes.target(try await state.manager.rename(target, to: name)))
+                var target = try state.target(exchange)
+                if let name = exchange.string("name") {
+                    target = try await checking("name") { try await state.manager.rename(target, to: name) }
                 }
+                return Answer(.ok, Shapes.runtime(try state.runtime(target)))
             },
             Endpoint(
                 method: .delete,
@@ -76,10 +79,7 @@ extension API {
                 summary: "How and where a branch runs, and how it is reached from outside.",
                 answer: .object("TargetRuntime")
             ) { exchange in
-                let settings = try ServerSettings(state.store)
-                let branch = try await state.lookedAt(state.target(exchange))
-                let runtime = TargetRuntime(branch, settings: settings, image: state.image)
-                return Answer(.ok, Shapes.runtime(runtime))
+                Answer(.ok, Shapes.runtime(try state.runtime(await state.lookedAt(state.target(exchange)))))
             },
             Endpoint(
                 method: .get,
@@ -88,9 +88,7 @@ extension API {
                 summary: "Connection strings and programs that work as pasted, with the password.",
                 answer: .object("Connections")
             ) { exchange in
-                let settings = try ServerSettings(state.store)
-                let runtime = TargetRuntime(try state.target(exchange), settings: settings, image: state.image)
-                return Answer(.ok, Shapes.connections(TargetConnections(runtime)))
+                Answer(.ok, Shapes.connections(TargetConnections(try state.runtime(state.target(exchange)))))
             },
             Endpoint(
                 method: .get,
@@ -113,18 +111,36 @@ extension API {
                 path: "\(one)/reset",
                 name: "\(plural).reset",
                 summary: "Gives a branch the data that another has now: its source, unless one is named.",
-                fields: [.init("sourceTargetId", .string, required: false, orNull: true)],
+                isFrosts: true,
+                fields: source,
                 status: .accepted,
                 answer: .object("Accepted")
             ) { exchange in
                 let target = try state.target(exchange)
-                let source = exchange.string("sourceTargetId") == nil ? nil : try await state.source(exchange, or: "")
-                return try await checking("sourceTargetId") {
-                    try await state.accept(.reset(target, to: source))
+                let named = try await state.source(exchange)
+                return try await checking(named?.field ?? "sourceTargetId") {
+                    try await state.accept(.reset(target, to: named?.branch))
                 }
             },
         ]
     }
+
+    /// The branch to copy: by its id, or by its name as Frost's own page says it.
+    private static let source: [Endpoint.Field] = [
+        .init("sourceTargetId", .string, required: false, orNull: true),
+        .init("sourceTargetName", .string, required: false, orNull: true),
+    ]
+
+    /// What Frost lets change of a branch beside its name.
+    private static let unchangeable: [Endpoint.Field] = [
+        .onlyNull("hostname", .string, instead: "It follows the branch's name; change name."),
+        .onlyNull("lifecycleStatus", .string, instead: "Use POST …/start or …/stop."),
+        .onlyNull("memoryLimit", .string, instead: "Containers share the limits of frost settings."),
+        .onlyNull("cpuLimit", .any, instead: "Containers share the limits of frost settings."),
+        .onlyNull("ttlValue", .any, instead: "Branches here do not expire."),
+        .onlyNull("ttlUnit", .string, instead: "Branches here do not expire."),
+        .onlyNull("scaleToZeroMinutes", .any, instead: "Branches here run until they are stopped."),
+    ]
 
     private static func change(
         _ state: ServerState,
@@ -139,6 +155,7 @@ extension API {
             path: "\(path)/\(action)",
             name: "\(plural).\(action)",
             summary: summary,
+            isFrosts: true,
             status: .accepted,
             answer: .object("Accepted")
         ) { exchange in
@@ -163,13 +180,41 @@ extension ServerState {
         try branch(exchange.parameter("targetId"), in: database(exchange))
     }
 
-    /// The branch that `sourceTargetId` names, or one by its name.
-    func source(_ exchange: Exchange, or name: String) async throws -> BranchDetails {
+    /// How a branch runs and is reached, by the settings as they are now.
+    func runtime(_ branch: BranchDetails) throws -> TargetRuntime {
+        TargetRuntime(branch, settings: try ServerSettings(store), image: image)
+    }
+
+    /// The branch that `sourceTargetId` or `sourceTargetName` names, and which of the two did; nil where neither does.
+    ///
+    /// - Throws: ``APIError`` that names the field; also where they name two branches.
+    func source(_ exchange: Exchange) async throws -> (branch: BranchDetails, field: String)? {
         let database = try database(exchange)
-        guard let id = exchange.string("sourceTargetId") else { return try store.branch(name, in: database) }
-        return try await API.checking("sourceTargetId") {
+        let byID = try await named("sourceTargetId", exchange) { id throws(BranchError) in
+            try branch(id, in: database)
+        }
+        let byName = try await named("sourceTargetName", exchange) { name throws(BranchError) in
+            try store.branch(name, in: database)
+        }
+        if let byID, let byName, byID.branch.target.id != byName.branch.target.id {
+            throw APIError(
+                .invalid,
+                "sourceTargetId and sourceTargetName name two branches; give one of them",
+                field: byName.field
+            )
+        }
+        return byID ?? byName
+    }
+
+    private func named(
+        _ field: String,
+        _ exchange: Exchange,
+        _ find: (String) throws(BranchError) -> BranchDetails
+    ) async throws -> (branch: BranchDetails, field: String)? {
+        guard let text = exchange.string(field) else { return nil }
+        return try await API.checking(field) {
             do throws(BranchError) {
-                return try branch(id, in: database)
+                return (try find(text), field)
             } catch .notFound(let text) {
                 throw BranchError.invalid(text)
             }

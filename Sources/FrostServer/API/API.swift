@@ -93,7 +93,11 @@ extension API {
                 path: "/projects",
                 name: "projects.create",
                 summary: "Makes a project; its name is part of its branches' hostnames.",
-                fields: [name],
+                isFrosts: true,
+                fields: [
+                    name, .init("envVars", .list(.any), required: false, orNull: true),
+                    .onlyNull("templateId", .string, instead: "There are no templates; make databases one by one."),
+                ],
                 status: .created,
                 answer: .object("Project")
             ) { exchange in
@@ -114,6 +118,7 @@ extension API {
                 path: "/projects/{projectId}",
                 name: "projects.rename",
                 summary: "Renames a project, and with it the hostnames of its branches.",
+                isFrosts: true,
                 fields: [name],
                 answer: .object("Project")
             ) { exchange in
@@ -153,8 +158,10 @@ extension API {
                 path: "/projects/{projectId}/databases",
                 name: "databases.create",
                 summary: "Makes a database with its branch main, and starts that.",
+                isFrosts: true,
                 fields: [
                     .init("name", .string),
+                    .init("engine", .oneOf([Shapes.engine]), required: false, orNull: true),
                     .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue)), required: false),
                     .init("postgresVersion", .integer(1...99), required: false, orNull: true),
                 ],

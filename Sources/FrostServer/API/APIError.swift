@@ -58,5 +58,22 @@ struct APIError: Error, Hashable, Sendable {
         }
     }
 
+    /// The status's name as Frost's API says it (oRPC's common error codes).
+    var statusName: String {
+        switch code {
+        case .malformed: "BAD_REQUEST"
+        case .invalid: "UNPROCESSABLE_CONTENT"
+        case .unauthorized: "UNAUTHORIZED"
+        case .forbidden: "FORBIDDEN"
+        case .notFound: "NOT_FOUND"
+        case .methodNotAllowed: "METHOD_NOT_SUPPORTED"
+        case .exists, .notAllowed, .busy: "CONFLICT"
+        case .tooLarge: "PAYLOAD_TOO_LARGE"
+        case .runtime: "BAD_GATEWAY"
+        case .store: "SERVICE_UNAVAILABLE"
+        case .unexpected: "INTERNAL_SERVER_ERROR"
+        }
+    }
+
     var answer: Answer { Answer(status, Shapes.error(self)) }
 }

@@ -10,12 +10,23 @@ struct Endpoint: Sendable {
         var type: FieldType
         var isRequired: Bool
         var isNullable = false
+        /// Of a field that Frost has and this frost has not: what to do instead of giving it a value.
+        var instead: String?
 
         init(_ name: String, _ type: FieldType, required isRequired: Bool = true, orNull isNullable: Bool = false) {
             self.name = name
             self.type = type
             self.isRequired = isRequired
             self.isNullable = isNullable
+        }
+
+        /// A field of Frost's that may be there, as long as it is null.
+        ///
+        /// - Parameter instead: what else to do, as a sentence.
+        static func onlyNull(_ name: String, _ type: FieldType, instead: String) -> Field {
+            var field = Field(name, type, required: false, orNull: true)
+            field.instead = instead
+            return field
         }
     }
 
@@ -27,6 +38,8 @@ struct Endpoint: Sendable {
     var summary: String
     /// Whether it is answered without a token.
     var isOpen = false
+    /// Whether Frost has this endpoint: then what it does not know in a body is passed over, as Frost does it.
+    var isFrosts = false
     var fields: [Field] = []
     var status: HTTPResponse.Status = .ok
     /// nil for an answer without a body.
@@ -66,7 +79,7 @@ struct Exchange: Sendable {
             body = object
         }
         let known = Set(endpoint.fields.map(\.name))
-        if let unknown = body.keys.sorted().first(where: { !known.contains($0) }) {
+        if !endpoint.isFrosts, let unknown = body.keys.sorted().first(where: { !known.contains($0) }) {
             let names = known.sorted().joined(separator: ", ")
             throw APIError(
                 .invalid,
@@ -78,6 +91,9 @@ struct Exchange: Sendable {
             guard let value = body[field.name] else {
                 if field.isRequired { throw APIError(.invalid, "\(field.name) is missing", field: field.name) }
                 continue
+            }
+            if let instead = field.instead, value != .null {
+                throw APIError(.invalid, "\(field.name) cannot be set here: \(instead)", field: field.name)
             }
             guard field.type.takes(value) || (field.isNullable && value == .null) else {
                 throw APIError(.invalid, "\(field.name) is not \(field.type.description)", field: field.name)
@@ -103,7 +119,7 @@ struct Exchange: Sendable {
 extension FieldType {
     func takes(_ value: JSONValue) -> Bool {
         switch (self, value) {
-        case (.string, .string), (.boolean, .bool), (.date, .string): true
+        case (.any, _), (.string, .string), (.boolean, .bool), (.date, .integer): true
         case (.integer(let range), .integer(let number)): range?.contains(number) ?? true
         case (.oneOf(let values), .string(let text)): values.contains(text)
         case (.object, .object): true
@@ -116,7 +132,8 @@ extension FieldType {
         switch self {
         case .string: "a text"
         case .boolean: "true or false"
-        case .date: "a date"
+        case .any: "a value"
+        case .date: "a number of milliseconds"
         case .integer(let range): range.map { "a number from \($0.lowerBound) to \($0.upperBound)" } ?? "a whole number"
         case .oneOf(let values): "one of \(values.joined(separator: ", "))"
         case .object: "an object"

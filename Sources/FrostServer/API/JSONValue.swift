@@ -51,5 +51,8 @@ enum JSONValue: Hashable, Sendable, Codable {
 
     static func text(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
     static func integer(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
-    static func date(_ value: Date?) -> JSONValue { .text(value?.formatted(.iso8601)) }
+    /// Whole milliseconds since 1970, as JavaScript's `Date` and Frost's API have it.
+    static func date(_ value: Date?) -> JSONValue {
+        value.map { .integer(Int(($0.timeIntervalSince1970 * 1_000).rounded())) } ?? .null
+    }
 }

@@ -87,7 +87,7 @@ enum OpenAPI {
                 "content": .object([
                     "application/json": .object([
                         "schema": .object([
-                            "type": .string("object"), "additionalProperties": .bool(false),
+                            "type": .string("object"), "additionalProperties": .bool(endpoint.isFrosts),
                             "required": .array(required),
                             "properties": .object(Dictionary(uniqueKeysWithValues: properties)),
                         ])

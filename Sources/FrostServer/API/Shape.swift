@@ -50,7 +50,10 @@ indirect enum FieldType: Sendable {
     case oneOf([String])
     case integer(ClosedRange<Int>?)
     case boolean
+    /// Milliseconds since 1970.
     case date
+    /// Of any type: read by nobody.
+    case any
     case object(String)
     case list(FieldType)
 
@@ -66,7 +69,12 @@ indirect enum FieldType: Sendable {
                 schema["maximum"] = .integer(range.upperBound)
             }
         case .boolean: schema = ["type": .string("boolean")]
-        case .date: schema = ["type": .string("string"), "format": .string("date-time")]
+        case .date:
+            schema = [
+                "type": .string("integer"), "format": .string("int64"),
+                "description": .string("Milliseconds since 1970-01-01T00:00:00Z."),
+            ]
+        case .any: schema = [:]
         case .list(let type): schema = ["type": .string("array"), "items": type.schema()]
         case .object(let name):
             let reference: JSONValue = .object(["$ref": .string("#/components/schemas/\(name)")])

@@ -1,5 +1,6 @@
 import BranchManager
 import Foundation
+import HTTPTypes
 import RouteMap
 
 /// The objects of the API.
@@ -13,12 +14,16 @@ enum Shapes {
         ]
     )
 
+    /// What Frost calls the one kind of database that this frost has.
+    static let engine = "postgres"
+
     static let database = Shape<BranchDatabase>(
         "Database",
         [
             .init("id", .string) { .string($0.id) },
             .init("projectId", .string) { .string($0.projectId) },
             .init("name", .string) { .string($0.name) },
+            .init("engine", .oneOf([engine])) { _ in .string(engine) },
             .init("username", .string) { .string($0.username) },
             .init("databaseName", .string) { .string($0.databaseName) },
             .init("isDeleting", .boolean) { .bool($0.isDeleting) },
@@ -35,9 +40,13 @@ enum Shapes {
             .init("isMain", .boolean) { .bool($0.target.isMain) },
             .init("sourceTargetId", .string, orNull: true) { .text($0.target.sourceTargetId) },
             .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue))) { .string($0.target.runtime.rawValue) },
-            .init("hostname", .string, orNull: true) { .text($0.target.hostname) },
+            .init("hostname", .string) { .string(label($0)) },
+            .init("externalHostname", .string, orNull: true) { .text($0.target.hostname) },
             .init("hostPort", .integer(1...65_535)) { .integer($0.target.hostPort) },
-            .init("lifecycleStatus", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
+            .init("lifecycleStatus", .oneOf(FrostStatus.allCases.map(\.rawValue))) {
+                .string(FrostStatus($0.target.lifecycleStatus).rawValue)
+            },
+            .init("state", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
                 .string($0.target.lifecycleStatus.rawValue)
             },
             .init("reason", .string, orNull: true) { .text($0.target.reason) },
@@ -74,25 +83,45 @@ enum Shapes {
         ]
     )
 
-    /// What was begun, or was so already; either may be null, and not both.
+    /// What was begun, or was so already; not both of operation and target are null. The target's fields are there once
+    /// more beside them, since Frost answers with a target.
     static let accepted = Shape<(operation: BranchOperation?, target: BranchDetails?)>(
         "Accepted",
         [
             .init("operation", .object("Operation"), orNull: true) { $0.operation.map { operation($0) } ?? .null },
             .init("target", .object("Target"), orNull: true) { $0.target.map { target($0) } ?? .null },
+            .init("database", .object("Database"), orNull: true) { $0.target.map { database($0.database) } ?? .null },
         ]
+            + target.fields.map { field in
+                .init(field.name, field.type, orNull: true) { $0.target.map(field.value) ?? .null }
+            }
     )
+
+    /// The label that a branch is known by, from which its hostnames are made: its name.
+    private static func label(_ branch: BranchDetails) -> String { branch.target.name }
 
     static let runtime = Shape<TargetRuntime>(
         "TargetRuntime",
         [
             .init("targetId", .string) { .string($0.branch.target.id) },
             .init("name", .string) { .string($0.branch.target.name) },
-            .init("hostname", .string, orNull: true) { .text($0.branch.target.hostname) },
-            .init("lifecycleStatus", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
+            .init("hostname", .string) { .string(label($0.branch)) },
+            .init("lifecycleStatus", .oneOf(FrostStatus.allCases.map(\.rawValue))) {
+                .string(FrostStatus($0.branch.target.lifecycleStatus).rawValue)
+            },
+            .init("state", .oneOf(LifecycleStatus.allCases.map(\.rawValue))) {
                 .string($0.branch.target.lifecycleStatus.rawValue)
             },
             .init("hostPort", .integer(1...65_535)) { .integer($0.branch.target.hostPort) },
+            .init("runtimeHostPort", .integer(1...65_535)) { .integer($0.branch.target.hostPort) },
+            .init("runtimeServiceId", .string, orNull: true) { _ in .null },
+            .init("gatewayEnabled", .boolean) { _ in .bool(false) },
+            .init("memoryLimit", .string, orNull: true) { _ in .null },
+            .init("cpuLimit", .integer(nil), orNull: true) { _ in .null },
+            .init("ttlValue", .integer(nil), orNull: true) { _ in .null },
+            .init("ttlUnit", .string, orNull: true) { _ in .null },
+            .init("scaleToZeroMinutes", .integer(nil), orNull: true) { _ in .null },
+            .init("lastActivityAt", .date, orNull: true) { _ in .null },
             .init("containerName", .string, orNull: true) { .text($0.containerName) },
             .init("image", .string, orNull: true) { .text($0.image) },
             .init("port", .integer(1...65_535)) { .integer($0.port) },
@@ -125,13 +154,22 @@ enum Shapes {
 
     static let health = Shape<String>(
         "Health",
-        [.init("status", .oneOf(["ok"])) { _ in .string("ok") }, .init("version", .string) { .string($0) }]
+        [
+            .init("ok", .boolean) { _ in .bool(true) },
+            .init("status", .oneOf(["ok"])) { _ in .string("ok") },
+            .init("version", .string) { .string($0) },
+        ]
     )
 
     static let error = Shape<APIError>(
         "Error",
         [
-            .init("error", .object("Fault")) { fault($0) }
+            .init("error", .object("Fault")) { fault($0) },
+            // As Frost's own clients read them.
+            .init("message", .string) { .string($0.message) },
+            .init("code", .string) { .string($0.statusName) },
+            .init("status", .integer(400...599)) { .integer(Int($0.status.code)) },
+            .init("defined", .boolean) { _ in .bool(false) },
         ]
     )
 

@@ -8,6 +8,17 @@ enum ExternalUnavailableReason: String, CaseIterable, Sendable {
     case targetStopped = "target_stopped"
 }
 
+/// A branch's status in Frost's own words; what else this frost tells apart is its `state`.
+enum FrostStatus: String, CaseIterable, Sendable {
+    case active
+    case stopped
+    case expired
+
+    init(_ status: LifecycleStatus) {
+        self = status == .active ? .active : .stopped
+    }
+}
+
 /// How and where a branch runs, and how it is reached from outside (`databases.getTargetRuntime`).
 struct TargetRuntime: Sendable {
     struct External: Hashable, Sendable {
