@@ -95,7 +95,7 @@ class Up:
     def start(self):
         self.until("frost up is up", lambda: "Try:" in self.log.read_text())
         self.base = re.search(r"page and API: (\S+)", self.log.read_text()).group(1)
-        self.token = self.command("token").stdout.strip()
+        self.token = self.command("token", "rotate").stdout.strip()
 
     def api(self, method, path):
         request = urllib.request.Request(

@@ -15,34 +15,25 @@ import Musl
 enum Complaint {
     static func print(_ text: String) { Output.write("frost: \(text)\n", to: STDERR_FILENO) }
 
-    /// Runs a command; what it cannot do is told in one line and with an exit code of its own, and so is that what it
-    /// has printed has not arrived.
-    static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
+    /// Runs a command; what it cannot do is told in one line, or as JSON where that is asked for, and with an exit code
+    /// of its own. So is that what it has printed has not arrived.
+    static func exiting<Value>(_ options: FrostOptions, _ body: () async throws -> Value) async throws -> Value {
         do {
             // Its child tasks follow it there.
             let value = try await withTaskExecutorPreference(BlockingWork.executor) { try await body() }
             try Output.flush()
             return value
         } catch let error as BranchError {
-            print(error.description)
-            throw ExitCode(exitCode(of: error))
+            throw fail(error, options)
         } catch let error as HostnameError {
-            print("the wildcard base \(error)")
-            throw ExitCode(64)
+            throw fail(.invalid("the wildcard base \(error)"), options)
         }
     }
 
-    /// Of `sysexits.h`, where there is one that fits.
-    private static func exitCode(of error: BranchError) -> Int32 {
-        switch error {
-        case .invalid: 64
-        case .notFound: 66
-        case .exists: 73
-        case .store: 74
-        case .busy: 75
-        case .notAllowed: 77
-        case .runtime: 1
-        }
+    private static func fail(_ error: BranchError, _ options: FrostOptions) -> ExitCode {
+        let fault = CommandFault(error)
+        if options.json { fault.printJSON() } else { print(error.description) }
+        return ExitCode(fault.exitCode)
     }
 }
 

@@ -1,59 +1,8 @@
-import ArgumentParser
 import BranchManager
 import Foundation
 import Logging
 import RouteMap
 import RouteSync
-
-/// Where a frost's state is, and what its branches run on.
-struct FrostOptions: ParsableArguments {
-    @Option(help: "Where state and branches are kept. (default: FROST_DATA_DIR, else /var/lib/frost)")
-    var dataDir: String?
-
-    @Option(
-        help:
-            "The route map the gateway reads. (default: FROST_ROUTE_FILE, else the one that is set, else routes.json in the data directory)"
-    )
-    var routeFile: String?
-
-    @Option(
-        help:
-            "Directories of PostgreSQL's programs, separated by colons, beside those of this host's packages. (default: FROST_POSTGRES_BIN)"
-    )
-    var postgresBin: String?
-
-    @Option(help: "Ports for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
-    var hostPorts: String?
-
-    @Flag(help: "Print JSON.")
-    var json = false
-
-    private static func value(_ option: String?, _ variable: String) -> String? {
-        option ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
-    }
-
-    var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? "/var/lib/frost" }
-    var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
-    /// Of the engine.
-    var dockerSocket: String { Self.value(nil, "FROST_DOCKER_SOCKET") ?? DockerRuntime.defaultSocket }
-    var dockerNetwork: String? { Self.value(nil, "FROST_DOCKER_NETWORK") }
-    var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
-
-    /// - Throws: ``BranchError/invalid(_:)``.
-    func hostPortRange() throws(BranchError) -> ClosedRange<Int> {
-        guard let text = Self.value(hostPorts, "FROST_HOST_PORTS") else { return BranchManager.defaultHostPorts }
-        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0).map(Int.init) }
-        guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last else {
-            throw .invalid("the host ports are '\(text)'; use a range such as 10000-20000")
-        }
-        return first...last
-    }
-
-    /// The route map that is asked for; absolute, nil for the one that is set.
-    var wantedRouteFile: String? {
-        Self.value(routeFile, "FROST_ROUTE_FILE").map { URL(fileURLWithPath: $0).standardizedFileURL.path }
-    }
-}
 
 /// A store that is open, and all that works on it.
 struct FrostContext: Sendable {
@@ -61,6 +10,7 @@ struct FrostContext: Sendable {
     /// one still, watches the directory for a new route map. What is secret in it has a mode of its own.
     static let directoryMode = 0o755
 
+    let options: FrostOptions
     let directory: String
     let store: BranchStore
     let manager: BranchManager
@@ -125,18 +75,8 @@ struct FrostContext: Sendable {
             path: routeFile,
             logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
         )
-        let image = options.postgresImage
         var runtimes: [RuntimeKind: any BranchRuntime] = [
-            .docker: try DockerRuntime(
-                directory: BranchData.place(of: .docker, in: directory),
-                image: { () throws(BranchError) in
-                    if let image { return image }
-                    return try store.postgresImage() ?? DockerRuntime.defaultImage
-                },
-                socket: options.dockerSocket,
-                network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
-                limits: { () throws(BranchError) in try store.containerLimits() }
-            )
+            .docker: try dockerRuntime(options, store, directory)
         ]
         var unavailable: [RuntimeKind: BranchError] = [:]
         do throws(BranchError) {
@@ -163,6 +103,7 @@ struct FrostContext: Sendable {
         // One killed before it had written leaves a map that differs; what is wrong with it has been told.
         try? await routes.reconcile()
         return FrostContext(
+            options: options,
             directory: directory,
             store: store,
             manager: manager,
@@ -171,6 +112,35 @@ struct FrostContext: Sendable {
             progress: progress,
             faults: recovered.count(where: \.isFault)
         )
+    }
+
+    private static func dockerRuntime(_ options: FrostOptions, _ store: BranchStore, _ directory: String)
+        throws(BranchError) -> DockerRuntime
+    {
+        let image = options.postgresImage
+        return try DockerRuntime(
+            directory: BranchData.place(of: .docker, in: directory),
+            image: { () throws(BranchError) in
+                if let image { return image }
+                return try store.postgresImage() ?? DockerRuntime.defaultImage
+            },
+            socket: options.dockerSocket,
+            network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
+            limits: { () throws(BranchError) in try store.containerLimits() }
+        )
+    }
+
+    /// Where a branch's server runs, for a command that only looks.
+    static func runtime(
+        of branch: BranchDetails,
+        _ options: FrostOptions,
+        _ store: BranchStore
+    ) async throws(BranchError) -> any BranchRuntime {
+        let directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path
+        switch branch.target.runtime {
+        case .local: return try await localRuntime(options, directory)
+        case .docker: return try dockerRuntime(options, store, directory)
+        }
     }
 
     private static func localRuntime(_ options: FrostOptions, _ directory: String) async throws(BranchError)
@@ -203,12 +173,12 @@ struct FrostContext: Sendable {
         guard branch.target.lifecycleStatus == .recovering else { return branch }
         let name = branch.displayName
         Complaint.print(
-            "\(name) is recovering, which takes as long as it takes; Ctrl-C ends the wait, frost branch stop the server"
+            "\(name) is recovering. Ctrl-C ends the wait; to stop the server: \(options.command("branch stop \(name)"))"
         )
         let after = try await manager.waitForRecovery(branch) { Complaint.print("\(name): \($0)") }
         guard after.target.lifecycleStatus != .recovering else {
             throw .busy(
-                "\(name) goes on recovering, and is not waited for any longer; to wait again: frost branch start"
+                "\(name) goes on recovering; to wait for it again: \(options.command("branch start \(name)"))"
             )
         }
         guard after.target.lifecycleStatus == .active else {
@@ -228,10 +198,13 @@ struct FrostContext: Sendable {
     ) throws -> String {
         let current = try store.routeFile() ?? "\(directory)/routes.json"
         guard let wanted = options.wantedRouteFile, !isMoved, wanted != current else { return current }
+        var moving = options
+        moving.routeFile = wanted
         // A gateway reads the one that is set, and would not hear of what happens to branches.
         guard try store.routeFile() == nil, try store.branches().isEmpty else {
             throw BranchError.invalid(
-                "the route map of \(directory) is \(current), not \(wanted); change it with: frost settings --route-file \(wanted)"
+                "the route map of \(directory) is \(current), not \(wanted); change it with: "
+                    + moving.command("settings")
             )
         }
         try store.setRouteFile(wanted)
@@ -250,10 +223,6 @@ struct FrostContext: Sendable {
         try await moved.routesChanged()
         try store.setRouteFile(path)
         try await RouteSync.retire(routeFile)
-    }
-
-    func branch(_ name: String, database: String, project: String?) throws -> BranchDetails {
-        try store.branch(name, in: store.database(database, project: project))
     }
 }
 

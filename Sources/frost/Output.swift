@@ -45,6 +45,23 @@ enum Output {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// Names with their values, below each other.
+    static func list(_ rows: [[String]]) {
+        let width = rows.map { $0[0].count }.max() ?? 0
+        for row in rows {
+            print("\(row[0].padding(toLength: width, withPad: " ", startingAt: 0))  \(row[1])")
+        }
+    }
+
+    /// A number of bytes for people.
+    static func size(_ bytes: Int) -> String {
+        let units = ["bytes", "kB", "MB", "GB", "TB"]
+        var (value, unit) = (Double(bytes), 0)
+        while value >= 1_000, unit + 1 < units.count { (value, unit) = (value / 1_000, unit + 1) }
+        let style = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(unit == 0 ? 0 : 1))
+        return "\(value.formatted(style.locale(Locale(identifier: "en_US_POSIX")))) \(units[unit])"
+    }
+
     static func table(_ header: [String], _ rows: [[String]]) {
         let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
         for row in [header] + rows {
@@ -59,13 +76,17 @@ struct ShownBranch: Encodable {
     var id: String
     var project: String
     var database: String
+    var databaseId: String
     var name: String
+    /// The branch it is a copy of, by id.
+    @OrNull var sourceTargetId: String?
+    /// As the page and the API call it: the state of its life.
     var status: String
-    var reason: String?
-    var hostname: String?
+    @OrNull var reason: String?
+    @OrNull var hostname: String?
     var hostPort: Int
     var createdAt: Date
-    var postgresVersion: Int?
+    @OrNull var postgresVersion: Int?
     /// known, pending or unknown.
     var passwordState: String
 
@@ -73,7 +94,9 @@ struct ShownBranch: Encodable {
         id = branch.target.id
         project = branch.project.name
         database = branch.database.name
+        databaseId = branch.database.id
         name = branch.target.name
+        sourceTargetId = branch.target.sourceTargetId
         status = branch.target.lifecycleStatus.rawValue
         reason = branch.target.reason
         hostname = branch.target.hostname

@@ -68,7 +68,7 @@ class Host:
             base = re.search(r"page and API: (\S+)", text)
             if base and "Try:" in text:
                 # Shown on a terminal only.
-                return base.group(1), self.frost("token").stdout.strip()
+                return base.group(1), self.frost("token", "rotate").stdout.strip()
             time.sleep(0.1)
         raise SystemExit(f"frost up did not come up: {self.log.read_text()[-2000:]}")
 

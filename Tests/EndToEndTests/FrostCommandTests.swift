@@ -51,10 +51,10 @@ import Testing
         try await FrostHost.run { host in
             try await host.makeShop()
             let hash = { try await host.database("SELECT value FROM setting WHERE key = 'accessTokenHash'") }
-            try await host.check("token")
+            try await host.check("token", "rotate")
             let before = try await hash()
             for command in [
-                "token", "branch list", "branch list --json", "branch url main --database shop", "settings",
+                "token rotate", "branch list", "branch list --json", "branch url main --database shop", "settings",
             ] {
                 let tried = try await Command.run(
                     "sh",

@@ -37,7 +37,7 @@ extension FrostHost {
     }
 
     /// Makes a token for the API; it ends the one before.
-    func newToken() async throws -> String { try await check("token").trimmingCharacters(in: .newlines) }
+    func newToken() async throws -> String { try await check("token", "rotate").trimmingCharacters(in: .newlines) }
 
     /// The API of the `frost up` that runs, with a new token.
     func api() async throws -> FrostAPI { try await FrostAPI(log: log(), token: newToken()) }

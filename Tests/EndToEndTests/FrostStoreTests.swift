@@ -19,7 +19,7 @@ import Testing
             )
             let sum = try await Command.check("sha256sum", ["\(data)/frost.db"])
             let commands = [
-                ["branch", "list"], ["project", "create", "x"], ["recover"], ["settings"], ["token"],
+                ["branch", "list"], ["project", "create", "x"], ["recover"], ["settings"], ["token", "rotate"],
                 ["settings", "--route-file", host.directory.file("other.json")],
                 ["up", "--no-gateway", "--api-address", "none"],
                 [

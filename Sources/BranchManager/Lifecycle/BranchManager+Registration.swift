@@ -130,7 +130,7 @@ extension BranchManager {
             }
             let details = try BranchStore.details(db, target)
             var operation = new
-            operation.targetName = details.displayName
+            operation.targetName = details.qualifiedName
             if retries, let last = try Self.lastTry(db, action, id) {
                 operation.id = last.id
                 operation.startedAt = last.startedAt

@@ -3,6 +3,16 @@ extension BranchRuntime {
 
     package func checkCanMake(version: Int?) async throws(BranchError) { try await checkAvailable() }
 
+    package func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
+        throw .runtime("this server cannot be asked")
+    }
+
+    package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
+        -> ServerLogPart
+    {
+        ServerLogPart(text: "", place: place ?? ServerLogPart.Place(text: ""))
+    }
+
     package func imageName(_ server: ServerSpec) async throws(BranchError) -> String? { nil }
 
     package func surelyRunning(of servers: [ServerSpec]) -> Set<String> { [] }

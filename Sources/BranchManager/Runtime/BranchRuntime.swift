@@ -28,6 +28,20 @@ package struct ServerSpec: Hashable, Sendable {
     }
 }
 
+/// A part of a server's log: whole lines.
+package struct ServerLogPart: Hashable, Sendable {
+    /// Where a part ends; each runtime has its own measure.
+    package struct Place: Hashable, Sendable {
+        let text: String
+    }
+
+    package var text: String
+    package var place: Place
+
+    /// Most of the end of a log that is shown, in bytes.
+    static let most: UInt64 = 64 * 1_024
+}
+
 /// Where branches' servers live. Every call may be repeated: after a crash nobody knows how far one came.
 ///
 /// All throw ``BranchError/runtime(_:)`` with what the server or the engine said.
@@ -91,6 +105,17 @@ package protocol BranchRuntime: Sendable {
 
     /// Runs SQL commands on a server that runs, in its database, as the role that owns it. Needs no password.
     func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError)
+
+    /// Asks a server that runs, as the role that owns its database. Needs no password.
+    ///
+    /// - Returns: the rows, a line each, with `|` between columns.
+    func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String
+
+    /// What a server has written to its log.
+    ///
+    /// - Parameter place: where an earlier part ended; nil for the end of what there is, at most 64 KiB.
+    /// - Returns: nothing of a server that has no log now.
+    func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError) -> ServerLogPart
 
     /// Removes the server's data, which does not run any more.
     func remove(_ server: ServerSpec) async throws(BranchError)

@@ -7,8 +7,12 @@ package struct BranchDetails: Hashable, Sendable {
     package var database: BranchDatabase
     package var target: BranchTarget
 
-    /// `shop/main`, as people call it.
-    package var displayName: String { "\(database.name)/\(target.name)" }
+    /// As people call it, and may call it to frost: `dev`, `shop/dev` or `project/shop/dev`, as short as tells it from
+    /// all other branches when it was read (``BranchReference``).
+    package var displayName: String
+
+    /// `shop/dev`, whatever else there is: for what is kept.
+    package var qualifiedName: String { "\(database.name)/\(target.name)" }
 }
 
 extension BranchStore {
@@ -43,14 +47,16 @@ extension BranchStore {
             arguments: [databaseID],
             adapter: ScopeAdapter(Dictionary(uniqueKeysWithValues: zip(tables, parts)))
         )
+        let naming = try BranchNaming(db)
         return try rows.map { row in
             guard let target = row.scopes[tables[0]], let database = row.scopes[tables[1]],
                 let project = row.scopes[tables[2]]
             else { throw BranchError.store("the store has a branch without a database") }
-            return BranchDetails(
-                project: try Project(row: project),
-                database: try BranchDatabase(row: database),
-                target: try BranchTarget(row: target)
+            return try details(
+                Project(row: project),
+                BranchDatabase(row: database),
+                BranchTarget(row: target),
+                naming
             )
         }
     }
@@ -140,6 +146,20 @@ extension BranchStore {
         guard let database = try BranchDatabase.fetchOne(db, key: target.databaseId),
             let project = try Project.fetchOne(db, key: database.projectId)
         else { throw BranchError.store("the store has no database of the branch \(target.id)") }
-        return BranchDetails(project: project, database: database, target: target)
+        return details(project, database, target, try BranchNaming(db))
+    }
+
+    private static func details(
+        _ project: Project,
+        _ database: BranchDatabase,
+        _ target: BranchTarget,
+        _ naming: BranchNaming
+    ) -> BranchDetails {
+        BranchDetails(
+            project: project,
+            database: database,
+            target: target,
+            displayName: naming.name(project, database, target)
+        )
     }
 }

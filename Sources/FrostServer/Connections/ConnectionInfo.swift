@@ -50,6 +50,18 @@ extension ConnectionInfo {
         )
     }
 
+    /// Past the gateway, on this host alone.
+    package init(direct branch: BranchDetails) {
+        self.init(
+            host: "127.0.0.1",
+            port: branch.target.hostPort,
+            username: branch.database.username,
+            password: branch.database.password,
+            databaseName: branch.database.databaseName,
+            sslMode: nil
+        )
+    }
+
     /// Where to connect to when the system's resolver cannot be asked for `host`; nil when it can.
     ///
     /// Names under .localhost are this host (RFC 6761, section 6.3), but not every resolver knows: glibc's, without

@@ -120,7 +120,7 @@ struct PageRoutes: Sendable {
             guard let value = try Login.begin(with: token, in: state.store) else {
                 return Self.html(
                     login(
-                        "That is not the token. It was shown when frost first started; make another with: frost token"
+                        "That is not the token. It was shown when frost first started; make another with: frost token rotate"
                     ),
                     status: .unauthorized
                 )

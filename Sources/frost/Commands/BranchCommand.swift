@@ -9,50 +9,62 @@ struct BranchCommand: AsyncParsableCommand {
         commandName: "branch",
         abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
         subcommands: [
-            Create.self, List.self, Start.self, Stop.self, Deploy.self, Reset.self, Rename.self, Delete.self, URL.self,
-            Log.self,
-        ]
+            Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, Start.self,
+            Stop.self, Deploy.self, Reset.self, Rename.self, Delete.self,
+        ],
+        aliases: ["branches"]
     )
 
-    /// Which branch.
-    struct Selection: ParsableArguments {
-        @Argument(help: "The branch, by name or id.") var name: String
-        @Option(help: "Its database, by name or id.") var database: String
-        @Option(help: "Its project, where several have a database of this name.") var project: String?
-
-        func find(in store: BranchStore) throws -> BranchDetails {
-            try store.branch(name, in: store.database(database, project: project))
-        }
-    }
-
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a branch as a copy of another, and start it.")
-        @OptionGroup var options: FrostOptions
-        @Argument(help: "Lowercase letters, digits and hyphens.") var name: String
-        @Option(help: "Its database, by name or id.") var database: String
-        @Option(help: "Its project, where several have a database of this name.") var project: String?
-        @Option(help: "The branch to copy.") var from: String = BranchName.main
+        static let configuration = CommandConfiguration(
+            abstract: "Make a branch as a copy of another, and start it.",
+            discussion: """
+                EXAMPLES
+                  frost branch create feature-1
+                  frost branch create shop/feature-1 --from qa
+                """
+        )
+        @Argument(help: "What to call it: lowercase letters, digits and hyphens; with its database as shop/feature-1.")
+        var name: String
+        @Option(help: "The branch to copy.", completion: BranchCompletion.branches) var from: String = BranchName.main
+        @Flag(help: "Show the password in the connection string.") var showPassword = false
+        @OptionGroup var place: BranchPlace
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
+                let began = ContinuousClock.now
                 let context = try await FrostContext.open(options)
-                let source = try context.branch(from, database: database, project: project)
-                let branch = try await context.progress.during("creating \(source.database.name)/\(name)") {
-                    try await context.finishRecovery(context.manager.createBranch(name, from: source))
+                let new = try place.reference(name)
+                let database = try context.store.database(of: new)
+                let source = try BranchPlace.source(from, of: database, in: context.store)
+                let branch = try await context.progress.during("copying \(source.displayName) to \(new.name)") {
+                    try await context.finishRecovery(context.manager.createBranch(new.name, from: source))
                 }
-                try ShownBranch.show(branch, "created", json: options.json)
+                try MadeBranch(branch, source: source, took: .now - began).show(
+                    options,
+                    in: context.store,
+                    showsPassword: showPassword
+                )
             }
         }
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All branches.")
-        @OptionGroup var options: FrostOptions
+        static let configuration = CommandConfiguration(
+            abstract: "All branches.",
+            discussion: """
+                EXAMPLE
+                  frost branch list --database shop
+                """,
+            aliases: ["ls"]
+        )
         @Option(help: "Only of this database, by name or id.") var database: String?
         @Option(help: "Its project, where several have a database of this name.") var project: String?
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let store = try FrostContext.store(options)
                 let databaseID = try database.map { try store.database($0, project: project).id }
                 try ShownBranch.show(store.branches(of: databaseID), json: options.json)
@@ -61,9 +73,15 @@ struct BranchCommand: AsyncParsableCommand {
     }
 
     struct Start: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Start a branch that is stopped.")
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        static let configuration = CommandConfiguration(
+            abstract: "Start a branch that is stopped.",
+            discussion: """
+                EXAMPLE
+                  frost branch start feature-1
+                """
+        )
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "starting", "started") { try await $0.start($1) }
@@ -71,9 +89,15 @@ struct BranchCommand: AsyncParsableCommand {
     }
 
     struct Stop: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Stop a branch; clients are told so.")
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        static let configuration = CommandConfiguration(
+            abstract: "Stop a branch; its clients see 57P01.",
+            discussion: """
+                EXAMPLE
+                  frost branch stop feature-1
+                """
+        )
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "stopping", "stopped") { try await $0.stop($1) }
@@ -82,10 +106,15 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Deploy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a branch's server anew, on the same data and port."
+            abstract: "Restart a branch, with the image and the limits that are set now.",
+            discussion: """
+                EXAMPLE
+                  frost branch deploy feature-1
+                """,
+            aliases: ["restart"]
         )
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "deploying", "deployed") { try await $0.deploy($1) }
@@ -93,14 +122,20 @@ struct BranchCommand: AsyncParsableCommand {
     }
 
     struct Reset: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Give a branch the data that its source has now.")
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        static let configuration = CommandConfiguration(
+            abstract: "Give a branch the data that its source has now.",
+            discussion: """
+                EXAMPLE
+                  frost branch reset feature-1
+                """
+        )
+        @OptionGroup var selection: BranchSelection
         @Option(help: "The branch to copy. (default: the one it was made from)") var from: String?
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "resetting", "reset") { manager, branch in
-                let source = try from.map { try manager.store.branch($0, in: branch.database) }
+                let source = try from.map { try BranchPlace.source($0, of: branch.database, in: manager.store) }
                 return try await manager.reset(branch, to: source)
             }
         }
@@ -108,11 +143,15 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Rename: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Rename a branch; its hostname follows, its sessions go on."
+            abstract: "Rename a branch; its hostname follows, its sessions go on.",
+            discussion: """
+                EXAMPLE
+                  frost branch rename feature-1 feature-2
+                """
         )
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        @OptionGroup var selection: BranchSelection
         @Argument(help: "Lowercase letters, digits and hyphens.") var newName: String
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "renaming", "renamed") {
@@ -122,9 +161,16 @@ struct BranchCommand: AsyncParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete a branch and its data.")
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a branch and its data.",
+            discussion: """
+                EXAMPLE
+                  frost branch delete feature-1
+                """,
+            aliases: ["rm"]
+        )
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "deleting", "deleted") { manager, branch in
@@ -138,15 +184,15 @@ struct BranchCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print the connection string of a branch, with its password; it works as pasted."
         )
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         private struct Shown: Encodable {
             var url: String
         }
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
                 guard try store.isGatewayEnabled() else {
@@ -175,40 +221,14 @@ struct BranchCommand: AsyncParsableCommand {
         }
     }
 
-    struct Log: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What was done with a branch, the latest first.")
-        @OptionGroup var options: FrostOptions
-        @OptionGroup var selection: Selection
-
-        func run() async throws {
-            try await Complaint.exiting {
-                let store = try FrostContext.store(options)
-                let operations = try store.operations(of: selection.find(in: store).target.id)
-                if options.json {
-                    try Output.json(operations)
-                } else {
-                    Output.table(
-                        ["STARTED", "ACTION", "STATUS", "MESSAGE"],
-                        operations.map {
-                            [
-                                $0.startedAt.formatted(.iso8601), $0.action.rawValue, $0.status.rawValue,
-                                $0.message ?? "",
-                            ]
-                        }
-                    )
-                }
-            }
-        }
-    }
-
     fileprivate static func change(
         _ options: FrostOptions,
-        _ selection: Selection,
+        _ selection: BranchSelection,
         _ doing: String,
         _ did: String,
         _ body: @escaping (BranchManager, BranchDetails) async throws -> BranchDetails?
     ) async throws {
-        try await Complaint.exiting {
+        try await Complaint.exiting(options) {
             let context = try await FrostContext.open(options)
             let branch = try selection.find(in: context.store)
             let after = try await context.progress.during("\(doing) \(branch.displayName)") {
@@ -217,7 +237,9 @@ struct BranchCommand: AsyncParsableCommand {
             }
             if let after {
                 try ShownBranch.show(after, did, json: options.json)
-            } else if !options.json {
+            } else if options.json {
+                try Output.json(ShownBranch(branch))
+            } else {
                 print("\(branch.displayName) \(did)")
             }
         }

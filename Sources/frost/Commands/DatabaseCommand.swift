@@ -11,7 +11,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a database with its branch main, and start it.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Lowercase letters, digits and hyphens; also the name of the PostgreSQL database.") var name:
             String
         @Option(help: "Its project, by name or id.") var project: String
@@ -24,7 +24,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         var postgresVersion: Int?
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 let main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
@@ -44,7 +44,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All databases.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Option(help: "Only of this project, by name or id.") var project: String?
 
         private struct Shown: Encodable {
@@ -55,7 +55,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let store = try FrostContext.store(options)
                 let projects = try store.projects()
                 let databases = try store.databases(of: project.map { try store.project($0).id })
@@ -87,7 +87,7 @@ struct DatabaseCommand: AsyncParsableCommand {
                 before clients are led there. Open sessions go on.
                 """
         )
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Name or id.") var name: String
         @Option(help: "Its project, where several have one of this name.") var project: String?
         @Flag(help: "Make a new password.") var rotate = false
@@ -103,7 +103,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let branches: [BranchDetails]
                 let store: BranchStore
                 if rotate {
@@ -141,7 +141,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete a database, all its branches and their data.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Name or id.") var name: String
         @Option(help: "Its project, where several have one of this name.") var project: String?
         @Flag(
@@ -150,7 +150,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         var force = false
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 let database = try context.store.database(name, project: project)
                 try await context.progress.during("deleting \(database.name)") {

@@ -11,11 +11,11 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a project.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let project = try await FrostContext.open(options).manager.createProject(name)
                 if options.json { try Output.json(project) } else { print("\(project.name) created") }
             }
@@ -24,10 +24,10 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All projects.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let projects = try FrostContext.store(options).projects()
                 if options.json {
                     try Output.json(projects)
@@ -42,12 +42,12 @@ struct ProjectCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Rename a project; the hostnames of its branches follow."
         )
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
         @Argument var newName: String
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try await context.manager.renameProject(context.store.project(name), to: newName)
                 if options.json {
@@ -61,11 +61,11 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete a project that has no databases.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try context.manager.deleteProject(context.store.project(name))
                 if !options.json { print("\(name) deleted") }

@@ -12,7 +12,7 @@ struct SettingsCommand: AsyncParsableCommand {
             "With --route-file the route map moves there, and the old one is emptied; the gateway has to be told as well."
     )
 
-    @OptionGroup var options: FrostOptions
+    @OptionGroup(title: "Global options") var options: FrostOptions
     @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
         String?
     @Option(help: "Whether branches are reached through the gateway: true or false; frost up runs it or ends it.")
@@ -29,18 +29,18 @@ struct SettingsCommand: AsyncParsableCommand {
     var containerCpus: String?
 
     private struct Shown: Encodable {
-        var wildcardBase: String?
+        @OrNull var wildcardBase: String?
         var gatewayEnabled: Bool
         var gatewayPort: Int
-        var gatewayFault: String?
+        @OrNull var gatewayFault: String?
         var routeFile: String
         var postgresImage: String
-        var containerMemory: Int?
-        var containerNanoCPUs: Int?
+        @OrNull var containerMemory: Int?
+        @OrNull var containerNanoCPUs: Int?
     }
 
     func run() async throws {
-        try await Complaint.exiting {
+        try await Complaint.exiting(options) {
             let moved = options.routeFile == nil ? nil : options.wantedRouteFile
             // A `frost up` that runs would go on with the old one.
             let lock = moved == nil ? nil : try UpLock(options.dataDirectory)
@@ -104,10 +104,10 @@ struct Recover: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var options: FrostOptions
+    @OptionGroup(title: "Global options") var options: FrostOptions
 
     func run() async throws {
-        try await Complaint.exiting {
+        try await Complaint.exiting(options) {
             let context = try await FrostContext.open(options, checksServers: true, retrying: .all)
             for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
             try ShownBranch.show(context.store.branches(), json: options.json)

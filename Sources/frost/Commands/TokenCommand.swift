@@ -1,26 +1,57 @@
 import ArgumentParser
 import BranchManager
+import Foundation
 import FrostServer
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// `frost token`
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Make a new token for the API and the page, and print it; the old one and all logins end."
+        abstract: "The token of the API and the page; only its hash is kept, so it cannot be shown again.",
+        subcommands: [Rotate.self]
     )
 
-    @OptionGroup var options: FrostOptions
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a new token and print it; the old one and all logins end.",
+            discussion: """
+                Asks first on a terminal.
 
-    private struct Shown: Encodable {
-        var token: String
-    }
+                EXAMPLE
+                  frost token rotate
+                """
+        )
+        @Flag(help: "Do not ask.") var yes = false
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
-    func run() async throws {
-        try await Complaint.exiting {
-            try AccessToken.make(in: FrostContext.store(options)) { token in
-                if options.json { try Output.json(Shown(token: token)) } else { print(token) }
-                // Before the old one ends.
-                try Output.flush()
+        private struct Shown: Encodable {
+            var token: String
+        }
+
+        func run() async throws {
+            try await Complaint.exiting(options) {
+                let store = try FrostContext.store(options)
+                if !yes, isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 {
+                    Output.write(
+                        "The present token stops working, and everybody is logged out. Go on? [y/N] ",
+                        to: STDERR_FILENO
+                    )
+                    let answer = readLine()?.lowercased() ?? ""
+                    guard ["y", "yes"].contains(answer) else {
+                        throw BranchError.notAllowed("the token is as it was")
+                    }
+                }
+                try AccessToken.make(in: store) { token in
+                    if options.json { try Output.json(Shown(token: token)) } else { print(token) }
+                    // Before the old one ends.
+                    try Output.flush()
+                }
             }
         }
     }

@@ -30,7 +30,7 @@ struct Up: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var options: FrostOptions
+    @OptionGroup(title: "Global options") var options: FrostOptions
     @Option(help: "The gateway's port. (default: what is set, else 5432)") var port: Int?
     @Option(help: "IP addresses the gateway listens on, separated by commas. (default: all)") var listenAddress: String?
     @Option(help: "Certificate chain of the gateway, PEM.") var certFile: String?
@@ -57,7 +57,7 @@ struct Up: AsyncParsableCommand {
     func run() async throws {
         let stop = await StopRequest.listen()
         Output.dropWhatWaits()
-        try await Complaint.exiting {
+        try await Complaint.exiting(options) {
             if !temporary { try BranchStore.checkFile(in: options.dataDirectory) }
             try await checkStart()
             let directory = temporary ? try Self.makeTemporaryDirectory() : options.dataDirectory
@@ -186,7 +186,7 @@ struct Up: AsyncParsableCommand {
                 var text = "  page and API: http://\(host):\(port)\n"
                 // Who has it has every password: it is for eyes, as they are.
                 if !isForEyes {
-                    text += "  its token: frost token\n\n"
+                    text += "  its token: frost token rotate\n\n"
                 } else if let token = try? AccessToken.makeFirst(in: context.store) {
                     text += "  token, shown this once: \(token)\n\n"
                 }

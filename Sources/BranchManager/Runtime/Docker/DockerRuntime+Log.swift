@@ -1,0 +1,39 @@
+import Foundation
+import NIOHTTP1
+
+extension DockerRuntime {
+    /// The place is the time of the last line, as the engine has it.
+    package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
+        -> ServerLogPart
+    {
+        let since = place.flatMap { Self.seconds($0.text) }.map { "&since=\($0)" } ?? "&tail=500"
+        let answer = try await engine.check(
+            .GET,
+            "/containers/\(name(server))/logs?stdout=1&stderr=1&timestamps=1\(since)",
+            allowing: [404]
+        )
+        var last = place?.text ?? ""
+        var text = ""
+        for line in DockerEngine.text(answer.body).split(separator: "\n") where answer.status != 404 {
+            guard let space = line.firstIndex(of: " ") else { continue }
+            let time = String(line[..<space])
+            // The engine gives the line of that moment once more.
+            if let place, time <= place.text { continue }
+            last = max(last, time)
+            text += line[line.index(after: space)...] + "\n"
+        }
+        return ServerLogPart(text: text, place: .init(text: last))
+    }
+
+    /// A time as the engine writes it, in the form in which it reads one: seconds since 1970 with a fraction.
+    private static func seconds(_ time: String) -> String? {
+        guard let dot = time.firstIndex(of: "."), time.hasSuffix("Z"),
+            let whole = try? Date("\(time[..<dot])Z", strategy: .iso8601)
+        else { return nil }
+        return "\(Int(whole.timeIntervalSince1970)).\(time[time.index(after: dot)...].dropLast())"
+    }
+
+    package func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
+        try await psql(command, on: server)
+    }
+}

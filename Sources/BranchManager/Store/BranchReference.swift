@@ -1,0 +1,79 @@
+import GRDB
+
+/// How people name a branch: `dev` where there is one database, `shop/dev` or `project/shop/dev` where there are more,
+/// or its id.
+package struct BranchReference: Hashable, Sendable {
+    /// The branch's name or id.
+    package var name: String
+    /// By name or id; nil where it was not said.
+    package var database: String?
+    /// By name or id; nil where it was not said.
+    package var project: String?
+
+    /// - Parameters:
+    ///   - text: with slashes between project, database and branch; a project's name may have slashes of its own.
+    ///   - database: said apart from it, as with an option.
+    ///   - project: the same.
+    /// - Throws: ``BranchError/invalid(_:)`` for a text that is no such name, or says another than is said apart.
+    package init(_ text: String, database: String? = nil, project: String? = nil) throws(BranchError) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !parts.contains(""), let last = parts.last else {
+            throw .invalid("'\(text)' is no name of a branch; use dev, shop/dev or project/shop/dev")
+        }
+        name = last
+        self.database = parts.count > 1 ? parts[parts.count - 2] : database
+        self.project = parts.count > 2 ? parts.dropLast(2).joined(separator: "/") : project
+        for (said, apart) in [(self.database, database), (self.project, project)] where apart != nil && said != apart {
+            throw .invalid("'\(text)' is of \(said ?? "another"), and \(apart ?? "") was given beside it")
+        }
+    }
+}
+
+extension BranchStore {
+    /// The database of a branch that is there or is to be made.
+    ///
+    /// - Throws: ``BranchError/notFound(_:)``; ``BranchError/invalid(_:)`` where it has to be said which.
+    package func database(of reference: BranchReference) throws(BranchError) -> BranchDatabase {
+        if let name = reference.database { return try database(name, project: reference.project) }
+        let all = try databases(of: reference.project.map { (name) throws(BranchError) in try project(name).id })
+        guard let only = all.first else {
+            throw .notFound("there is no database yet; make one: frost database create NAME --project PROJECT")
+        }
+        guard all.count == 1 else {
+            let names = try branches().filter { $0.target.name == reference.name }.map(\.displayName)
+            let choice = names.isEmpty ? "DATABASE/\(reference.name)" : names.joined(separator: " or ")
+            throw .invalid("there are several databases; say which branch is meant: \(choice)")
+        }
+        return only
+    }
+
+    /// - Throws: as ``database(of:)`` does, and where the database has no such branch.
+    package func branch(_ reference: BranchReference) throws(BranchError) -> BranchDetails {
+        if reference.database == nil, reference.name.hasPrefix("\(Identifier.target.rawValue)_"),
+            let known = try? branch(id: reference.name)
+        {
+            return known
+        }
+        return try branch(reference.name, in: database(of: reference))
+    }
+}
+
+/// Which of a branch's names are needed to tell it from all others.
+struct BranchNaming {
+    private let isOnlyDatabase: Bool
+    /// Names of databases that several projects have.
+    private let shared: Set<String>
+
+    init(_ db: Database) throws {
+        isOnlyDatabase = try BranchDatabase.fetchCount(db) <= 1
+        shared = try Set(
+            String.fetchAll(db, sql: "SELECT name FROM database GROUP BY name HAVING COUNT(*) > 1")
+        )
+    }
+
+    func name(_ project: Project, _ database: BranchDatabase, _ target: BranchTarget) -> String {
+        if isOnlyDatabase { return target.name }
+        let name = "\(database.name)/\(target.name)"
+        return shared.contains(database.name) ? "\(project.name)/\(name)" : name
+    }
+}

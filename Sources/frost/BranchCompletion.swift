@@ -1,0 +1,34 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+/// What a shell offers for names, read from the store.
+enum BranchCompletion {
+    static let branches = CompletionKind.custom { words, _, prefix in
+        offer(words, prefix) { store throws(BranchError) in
+            // Also with its database where that has been begun.
+            try store.branches().flatMap { [$0.displayName, $0.qualifiedName] }
+        }
+    }
+
+    static let databases = CompletionKind.custom { words, _, prefix in
+        offer(words, prefix) { store throws(BranchError) in try store.databases().map(\.name) }
+    }
+
+    private static func offer(
+        _ words: [String],
+        _ prefix: String,
+        _ names: (BranchStore) throws(BranchError) -> [String]
+    ) -> [String] {
+        var options = FrostOptions.plain
+        if let index = words.firstIndex(of: "--data-dir"), words.indices.contains(index + 1) {
+            options.dataDir = words[index + 1]
+        }
+        // Nothing that goes wrong is for a command line that is being written.
+        guard let store = try? BranchStore.open(in: options.dataDirectory, making: false),
+            let found = try? names(store)
+        else { return [] }
+        var seen: Set<String> = []
+        return found.filter { $0.hasPrefix(prefix) && seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import BranchManager
+
+/// Which branch a command is about.
+struct BranchSelection: ParsableArguments {
+    @Argument(
+        help: "The branch: dev, or shop/dev or project/shop/dev where there are more databases.",
+        completion: BranchCompletion.branches
+    )
+    var branch: String
+    @OptionGroup var place: BranchPlace
+
+    func find(in store: BranchStore) throws -> BranchDetails { try store.branch(place.reference(branch)) }
+}
+
+/// What a branch belongs to, where it is not said with its name.
+struct BranchPlace: ParsableArguments {
+    @Option(help: "Its database, by name or id.", completion: BranchCompletion.databases) var database: String?
+    @Option(help: "Its project, where several have a database of this name.") var project: String?
+
+    func reference(_ text: String) throws(BranchError) -> BranchReference {
+        try BranchReference(text, database: database, project: project)
+    }
+
+    /// A branch to copy, which is of the same database.
+    static func source(
+        _ text: String,
+        of database: BranchDatabase,
+        in store: BranchStore
+    ) throws(BranchError) -> BranchDetails {
+        let reference = try BranchReference(text)
+        guard reference.database != nil else { return try store.branch(reference.name, in: database) }
+        let source = try store.branch(reference)
+        guard source.database.id == database.id else {
+            throw .invalid("'\(text)' is a branch of another database; a branch is copied from one of its own")
+        }
+        return source
+    }
+}

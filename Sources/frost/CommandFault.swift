@@ -1,0 +1,53 @@
+import BranchManager
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Why a command could not do what was asked: for programs, `{"error": {"code", "message", "hint"}}` on standard error.
+struct CommandFault: Encodable {
+    /// As the API has it, and `usage` for a command line that is not understood.
+    var code: String
+    var message: String
+    /// The next step.
+    @OrNull var hint: String?
+    let exitCode: Int32
+
+    private enum CodingKeys: String, CodingKey { case code, message, hint }
+
+    private struct Document: Encodable {
+        var error: CommandFault
+    }
+
+    /// Exit codes are of `sysexits.h`, where there is one that fits.
+    init(_ error: BranchError) {
+        message = error.description
+        (code, exitCode, hint) =
+            switch error {
+            case .invalid: ("invalid", 64, "frost COMMAND --help says what can be given.")
+            case .notFound: ("not_found", 66, "frost branch list shows what there is.")
+            case .exists: ("exists", 73, "Choose another name.")
+            case .store: ("store", 74, nil)
+            case .busy: ("busy", 75, "Try again when the other operation has ended.")
+            case .notAllowed: ("not_allowed", 77, nil)
+            case .runtime: ("runtime", 1, nil)
+            }
+    }
+
+    /// A command line that is not understood.
+    init(usage message: String, hint: String?) {
+        (code, exitCode) = ("usage", 64)
+        self.message = message
+        self.hint = hint
+    }
+
+    func printJSON() {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(Document(error: self)) else { return }
+        Output.write("\(String(decoding: data, as: UTF8.self))\n", to: STDERR_FILENO)
+    }
+}

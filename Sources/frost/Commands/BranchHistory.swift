@@ -1,0 +1,59 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+extension BranchCommand {
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What was done with a branch, the latest first.",
+            discussion: """
+                EXAMPLE
+                  frost branch history feature-1
+                """,
+            aliases: ["log"]
+        )
+        @OptionGroup var selection: BranchSelection
+        @OptionGroup(title: "Global options") var options: FrostOptions
+
+        func run() async throws {
+            try await Complaint.exiting(options) {
+                let store = try FrostContext.store(options)
+                let operations = try store.operations(of: selection.find(in: store).target.id)
+                if options.json { return try Output.json(operations.map(ShownOperation.init)) }
+                Output.table(
+                    ["STARTED", "ACTION", "STATUS", "MESSAGE"],
+                    operations.map {
+                        [$0.startedAt.formatted(.iso8601), $0.action.rawValue, $0.status.rawValue, $0.message ?? ""]
+                    }
+                )
+            }
+        }
+    }
+}
+
+/// An operation as commands show it.
+struct ShownOperation: Encodable {
+    var id: String
+    var targetId: String
+    /// As the branch was called then.
+    @OrNull var targetName: String?
+    var action: String
+    /// running, succeeded or failed.
+    var status: String
+    @OrNull var step: String?
+    @OrNull var message: String?
+    var startedAt: Date
+    @OrNull var finishedAt: Date?
+
+    init(_ operation: BranchOperation) {
+        id = operation.id
+        targetId = operation.targetId
+        targetName = operation.targetName
+        action = operation.action.rawValue
+        status = operation.status.rawValue
+        step = operation.step
+        message = operation.message
+        startedAt = operation.startedAt
+        finishedAt = operation.finishedAt
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+import FrostServer
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// `frost psql`
+struct PsqlCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "psql",
+        abstract: "Open psql on a branch, through the gateway where it has a hostname.",
+        discussion: """
+            EXAMPLES
+              frost psql feature-1
+              frost psql shop/feature-1 -- -c 'SELECT 1'
+            """
+    )
+    @Argument(
+        help: "The branch: dev, or shop/dev or project/shop/dev where there are more databases.",
+        completion: BranchCompletion.branches
+    )
+    var branch: String = BranchName.main
+    @Argument(parsing: .postTerminator, help: "For psql itself, after --.") var arguments: [String] = []
+    @Option(help: "external: through the gateway; direct: past it, on this host's own port.")
+    var via: Way?
+    @OptionGroup var place: BranchPlace
+    @OptionGroup(title: "Global options") var options: FrostOptions
+
+    enum Way: String, ExpressibleByArgument, CaseIterable {
+        case external
+        case direct
+    }
+
+    func run() async throws {
+        let (environment, conninfo) = try await Complaint.exiting(options) {
+            let store = try FrostContext.store(options)
+            let branch = try store.branch(place.reference(branch))
+            guard branch.target.lifecycleStatus == .active else {
+                throw BranchError.notAllowed(
+                    "\(branch.displayName) is \(branch.target.lifecycleStatus.rawValue); start it: "
+                        + options.command("branch start \(branch.displayName)")
+                )
+            }
+            let info = try connection(branch, store)
+            // A password in an argument is for all of the host to read.
+            return (["PGPASSWORD": info.password], info.conninfo)
+        }
+        try Self.become("psql", [conninfo] + arguments, environment)
+    }
+
+    private func connection(_ branch: BranchDetails, _ store: BranchStore) throws -> ConnectionInfo {
+        if via != .direct, try store.isGatewayEnabled() {
+            if let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) { return external }
+        }
+        guard via != .external else {
+            throw BranchError.notAllowed(
+                "\(branch.displayName) has no external hostname; leave --via out to reach it on this host's own port"
+            )
+        }
+        return ConnectionInfo(direct: branch)
+    }
+
+    /// Puts a program in this one's place: its terminal, its signals and its exit code are its own.
+    private static func become(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
+        for (name, value) in environment { setenv(name, value, 1) }
+        // What this program's libraries ignore or hold back would be so in the next one.
+        signal(SIGPIPE, SIG_DFL)
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+        let words = ([program] + arguments).map { strdup($0) } + [nil]
+        execvp(program, words)
+        let reason =
+            errno == ENOENT ? "it is not installed (Debian: postgresql-client)" : String(cString: strerror(errno))
+        Complaint.print("\(program) cannot be started: \(reason)")
+        throw ExitCode(errno == ENOENT ? 127 : 126)
+    }
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+/// `frost start`
+struct StartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Start branches that are stopped.",
+        discussion: """
+            EXAMPLES
+              frost start feature-1
+              frost start --all
+            """
+    )
+    @OptionGroup var selection: BranchesSelection
+    @OptionGroup(title: "Global options") var options: FrostOptions
+
+    func validate() throws { try selection.check() }
+
+    func run() async throws {
+        try await selection.change(options, "starting", "started") { manager, branch throws(BranchError) in
+            try await manager.start(branch)
+        }
+    }
+}
+
+/// `frost stop`
+struct StopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop",
+        abstract: "Stop branches; their clients see 57P01. Servers go on when frost up ends, and stop with this.",
+        discussion: """
+            EXAMPLES
+              frost stop feature-1
+              frost stop --all
+            """
+    )
+    @OptionGroup var selection: BranchesSelection
+    @OptionGroup(title: "Global options") var options: FrostOptions
+
+    func validate() throws { try selection.check() }
+
+    func run() async throws {
+        try await selection.change(options, "stopping", "stopped") { manager, branch throws(BranchError) in
+            try await manager.stop(branch)
+        }
+    }
+}
+
+/// Some branches, or all.
+struct BranchesSelection: ParsableArguments {
+    @Argument(help: "The branches.", completion: BranchCompletion.branches) var branches: [String] = []
+    @Flag(help: "All branches of this host.") var all = false
+
+    func check() throws {
+        if all == branches.isEmpty { return }
+        throw ValidationError(all ? "name branches, or give --all; not both" : "name a branch, or give --all")
+    }
+
+    /// Goes on with the others when one cannot be changed.
+    ///
+    /// - Throws: ``BranchError``, or an exit code when one of several could not be changed.
+    func change(
+        _ options: FrostOptions,
+        _ doing: String,
+        _ did: String,
+        _ body: @escaping @Sendable (BranchManager, BranchDetails) async throws(BranchError) -> BranchDetails
+    ) async throws {
+        try await Complaint.exiting(options) {
+            let context = try await FrostContext.open(options)
+            let chosen =
+                try all
+                ? context.store.branches() : branches.map { try context.store.branch(BranchReference($0)) }
+            var changed: [BranchDetails] = []
+            var faults: [BranchError] = []
+            for (number, branch) in chosen.enumerated() {
+                let name = branch.displayName
+                let what = "\(doing) \(name) (\(number + 1) of \(chosen.count))"
+                do {
+                    let after = try await context.progress.during(what) {
+                        try await context.finishRecovery(body(context.manager, branch))
+                    }
+                    changed.append(after)
+                    if !options.json { print("\(name) \(did)") }
+                } catch let error as BranchError {
+                    guard chosen.count > 1 else { throw error }
+                    Complaint.print("\(name): \(error)")
+                    faults.append(error)
+                }
+            }
+            if options.json { try ShownBranch.show(changed, json: true) }
+            if !faults.isEmpty {
+                throw BranchError.runtime("\(faults.count) of \(chosen.count) branches could not be \(did)")
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Where a frost's state is, and what its branches run on.
+struct FrostOptions: ParsableArguments {
+    @Option(
+        help:
+            "Where state and branches are kept. (default: FROST_DATA_DIR, else /var/lib/frost; ~/.local/share/frost of a user who is not root)"
+    )
+    var dataDir: String?
+
+    @Option(
+        help:
+            "The route map the gateway reads. (default: FROST_ROUTE_FILE, else the one that is set, else routes.json in the data directory)"
+    )
+    var routeFile: String?
+
+    @Option(
+        help:
+            "Directories of PostgreSQL's programs, separated by colons, beside those of this host's packages. (default: FROST_POSTGRES_BIN)"
+    )
+    var postgresBin: String?
+
+    @Option(help: "Ports for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
+    var hostPorts: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    private static func value(_ option: String?, _ variable: String) -> String? {
+        option ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// As when nothing is given on the command line.
+    static var plain: FrostOptions {
+        var options = FrostOptions()
+        options.dataDir = nil
+        options.routeFile = nil
+        options.postgresBin = nil
+        options.hostPorts = nil
+        options.json = false
+        return options
+    }
+
+    var dataDirectory: String { Self.value(dataDir, "FROST_DATA_DIR") ?? Self.defaultDataDirectory }
+
+    private static let systemDataDirectory = "/var/lib/frost"
+
+    /// A user who is not root, and may not use the system's, has one of their own (XDG Base Directory Specification).
+    private static var defaultDataDirectory: String {
+        if geteuid() == 0 || access(systemDataDirectory, W_OK) == 0 { return systemDataDirectory }
+        let data = value(nil, "XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+        return "\(data ?? "\(NSHomeDirectory())/.local/share")/frost"
+    }
+
+    /// A command line of frost's that finds the same state as this one: what was given here is repeated.
+    func command(_ text: String) -> String {
+        let given = [
+            ("--data-dir", dataDir), ("--route-file", routeFile), ("--postgres-bin", postgresBin),
+            ("--host-ports", hostPorts),
+        ]
+        let repeated = given.compactMap { name, value in value.map { " \(name) \(Self.quoted($0))" } }.joined()
+        return "frost \(text)\(repeated)"
+    }
+
+    /// As a shell reads it back.
+    private static func quoted(_ text: String) -> String {
+        let plain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._/:,=@%+".contains($0)) }
+        return plain && !text.isEmpty ? text : "'\(text.replacing("'", with: "'\\''"))'"
+    }
+    var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
+    /// Of the engine.
+    var dockerSocket: String { Self.value(nil, "FROST_DOCKER_SOCKET") ?? DockerRuntime.defaultSocket }
+    var dockerNetwork: String? { Self.value(nil, "FROST_DOCKER_NETWORK") }
+    var postgresPrograms: String? { Self.value(postgresBin, "FROST_POSTGRES_BIN") }
+
+    /// - Throws: ``BranchError/invalid(_:)``.
+    func hostPortRange() throws(BranchError) -> ClosedRange<Int> {
+        guard let text = Self.value(hostPorts, "FROST_HOST_PORTS") else { return BranchManager.defaultHostPorts }
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0).map(Int.init) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last else {
+            throw .invalid("the host ports are '\(text)'; use a range such as 10000-20000")
+        }
+        return first...last
+    }
+
+    /// The route map that is asked for; absolute, nil for the one that is set.
+    var wantedRouteFile: String? {
+        Self.value(routeFile, "FROST_ROUTE_FILE").map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    }
+}

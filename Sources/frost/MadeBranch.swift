@@ -1,0 +1,36 @@
+import BranchManager
+import Foundation
+import FrostServer
+
+/// What a command says of a branch that it has made.
+struct MadeBranch {
+    let branch: BranchDetails
+    /// nil for the first branch of a database.
+    let source: BranchDetails?
+    let took: Duration
+
+    init(_ branch: BranchDetails, source: BranchDetails?, took: Duration) {
+        self.branch = branch
+        self.source = source
+        self.took = took
+    }
+
+    func show(_ options: FrostOptions, in store: BranchStore, showsPassword: Bool) throws {
+        if options.json { return try Output.json(ShownBranch(branch)) }
+        let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
+        let time = seconds.formatted(.number.precision(.fractionLength(1)).locale(Locale(identifier: "en_US_POSIX")))
+        let what = source.map { ", a copy of \($0.displayName)," } ?? ""
+        print("\(branch.displayName)\(what) is ready (\(time) s).")
+        if let hostname = branch.target.hostname { print("  hostname: \(hostname)") }
+        if try store.isGatewayEnabled(), var external = ConnectionInfo(external: branch, port: try store.gatewayPort())
+        {
+            if !showsPassword { external.password = Self.stand }
+            let line = ConnectionSnippets.snippet(.psql, external).text
+            print("  \(line.replacing(":\(Self.stand)@", with: ":********@"))")
+        }
+        print("  \(options.command("psql \(branch.displayName)"))")
+    }
+
+    /// In place of a password, of letters that a URL leaves as they are.
+    private static let stand = "password-is-not-shown"
+}
