@@ -101,9 +101,8 @@ private func driveRelay(_ script: inout ByteBuffer) {
         case 6: actions = machine.routeReturned()
         case 7: actions = machine.routeGraceExpired()
         case 8: actions = machine.idleExpired(at: .uptimeNanoseconds(2_000_000_000))
-        case 9: actions = machine.abandonmentExpired()
-        case 10: machine.ready()
-        case 11: machine.active(at: .uptimeNanoseconds(UInt64(event) * 1_000_000_000))
+        case 9: machine.ready()
+        case 10: machine.active(at: .uptimeNanoseconds(UInt64(event) * 1_000_000_000))
         default:
             actions = machine.closed(side)
             closed.insert(side)

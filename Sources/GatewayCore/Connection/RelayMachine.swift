@@ -31,7 +31,7 @@ package struct RelayMachine: Sendable {
         case finishOutput(Side)
         /// Call ``RelayMachine/lingerExpired(_:)`` after the linger time.
         case startLinger(Side)
-        /// Call ``RelayMachine/abandonmentExpired()`` after the time that a backend without client may go on.
+        /// Call ``RelayMachine/lingerExpired(_:)`` of the backend after the time that one without a client may go on.
         case startAbandonment
         /// Call ``RelayMachine/routeGraceExpired()`` after the grace time.
         case startRouteGrace
@@ -140,14 +140,9 @@ package struct RelayMachine: Sendable {
         return over + [withoutClient]
     }
 
-    /// The linger time of this leg is over.
+    /// The time is over that this leg had to close: its linger time, or that of a backend without a client.
     package mutating func lingerExpired(_ side: Side) -> [Action] {
         self[side].isClosed ? [] : [.close(side)]
-    }
-
-    /// A backend without client has had its time.
-    package mutating func abandonmentExpired() -> [Action] {
-        lingerExpired(.backend)
     }
 
     /// The session's route went. The server may say so itself, within the grace time.

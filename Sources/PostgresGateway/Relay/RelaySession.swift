@@ -273,7 +273,7 @@ final class RelaySession {
         guard let backend else { return }
         services.registry.abandon(trace.id, target: route.target.id, channel: backend.channel)
         schedule(.abandonment, at: .now() + services.times.abandonment) { [self] in
-            run(machine.abandonmentExpired())
+            run(machine.lingerExpired(.backend))
         }
     }
 

@@ -39,7 +39,7 @@ import Testing
         #expect(machine.outputFinished(.backend) == [])
         // A reset, or keepalive, tells that the client is gone for good.
         #expect(machine.closed(.client) == [.sessionEnded, .startAbandonment])
-        #expect(machine.abandonmentExpired() == [.close(.backend)])
+        #expect(machine.lingerExpired(.backend) == [.close(.backend)])
         #expect(machine.closed(.backend) == [.end])
     }
 
