@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayHardening
 import Logging
 import NIOCore
 import NIOPosix

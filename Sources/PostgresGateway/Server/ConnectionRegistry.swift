@@ -105,28 +105,23 @@ package final class ConnectionRegistry: Sendable {
 
     // MARK: Sessions
 
-    enum Verdict: Hashable {
-        case admitted
-        /// ``GatewayEvent/admitted`` tells when.
-        case waiting
-        case refused(Limit)
-    }
-
-    /// Asks for the permits of a session; whoever gets them, or waits, is no start-up any more.
-    func beginSession(_ id: ConnectionID, to route: Route, tally: SessionTally) -> Verdict {
+    /// Asks for the permits of a session; a connection that gets them, or waits for them, is no start-up any more.
+    ///
+    /// - Returns: the decision; ``GatewayEvent/admitted`` ends a wait.
+    func beginSession(_ id: ConnectionID, to route: Route, tally: SessionTally) -> SessionAdmission.Verdict {
         let now = NIODeadline.now()
-        let (verdict, told, ticking) = state.withLock { state -> (Verdict, [Told], (any EventLoop)?) in
+        typealias Outcome = (SessionAdmission.Verdict, [Told], (any EventLoop)?)
+        let (verdict, told, ticking) = state.withLock { state -> Outcome in
             guard let entry = state.entries[id] else { return (.refused(.connections), [], nil) }
             let (verdict, change) = state.sessions.begin(id, to: route, from: entry.address, at: now)
             if case .refused(let limit) = verdict {
                 state.lastHit[limit] = now
-                return (.refused(limit), [], nil)
+                return (verdict, [], nil)
             }
             state.entries[id]?.session = Session(route: route, tally: tally)
             // Gives a place back, so nobody is evicted.
             _ = state.startups.move(id, of: entry.address, to: nil, at: now)
-            let told = state.told(of: change)
-            return (verdict == .admitted ? .admitted : .waiting, told, state.startTicking(on: entry.channel.eventLoop))
+            return (verdict, state.told(of: change), state.startTicking(on: entry.channel.eventLoop))
         }
         tell(told)
         if let ticking { scheduleTick(on: ticking) }
@@ -184,12 +179,17 @@ package final class ConnectionRegistry: Sendable {
 
     /// Nothing of the connection is left.
     func leave(_ id: ConnectionID) {
-        move(id, to: nil)
-        endSession(id)
-        state.withLock { state in
+        let (told, resumed) = state.withLock { state -> ([Told], [@Sendable () -> Void]) in
+            guard let entry = state.entries.removeValue(forKey: id) else { return ([], []) }
+            let now = NIODeadline.now()
             state.abandoned.remove(id)
-            state.entries[id] = nil
+            // Gives a place back, so nobody is evicted.
+            _ = state.startups.move(id, of: entry.address, to: nil, at: now)
+            let told = state.told(of: state.sessions.end(id, at: now))
+            return (told, state.takeWaitingForEnd())
         }
+        tell(told)
+        for resume in resumed { resume() }
     }
 
     // MARK: Changes for many
