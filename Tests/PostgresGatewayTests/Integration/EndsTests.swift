@@ -43,7 +43,7 @@ import Testing
     @Test("A route that comes back within the grace leaves its sessions alone")
     func routeReturns() async throws {
         let backend = try RawListener()
-        try await TestGateway.runWithRouteFile(times: { $0.routeCloseGrace = .seconds(2) }) { gateway in
+        try await TestGateway.runWithRouteFile(times: { $0.routeCloseGrace = .seconds(4) }) { gateway in
             let route = try Route.test("dev", at: backend)
             try gateway.install([route])
             let kept = try gateway.ready(backend)
@@ -90,7 +90,7 @@ import Testing
     @Test("AUTHENTICATION_TIMEOUT: 57014 between two messages, and just the end within one", arguments: [true, false])
     func authenticationTimeout(isBetweenMessages: Bool) async throws {
         let backend = try RawListener()
-        try await TestGateway.run(backend: backend, configure: { $0.authenticationTimeout = .seconds(1) }) { gateway in
+        try await TestGateway.run(backend: backend, configure: { $0.authenticationTimeout = .seconds(4) }) { gateway in
             let client = try gateway.start()
             let server = try backend.accept()
             let said = isBetweenMessages ? TestBackend.passwordRequest : Array(TestBackend.passwordRequest.prefix(6))
@@ -106,7 +106,7 @@ import Testing
     @Test("One that has authenticated stays, however long it waits for ReadyForQuery")
     func authenticatedInTime() async throws {
         let backend = try RawListener()
-        try await TestGateway.run(backend: backend, configure: { $0.authenticationTimeout = .seconds(1) }) { gateway in
+        try await TestGateway.run(backend: backend, configure: { $0.authenticationTimeout = .seconds(4) }) { gateway in
             let kept = try gateway.ready(backend)
             let slow = try gateway.start()
             let server = try backend.accept()
@@ -119,7 +119,7 @@ import Testing
     @Test("IDLE_TIMEOUT: both legs end, with close_notify and without a text")
     func idleTimeout() async throws {
         let backend = try RawListener()
-        try await TestGateway.run(backend: backend, configure: { $0.idleTimeout = .seconds(1) }) { gateway in
+        try await TestGateway.run(backend: backend, configure: { $0.idleTimeout = .seconds(3) }) { gateway in
             let session = try gateway.ready(backend)
             #expect(try session.client.readToEnd().isEmpty)
             #expect(session.client.hasCloseNotify)

@@ -231,7 +231,7 @@ import Testing
     @Test("A stop refuses start-ups with 57P03, lets sessions end, and closes those that do not")
     func stop() async throws {
         let backend = try RawListener()
-        try await TestGateway.run(backend: backend, configure: { $0.drainTimeout = .milliseconds(500) }) { gateway in
+        try await TestGateway.run(backend: backend, configure: { $0.drainTimeout = .seconds(4) }) { gateway in
             let (client, server) = try session(gateway, backend)
             let late = try gateway.connectTLS()
             async let stopping: Void = gateway.stop()
