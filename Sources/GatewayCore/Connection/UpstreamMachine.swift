@@ -61,10 +61,10 @@ package struct UpstreamMachine: Sendable {
 
     /// The server closed its side.
     ///
-    /// - Returns: what the client is told. A server that accepted and closed without a byte, as a port
+    /// - Returns: what the client is told, once. A server that accepted and closed without a byte, as a port
     ///   forwarder in front of a stopped container does, is one that refused to be dialled.
     package mutating func closed() -> Refusal? {
-        guard !hasSaidAnything else { return nil }
+        guard !hasSaidAnything, !isEnded else { return nil }
         return end(with: .backendUnavailable(route))
     }
 

@@ -3,6 +3,7 @@ package import GatewayCore
 /// What the gateway counts since its start. Closed sets but for the ids of branches.
 package final class MetricsRegistry: Sendable {
     package let outcomes = LabelledCounter<ConnectionOutcome>()
+    package let dialFailures = LabelledCounter<DialFailure>()
     package let limitRejections = LabelledCounter<Limit>()
     package let evictions = LabelledCounter<Limit>()
     /// By the branch's id.

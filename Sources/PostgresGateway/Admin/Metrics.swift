@@ -45,6 +45,7 @@ enum Metrics {
     private static func admission(_ gateway: GatewayServer) -> [String] {
         let log = gateway.metrics
         let outcomes = log.outcomes.all
+        let dialFailures = log.dialFailures.all
         // Those that never were are there with 0: an alert on a rate sees the first one.
         let byOutcome = ConnectionOutcome.allCases.map { ("outcome", $0.label, outcomes[$0, default: 0]) }
         func byLimit(_ counts: [Limit: Int]) -> [(String, String, Int)] {
@@ -72,8 +73,8 @@ enum Metrics {
             )
             + family(
                 .backendDialErrors,
-                "Connections refused since the branch's server did not take them.",
-                outcomes[.refused(.backendUnavailable), default: 0]
+                "Connections that a branch's server did not take, by reason.",
+                DialFailure.allCases.map { ("reason", $0.rawValue, dialFailures[$0, default: 0]) }
             )
             + family(
                 .limitRejections,

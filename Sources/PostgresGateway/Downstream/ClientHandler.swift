@@ -254,9 +254,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         do {
             address = try SocketAddress(ipAddress: route.host, port: Int(route.hostPort))
         } catch {
-            trace?.failure = error
-            run(machine.dialFailed(), context: context)
-            return
+            return dialFailed(error, context: context)
         }
         let start = NIODeadline.now()
         // On this connection's loop: from here on both legs are one thread's business.
@@ -275,10 +273,15 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
                     }
                     relay(route, toBackend: bytes, backend: backend, dialledAt: start, context: context)
                 case .failure(let error):
-                    trace?.failure = error
-                    run(machine.dialFailed(), context: context)
+                    dialFailed(error, context: context)
                 }
             }
+    }
+
+    private func dialFailed(_ error: any Error, context: ChannelHandlerContext) {
+        trace?.failure = error
+        trace?.countDialFailure(DialFailure(error))
+        run(machine.dialFailed(), context: context)
     }
 
     private func relay(

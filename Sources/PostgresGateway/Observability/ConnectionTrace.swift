@@ -26,6 +26,11 @@ final class ConnectionTrace {
         self.log = log
     }
 
+    /// The branch's server did not take the connection; what the client is told is another matter.
+    func countDialFailure(_ reason: DialFailure) {
+        log.metrics.dialFailures.count(reason)
+    }
+
     func logStart() {
         log.logger.info("session started", metadata: fields([:]))
     }

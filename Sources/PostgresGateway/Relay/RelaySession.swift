@@ -221,7 +221,9 @@ final class RelaySession {
     }
 
     private func tellIfSilent() {
-        if let refusal = upstream?.closed() { tell(refusal) }
+        guard let refusal = upstream?.closed() else { return }
+        trace.countDialFailure(.reset)
+        tell(refusal)
     }
 
     /// Ends the session with an ErrorResponse of the gateway's own, where one may stand.

@@ -45,6 +45,10 @@ import Testing
     func silentServer() {
         var machine = UpstreamMachine(route: Self.route)
         #expect(machine.closed() == .backendUnavailable(Self.route))
+        #expect(machine.closed() == nil, "told once")
+        machine = UpstreamMachine(route: Self.route)
+        _ = machine.evicted(.unauthenticatedPerRoute)
+        #expect(machine.closed() == nil, "it was told otherwise already")
         machine = UpstreamMachine(route: Self.route)
         _ = machine.received(ByteBuffer(bytes: [0x52]))
         #expect(machine.closed() == nil)

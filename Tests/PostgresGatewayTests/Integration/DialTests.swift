@@ -1,10 +1,17 @@
 import GatewayCore
+import GatewayHardening
 import GatewayTestSupport
 import NIOCore
 import PostgresGateway
 import RouteMap
 import TestSupport
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What happens while a backend is dialled. Each test names the mutation of `scripts/mutants` that it is for.
 @Suite struct DialTests {
@@ -42,6 +49,40 @@ import Testing
             let line = gateway.log.all.compactMap { LogLine($0) }.first { $0["message"] == "connection refused" }
             #expect(line?["error"] == DisplayName.escape(String(describing: ChannelError.connectTimeout(limit))))
         }
+    }
+
+    @Test("A dial that fails is counted once, by its reason")
+    func reasons() async throws {
+        let (full, closing) = (try FullListener(), try RawListener())
+        let routes = [
+            Fixtures.route("full.pg.shop.example.net", port: full.port),
+            try Route.test("closing", at: closing),
+            Fixtures.route("nobody.pg.shop.example.net", port: try await PostgresServer.freePort()),
+        ]
+        let configure: (inout GatewayConfiguration) -> Void = { $0.connectTimeout = .milliseconds(500) }
+        try await TestGateway.run(routes: routes, configure: configure) { gateway in
+            for name in ["full", "closing", "nobody"] {
+                let client = try gateway.start(serverName: "\(name).pg.shop.example.net")
+                // As a port forwarder in front of a stopped container does.
+                if name == "closing" { _ = try closing.accept() }
+                #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")
+            }
+            #expect(gateway.server.metrics.dialFailures.all == [.timeout: 1, .reset: 1, .refused: 1])
+            #expect(gateway.server.metrics.outcomes[.refused(.backendUnavailable)] == 3)
+            let metrics = AdminServices(of: gateway.server).metrics()
+            #expect(metrics.contains("\npostgres_gateway_backend_dial_errors_total{reason=\"refused\"} 1\n"))
+        }
+    }
+
+    @Test(
+        "Errors of a dial, as the kernel names them",
+        arguments: [
+            (ECONNREFUSED, .refused), (ETIMEDOUT, .timeout), (ECONNRESET, .reset), (EHOSTUNREACH, .noRoute),
+            (EAFNOSUPPORT, .noRoute), (EADDRNOTAVAIL, .noLocalAddress), (EMFILE, .exhausted), (EPERM, .other),
+        ] as [(CInt, DialFailure)]
+    )
+    func classification(code: CInt, reason: DialFailure) {
+        #expect(DialFailure(IOError(errnoCode: code, reason: "connect")) == reason)
     }
 
     /// Mutation: held-read-while-dialling.
