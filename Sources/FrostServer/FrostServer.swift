@@ -57,6 +57,7 @@ package struct FrostServer: Sendable {
     func router(_ hub: EventHub) -> Router<ServerContext> {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
+        CertificateRoute.add(to: router, state.certificateAuthority)
         let authenticator = Authenticator(store: state.store)
         var served = ["/events": [HTTPRequest.Method.get]]
         for endpoint in API(state).endpoints {

@@ -12,6 +12,8 @@ package struct ServerState: Sendable {
     let version: String
     /// The gateway's admin address, `host:port`; nil where none is known of.
     let gatewayAdmin: String?
+    /// nil where the gateway's certificates are the operator's.
+    let certificateAuthority: CertificateAuthorityInfo?
     let logger: Logger
     let operations = OperationTasks()
 
@@ -21,6 +23,7 @@ package struct ServerState: Sendable {
         image: String,
         version: String,
         gatewayAdmin: String?,
+        certificateAuthority: CertificateAuthorityInfo? = nil,
         logger: Logger
     ) {
         store = manager.store
@@ -29,6 +32,7 @@ package struct ServerState: Sendable {
         self.image = image
         self.version = version
         self.gatewayAdmin = gatewayAdmin
+        self.certificateAuthority = certificateAuthority
         self.logger = logger
     }
 

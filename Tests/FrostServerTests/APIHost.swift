@@ -32,9 +32,12 @@ struct APIHost: Sendable {
         var message: String { body["error"]["message"].text ?? "" }
     }
 
-    /// - Parameter accessed: called at each access to the store.
+    /// - Parameters:
+    ///   - accessed: called at each access to the store.
+    ///   - certificateAuthority: nil as with certificates of the operator's.
     static func run(
         accessed: (@Sendable () -> Void)? = nil,
+        certificateAuthority: CertificateAuthorityInfo? = nil,
         _ body: @Sendable (APIHost) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory("api")
@@ -58,6 +61,7 @@ struct APIHost: Sendable {
             image: "postgres:16",
             version: "1.2.3",
             gatewayAdmin: nil,
+            certificateAuthority: certificateAuthority,
             logger: logger
         )
         let token = try #require(try AccessToken.makeFirst(in: store))

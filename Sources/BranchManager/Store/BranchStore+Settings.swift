@@ -7,6 +7,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case gatewayEnabled
     case gatewayPort
     case gatewayFault
+    case ownCertificates
     case routeFile
     case postgresImage
     case containerMemory
@@ -111,6 +112,13 @@ extension BranchStore {
     /// Also on a full disk, which is no reason for a `frost up` to end.
     package func setGatewayFault(_ fault: String?) throws(BranchError) {
         try write(urgent: true) { db in try Self.set(.gatewayFault, to: fault, in: db) }
+    }
+
+    /// Whether the gateway's certificates are those of frost's own CA, as the last `frost up` had it; nil before the first.
+    package func hasOwnCertificates() throws(BranchError) -> Bool? { try text(.ownCertificates).map { $0 == "true" } }
+
+    package func setHasOwnCertificates(_ isOwn: Bool) throws(BranchError) {
+        if try hasOwnCertificates() != isOwn { try set(.ownCertificates, to: String(isOwn)) }
     }
 
     /// The route map that the gateway reads; nil until a first command has said so.

@@ -1,0 +1,33 @@
+import HTTPTypes
+import Hummingbird
+
+/// `/ca.crt`: the certificate of the own CA, for anybody.
+enum CertificateRoute {
+    /// A file to save. `application/x-x509-ca-cert` has browsers offer to trust it for web sites, which this CA is not for.
+    private static let type = "application/x-pem-file"
+    private static let missing =
+        "The gateway's certificates are the operator's, so there is no CA of frost's to trust. Ask for the CA that issued "
+        + "them; one that the system knows needs no file (sslrootcert=system).\n"
+
+    static func add(to router: Router<ServerContext>, _ authority: CertificateAuthorityInfo?) {
+        router.get(RouterPath(CertificateAuthorityInfo.path)) { _, _ in response(authority) }
+    }
+
+    private static func response(_ authority: CertificateAuthorityInfo?) -> Response {
+        guard let authority else {
+            return Response(
+                status: .notFound,
+                headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+                body: .init(byteBuffer: .init(string: missing))
+            )
+        }
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: type, .cacheControl: "no-store",
+                .contentDisposition: "attachment; filename=\"\(CertificateAuthorityInfo.fileName)\"",
+            ],
+            body: .init(byteBuffer: .init(string: authority.pem))
+        )
+    }
+}
