@@ -268,7 +268,7 @@ let package = Package(
         ),
         .testTarget(
             name: "FrostCertificatesTests",
-            dependencies: ["FrostCertificates", "TestSupport", crypto, swiftASN1, x509],
+            dependencies: ["FrostCertificates", "RouteMap", "TestSupport", crypto, swiftASN1, x509],
             swiftSettings: settings
         ),
         .testTarget(name: "FrostPagesTests", dependencies: ["FrostPages"], swiftSettings: settings),
