@@ -186,12 +186,18 @@ let package = Package(
         ),
         // The own CA: what it issues and when, as values; no files and no clocks.
         .target(name: "FrostCertificates", dependencies: [crypto, swiftASN1, x509], swiftSettings: settings),
+        // Its files: the CA, and a pair for each name in the directory that the gateway reads.
+        .target(
+            name: "CertificateKeeper",
+            dependencies: ["BranchManager", "FrostCertificates", "RouteMap"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "frost",
             dependencies: [
-                "CProcess", "CVersion", "BranchManager", "FrostCertificates", "FrostServer", "GatewayContract",
-                "RouteMap", "RouteSync",
-                argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals,
+                "CProcess", "CVersion", "BranchManager", "CertificateKeeper", "FrostCertificates", "FrostServer",
+                "GatewayContract", "RouteMap", "RouteSync",
+                argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals, x509,
             ],
             swiftSettings: settings
         ),
@@ -271,6 +277,11 @@ let package = Package(
             dependencies: ["FrostCertificates", "RouteMap", "TestSupport", crypto, swiftASN1, x509],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "CertificateKeeperTests",
+            dependencies: ["BranchManager", "CertificateKeeper", "FrostCertificates", "RouteMap", "TestSupport", x509],
+            swiftSettings: settings
+        ),
         .testTarget(name: "FrostPagesTests", dependencies: ["FrostPages"], swiftSettings: settings),
         .testTarget(
             name: "FrostServerTests",
@@ -283,7 +294,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "PostgresWire", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess,
+                "FrostCertificates", "PostgresWire", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                nioSSL,
+                subprocess,
             ],
             swiftSettings: settings
         ),

@@ -1,0 +1,133 @@
+package import BranchManager
+package import Foundation
+package import FrostCertificates
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The CA as it is kept: `ca.crt` and `ca.key`. Blocking.
+///
+/// It is made once, and never again by itself: clients have its certificate, and would refuse what another issues.
+package enum AuthorityFiles {
+    /// The CA that is there.
+    ///
+    /// - Returns: nil when there is none, and none is missing.
+    /// - Throws: ``BranchError/store(_:)`` with the file that is lost or damaged, and what to do.
+    package static func load(_ place: CertificatePlace, at now: Date) throws(BranchError) -> CertificateAuthority? {
+        guard isDirectory(place.authority) else {
+            guard let orphan = try issued(in: place.pairs).first else { return nil }
+            throw .store(
+                "the directory of frost's CA, \(place.authority), is missing, though \(orphan) was issued by it; put it "
+                    + "back from a backup. \(anew(place))"
+            )
+        }
+        let certificate = try WholeFile.read(place.certificateFile)
+        let key = try WholeFile.read(place.keyFile)
+        guard let certificate else {
+            throw .store(
+                "the certificate of frost's CA, \(place.certificateFile), is missing; put it back: every client that "
+                    + "verifies has a copy of it. \(anew(place))"
+            )
+        }
+        guard let key else {
+            throw .store(
+                "the key of frost's CA, \(place.keyFile), is missing; put it back from a backup, since no certificate can "
+                    + "be issued or renewed without it. \(anew(place))"
+            )
+        }
+        do throws(CertificateFault) {
+            return try CertificateAuthority(certificatePEM: certificate, keyPEM: key, at: now)
+        } catch {
+            throw .store(sentence(for: error, place))
+        }
+    }
+
+    /// Makes a CA, which is there as a whole or not at all, also after a loss of power.
+    ///
+    /// - Throws: ``BranchError/store(_:)``.
+    static func make(_ place: CertificatePlace, at now: Date) throws(BranchError) -> CertificateAuthority {
+        let (authority, certificate) = try made(at: now)
+        let new = place.newAuthority
+        try? FileManager.default.removeItem(atPath: new)
+        guard mkdir(new, 0o755) == 0, chmod(new, 0o755) == 0 else { throw WholeFile.failure("make", new) }
+        let files = CertificatePlace(authority: new, like: place)
+        try WholeFile.write(authority.keyPEM, to: files.keyFile, mode: 0o600)
+        try WholeFile.write(certificate, to: files.certificateFile, mode: 0o644)
+        try WholeFile.sync(new)
+        guard rename(new, place.authority) == 0 else { throw WholeFile.failure("make", place.authority) }
+        try WholeFile.sync(String(WholeFile.split(place.authority).directory))
+        return authority
+    }
+
+    private static func made(at now: Date) throws(BranchError) -> (CertificateAuthority, String) {
+        do throws(CertificateFault) {
+            let authority = try CertificateAuthority.make(for: hostName, at: now)
+            return (authority, try authority.certificatePEM())
+        } catch {
+            throw .store("no CA can be made: \(error)")
+        }
+    }
+
+    /// What has been issued by a frost's CA, by path.
+    static func issued(in directory: String) throws(BranchError) -> [String] {
+        var paths: [String] = []
+        for name in ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+        where name.hasSuffix(".crt") && !name.hasPrefix(".") {
+            let path = "\(directory)/\(name)"
+            // What cannot be read was not issued, as far as anybody knows.
+            let text = (try? WholeFile.read(path)) ?? ""
+            if CertificateAuthority.isOfSome(certificatePEM: text) { paths.append(path) }
+        }
+        return paths
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
+    private static var hostName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func sentence(for fault: CertificateFault, _ place: CertificatePlace) -> String {
+        switch fault {
+        case .certificateUnreadable:
+            "the certificate of frost's CA, \(place.certificateFile), is damaged: it is no certificate in PEM form; put "
+                + "it back: every client that verifies has a copy of it. \(anew(place))"
+        case .keyUnreadable:
+            "the key of frost's CA, \(place.keyFile), is damaged: it is no ECDSA P-256 key in PEM form; put it back from "
+                + "a backup. \(anew(place))"
+        case .notAuthority:
+            "the certificate in \(place.certificateFile) is not that of a CA on P-256; put back the one that frost made. "
+                + anew(place)
+        case .otherKey:
+            "\(place.keyFile) is not the key of \(place.certificateFile); put back the two that belong together. "
+                + anew(place)
+        case .expired(let date):
+            "frost's CA, \(place.certificateFile), expired on \(day(date)). \(anew(place))"
+        case .unmakeable(let reason):
+            "frost's CA in \(place.authority) cannot be used: \(reason)"
+        }
+    }
+
+    /// How to begin anew. Never done by itself: clients that verify would be refused without anybody having decided it.
+    static func anew(_ place: CertificatePlace) -> String {
+        "To begin with a new CA, whose ca.crt every client that verifies then needs, remove \(place.authority) and what it "
+            + "has issued in \(place.pairs), and start frost up again"
+    }
+
+    static func day(_ date: Date) -> String { date.formatted(.iso8601.year().month().day()) }
+}
+
+extension CertificatePlace {
+    fileprivate init(authority: String, like other: CertificatePlace) {
+        self = other
+        self.authority = authority
+    }
+}

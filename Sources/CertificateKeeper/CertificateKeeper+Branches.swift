@@ -1,0 +1,63 @@
+package import BranchManager
+import Foundation
+import FrostCertificates
+import RouteMap
+
+/// The certificates of a frost's branches.
+extension CertificateKeeper {
+    /// The names that a host's certificates have to carry.
+    package struct Wanted: Hashable, Sendable {
+        package var names: Set<String>
+        /// Whether these are all: where the route map cannot be read, there may be more.
+        package var isComplete: Bool
+
+        /// Of every hostname that a branch has or that is routed, whatever for: also one that is kept for a while.
+        ///
+        /// - Throws: what the store throws.
+        package init(_ store: BranchStore, routeFile: String) throws(BranchError) {
+            var hostnames = try store.branches().compactMap(\.target.hostname)
+            isComplete = true
+            do throws(RouteMapError) {
+                let map = try RouteMapFile.load(path: routeFile)
+                hostnames += (map.listedRoutes.map(\.hostname) + map.listedStopped.map(\.hostname)).map(\.name)
+            } catch {
+                isComplete = error.isMissingFile
+            }
+            names = CertificateNames.covering(hostnames)
+            names.insert(CertificateNames.fallback(base: try store.wildcardBase()?.name))
+        }
+    }
+
+    /// Follows the store and the route map until the task is cancelled: a new name has its certificate at once, and one
+    /// that is due is renewed within the half minute after which the kernel's word is not waited for.
+    ///
+    /// - Parameter changed: is given what each look led to, when it led to something.
+    package func follow(
+        _ store: BranchStore,
+        routeFile: String,
+        changed: @Sendable (Changes) -> Void = { _ in }
+    ) async {
+        var seen: (version: Int, file: FileIdentity?)?
+        var wanted: Wanted?
+        var fault: BranchError?
+        for await _ in store.changes(besides: routeFile) {
+            if Task.isCancelled { return }
+            do throws(BranchError) {
+                let now = (version: try store.version(), file: FileIdentity(routeFile))
+                if seen?.version != now.version || seen?.file != now.file || wanted == nil {
+                    wanted = try Wanted(store, routeFile: routeFile)
+                    seen = now
+                }
+                guard let wanted else { continue }
+                let changes = try keep(wanted.names, removes: wanted.isComplete, at: .now)
+                if changes != Changes() { changed(changes) }
+                if fault != nil { reportEnd() }
+                fault = nil
+            } catch {
+                // As long as it is the same, it is told once.
+                if error != fault { reportFault(error) }
+                fault = error
+            }
+        }
+    }
+}
