@@ -31,6 +31,13 @@ struct GatewayAccount: Sendable {
         throw .invalid("there is no user to run the gateway as: adduser --system --group \(users[0])")
     }
 
+    /// The group of a gateway that is a unit of its own; nil where its installer has made none, or this process is not
+    /// root and can give nothing away.
+    static func unitGroup() -> gid_t? {
+        guard geteuid() == 0, let entry = getpwnam(users[0]), entry.pointee.pw_uid != 0 else { return nil }
+        return entry.pointee.pw_gid
+    }
+
     /// What runs a program as this account, with no capability but that of listening on a low port, and none to be had.
     func command(port: Int) -> [String] {
         let kept = port < Self.firstFreePort ? ",+net_bind_service" : ""

@@ -21,6 +21,8 @@ final class GatewayChild: Sendable {
         var certFile: String?
         var keyFile: String?
         var certDir: String?
+        /// Whether `certDir` is what frost's own CA issues.
+        var hasOwnCertificates = false
         var drainTimeout: String?
     }
 

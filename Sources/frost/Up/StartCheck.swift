@@ -1,6 +1,8 @@
 import ArgumentParser
 import BranchManager
+import CertificateKeeper
 import Foundation
+import FrostCertificates
 import FrostServer
 import GatewayContract
 import NIOCore
@@ -63,6 +65,7 @@ extension GatewayChild {
     ///
     /// - Throws: the gateway's exit code when it cannot use them; what it says is printed.
     func check() async throws {
+        if given.hasOwnCertificates { return try await checkOwn() }
         guard let account else {
             var settings = given
             // The map is written by frost itself, later; what is there now may be anything.
@@ -85,6 +88,20 @@ extension GatewayChild {
         try await check(settings) { certificates.withOperatorsNames($0) }
     }
 
+    /// As ``check()``, with a certificate that is thrown away: those of the own CA are not issued yet.
+    private func checkOwn() async throws {
+        try await account?.check(program: program(), environment: Self.environment(environment))
+        let place = try Self.makePlace(for: account)
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        let keeper = CertificateKeeper(CertificatePlace(dataDirectory: place, group: account?.gid)) { _ in }
+        try keeper.open(at: .now)
+        _ = try keeper.keep([CertificateNames.fallback(base: nil)], removes: false, at: .now)
+        var settings = given
+        settings.certDir = keeper.place.pairs
+        settings.routeFile = "\(place)/routes.json.unwritten"
+        try await check(settings) { $0 }
+    }
+
     /// - Parameter naming: gives files the names that the operator knows.
     private func check(_ settings: Settings, naming: (String) -> String) async throws {
         let command = (account?.command(port: port) ?? []) + [try program(), "check"]
@@ -105,7 +122,7 @@ extension GatewayChild {
     /// account gets to, as it may not to root's own place for temporary files.
     ///
     /// - Throws: ``BranchError/store(_:)``.
-    private static func makePlace(for account: GatewayAccount) throws(BranchError) -> String {
+    private static func makePlace(for account: GatewayAccount?) throws(BranchError) -> String {
         var reason = ""
         for parent in ["/run", "/tmp"] {
             var template = Array("\(parent)/frost-check.XXXXXX".utf8CString)
@@ -114,6 +131,7 @@ extension GatewayChild {
                 continue
             }
             let place = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard let account else { return place }
             if chown(place, 0, account.gid) == 0, chmod(place, 0o750) == 0 { return place }
             reason = String(cString: strerror(errno))
             rmdir(place)

@@ -27,6 +27,10 @@ struct Up: AsyncParsableCommand {
             Ctrl-C brings what is under way to an end and drains the gateway's sessions; a second \
             one cuts them off; a third ends frost at once, and the next start makes good what was \
             under way.
+
+            Without certificates of yours, frost keeps a CA of its own and issues one for every \
+            project, also for a gateway that is a unit of its own; frost ca prints what clients need \
+            for sslmode=verify-full.
             """
     )
 
@@ -36,6 +40,11 @@ struct Up: AsyncParsableCommand {
     @Option(help: "Certificate chain of the gateway, PEM.") var certFile: String?
     @Option(help: "Private key of --cert-file, PEM.") var keyFile: String?
     @Option(help: "Directory of <name>.crt and <name>.key pairs.") var certDir: String?
+    @Option(
+        help:
+            "Where certificates of frost's own CA are issued to, without any of the above. (default: FROST_OWN_CERT_DIR, else certificates in the data directory)"
+    )
+    var ownCertDir: String?
     @Option(help: "What hostnames end in. (default: what is set, else localhost)") var wildcardBase: String?
     @Flag(inversion: .prefixedNo, help: "Run the gateway; without it, it is a unit of its own.") var gateway = true
     @Option(
@@ -49,8 +58,15 @@ struct Up: AsyncParsableCommand {
         if let port, !(1...65_535).contains(port) {
             throw ValidationError("--port is \(port); use a number from 1 to 65535")
         }
-        guard !gateway || certDir != nil || (certFile != nil && keyFile != nil) else {
-            throw ValidationError("the gateway needs --cert-file and --key-file, or --cert-dir; or give --no-gateway")
+        guard (certFile == nil) == (keyFile == nil) else {
+            throw ValidationError(
+                "--cert-file and --key-file belong together; without both, frost issues certificates of its own"
+            )
+        }
+        if ownCertDir != nil, certDir != nil || certFile != nil {
+            throw ValidationError(
+                "--own-cert-dir is where frost issues certificates when it is given none; leave one out"
+            )
         }
     }
 
@@ -94,7 +110,8 @@ struct Up: AsyncParsableCommand {
             if port == nil { wanted = try store.gatewayPort() }
             isEnabled = try isEnabled && store.isGatewayEnabled()
         }
-        let settings = settings(routeFile: "\(directory)/routes.json")
+        let settings = settings(routeFile: "\(directory)/routes.json", directory)
+        if settings.hasOwnCertificates, !temporary { try OwnCertificates(self, in: directory).check() }
         try await StartCheck.run(
             api: listenAPI(),
             gateway: isEnabled
@@ -118,8 +135,13 @@ struct Up: AsyncParsableCommand {
         try await context.routes.routesChanged()
         if stop.isMade { return }
         let account = gateway ? try GatewayAccount.find() : nil
-        var settings = settings(routeFile: context.routeFile)
-        let certificates = account.map { GatewayCertificates(settings, for: $0, in: context.directory) }
+        var settings = settings(routeFile: context.routeFile, context.directory)
+        try store.setHasOwnCertificates(settings.hasOwnCertificates)
+        let own = settings.hasOwnCertificates ? try OwnCertificates(self, in: context.directory) : nil
+        let authority = try own?.begin(context)
+        let certificates =
+            settings.hasOwnCertificates
+            ? nil : account.map { GatewayCertificates(settings, for: $0, in: context.directory) }
         if let certificates {
             try await certificates.copy()
             settings = certificates.settings(settings)
@@ -133,12 +155,13 @@ struct Up: AsyncParsableCommand {
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let certificates { group.addTask { await certificates.follow() } }
+            if let own { group.addTask { await own.follow(context) } }
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
             let ends = await Race.run([
                 { await stop.wait() },
                 {
-                    if let api { try await serveAPI(context, at: api) } else { await stop.wait() }
+                    if let api { try await serveAPI(context, authority, at: api) } else { await stop.wait() }
                 },
                 {
                     if gateway {
@@ -157,10 +180,10 @@ struct Up: AsyncParsableCommand {
         }
     }
 
-    private func settings(routeFile: String) -> GatewayChild.Settings {
+    private func settings(routeFile: String, _ directory: String) -> GatewayChild.Settings {
         // The gateway's own variables go on to it: files that they name are the operator's as well.
         let own = { (variable: GatewayVariable) in ProcessInfo.processInfo.environment[variable.environmentName] }
-        return GatewayChild.Settings(
+        var settings = GatewayChild.Settings(
             routeFile: routeFile,
             listenAddress: listenAddress,
             certFile: certFile ?? own(.certFile),
@@ -168,16 +191,26 @@ struct Up: AsyncParsableCommand {
             certDir: certDir ?? own(.certDir),
             drainTimeout: temporary ? "2s" : nil
         )
+        if settings.certFile == nil, settings.keyFile == nil, settings.certDir == nil {
+            settings.hasOwnCertificates = true
+            settings.certDir = OwnCertificates.directory(given: ownCertDir, in: directory)
+        }
+        return settings
     }
 
     /// The API and the page, and the token on the first start.
-    private func serveAPI(_ context: FrostContext, at address: FrostServer.Address) async throws {
+    private func serveAPI(
+        _ context: FrostContext,
+        _ authority: CertificateAuthorityInfo?,
+        at address: FrostServer.Address
+    ) async throws {
         let state = ServerState(
             manager: context.manager,
             routes: context.routes,
             image: try options.postgresImage ?? context.store.postgresImage() ?? DockerRuntime.defaultImage,
             version: String(cString: frost_version()),
             gatewayAdmin: GatewayChild.adminAddress(isChild: gateway),
+            certificateAuthority: authority,
             logger: Logger(label: "api") { _ in ComplaintLogHandler() }
         )
         do {

@@ -1,0 +1,84 @@
+import BranchManager
+import CertificateKeeper
+import Foundation
+import FrostCertificates
+import FrostServer
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The certificates of a `frost up` that was given none: those of frost's own CA.
+struct OwnCertificates: Sendable {
+    private let keeper: CertificateKeeper
+
+    /// - Parameter directory: of frost's data.
+    /// - Throws: ``BranchError/invalid(_:)`` when there is no account for the gateway.
+    init(_ up: Up, in directory: String) throws(BranchError) {
+        let place = CertificatePlace(
+            dataDirectory: directory,
+            pairs: Self.directory(given: up.ownCertDir, in: directory),
+            group: up.gateway ? try GatewayAccount.find()?.gid : GatewayAccount.unitGroup()
+        )
+        keeper = CertificateKeeper(place) { Complaint.print($0) }
+    }
+
+    /// Where certificates are issued to; absolute.
+    static func directory(given: String?, in directory: String) -> String {
+        let variable = ProcessInfo.processInfo.environment["FROST_OWN_CERT_DIR"]
+        let path =
+            given ?? variable.flatMap { $0.isEmpty ? nil : $0 } ?? CertificatePlace(dataDirectory: directory).pairs
+        return URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+
+    /// What would keep the gateway from having a certificate, told before anything is made. A CA that is lost is no
+    /// reason, as long as there are certificates that it has issued.
+    ///
+    /// - Throws: ``BranchError/store(_:)``.
+    func check() throws(BranchError) {
+        do throws(BranchError) {
+            _ = try AuthorityFiles.load(keeper.place, at: .now)
+        } catch {
+            if !keeper.hasPairs { throw error }
+        }
+    }
+
+    /// Makes the CA on the first start, and issues what is missing or due.
+    ///
+    /// - Returns: nil when the CA is lost: the gateway goes on with the certificates it has, and that is told.
+    /// - Throws: ``BranchError/store(_:)`` when there is not one certificate.
+    func begin(_ context: FrostContext) throws(BranchError) -> CertificateAuthorityInfo? {
+        do throws(BranchError) {
+            let authority = try keeper.open(at: .now)
+            let wanted = try CertificateKeeper.Wanted(context.store, routeFile: context.routeFile)
+            _ = try keeper.keep(wanted.names, removes: wanted.isComplete, at: .now)
+            return try CertificateAuthorityInfo(authority, in: keeper.place)
+        } catch {
+            guard keeper.hasPairs else { throw error }
+            keeper.reportFault(error)
+            return nil
+        }
+    }
+
+    /// Until the task is cancelled.
+    func follow(_ context: FrostContext) async {
+        await keeper.follow(context.store, routeFile: context.routeFile)
+    }
+}
+
+extension CertificateAuthorityInfo {
+    init(_ authority: CertificateAuthority, in place: CertificatePlace) throws(BranchError) {
+        do throws(CertificateFault) {
+            self.init(
+                pem: try authority.certificatePEM(),
+                fingerprint: authority.certificate.fingerprint,
+                notAfter: authority.notAfter,
+                file: place.certificateFile
+            )
+        } catch {
+            throw .store("the certificate of frost's CA cannot be written as text: \(error)")
+        }
+    }
+}
