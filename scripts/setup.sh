@@ -27,7 +27,6 @@ has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 packages=(
     "git:/usr/bin/git"
     "make:/usr/bin/make"
-    "openssl:/usr/bin/openssl"
     "libssl-dev:/usr/include/openssl/ssl.h"
     "libsqlite3-dev:/usr/include/sqlite3.h"
     "libpq-dev:/usr/include/postgresql/libpq-fe.h"
@@ -39,6 +38,7 @@ if [ "$scope" != up ]; then
 fi
 if [ "$scope" = test ]; then
     packages+=(
+        "openssl:/usr/bin/openssl"
         "python3-venv:/usr/share/doc/python3-venv"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"

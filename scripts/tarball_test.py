@@ -73,10 +73,8 @@ class Up:
             **os.environ, "FROST_DATA_DIR": str(directory / "data"), "FROST_HOST_PORTS": "9750-9799",
             "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": f"127.0.0.1:{free_port()}",
         }
-        subprocess.run([ROOT / "scripts/certificate.sh", directory / "server", "*.pg.shop.localhost"], check=True, capture_output=True)
         self.process = subprocess.Popen(
-            [self.frost, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0",
-             "--cert-file", directory / "server.crt", "--key-file", directory / "server.key"],
+            [self.frost, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0"],
             env=self.environment, stdout=self.log.open("w"), stderr=subprocess.STDOUT, start_new_session=True,
         )
 

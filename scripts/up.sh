@@ -4,8 +4,8 @@
 #   make up              on port 5432
 #   make up PORT=6432    on another one
 #
-# Builds what is needed, or takes the programs in the folder FROST_PROGRAMS; makes a self-signed certificate, and runs `frost up` with state of its own,
-# which is removed at the end.
+# Builds what is needed, or takes the programs in the folder FROST_PROGRAMS, and runs `frost up` with state and a CA of its own,
+# which are removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +33,6 @@ else
     programs=$(swift build --show-bin-path)
 fi
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/frost-up.XXXXXX")
 frost_pid=
 cleanup() {
     trap - EXIT INT TERM
@@ -41,18 +40,15 @@ cleanup() {
         kill -TERM "$frost_pid" 2>/dev/null || :
         wait "$frost_pid" 2>/dev/null || :
     fi
-    rm -rf "$dir"
 }
 trap cleanup EXIT
 # Ctrl-C reaches frost as well, which stops everything; this waits for it.
 trap 'wait "$frost_pid" || :; exit 0' INT
 trap 'exit 0' TERM
 
-scripts/certificate.sh "$dir/server" '*.pg.shop.localhost'
 FROST_POSTGRES_GATEWAY_LOG_FORMAT=${FROST_POSTGRES_GATEWAY_LOG_FORMAT:-text} \
     FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS=${FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS:-127.0.0.1:9433} \
-    "$programs/frost" up --temporary --port "$port" --listen-address 127.0.0.1 \
-    --cert-file "$dir/server.crt" --key-file "$dir/server.key" &
+    "$programs/frost" up --temporary --port "$port" --listen-address 127.0.0.1 &
 frost_pid=$!
 status=0
 wait "$frost_pid" || status=$?

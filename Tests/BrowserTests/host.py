@@ -40,7 +40,7 @@ class Host:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="frost-browser-test-"))
         os.chmod(self.directory, 0o755)
         subprocess.run(
-            ["scripts/certificate.sh", self.directory / "server", "*.pg.shop.localhost"],
+            ["Tests/certificate.sh", self.directory / "server", "*.pg.shop.localhost"],
             cwd=ROOT, check=True, capture_output=True,
         )
         self.log = self.directory / "up.log"

@@ -39,7 +39,7 @@ class ServiceTest(unittest.TestCase):
         for tarball in (cls.first, cls.second, cls.crashing, cls.choosy, cls.mute):
             cls.host.copy(tarball, "/root/")
             cls.host.copy(f"{tarball}.sha256", "/root/")
-        cls.host.copy(ROOT / "scripts" / "certificate.sh", "/root/certificate.sh")
+        cls.host.copy(ROOT / "Tests" / "certificate.sh", "/root/certificate.sh")
         cls.host.sh(f"mkdir /root/release && tar -xzf /root/{cls.first.name} -C /root/release --strip-components=1")
 
     def run(self, result=None):

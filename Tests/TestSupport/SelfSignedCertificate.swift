@@ -1,7 +1,7 @@
 import COpenSSL
 package import Foundation
 
-/// A certificate and key minted for one run by `scripts/certificate.sh`.
+/// A certificate and key minted for one run by `Tests/certificate.sh`.
 package struct SelfSignedCertificate: Sendable {
     package let certFile: String
     package let keyFile: String
@@ -12,7 +12,7 @@ package struct SelfSignedCertificate: Sendable {
         for names: [String]
     ) async throws -> SelfSignedCertificate {
         let path = directory.file(name)
-        try await Command.check("\(Checkout.root)/scripts/certificate.sh", [path] + names)
+        try await Command.check("\(Checkout.root)/Tests/certificate.sh", [path] + names)
         return SelfSignedCertificate(certFile: "\(path).crt", keyFile: "\(path).key")
     }
 

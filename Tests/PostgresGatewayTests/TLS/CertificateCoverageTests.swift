@@ -129,7 +129,7 @@ import Testing
             // Its renewal is seen, and one that comes.
             let path = directory.file("a.example/a.example")
             let before = store.current.context(serverName: "a.example")
-            try await Command.check("\(Checkout.root)/scripts/certificate.sh", [path, "a.example"])
+            try await Command.check("\(Checkout.root)/Tests/certificate.sh", [path, "a.example"])
             _ = store.reloadIfChanged()
             _ = store.reloadIfChanged()
             #expect(store.current.context(serverName: "a.example") !== before)

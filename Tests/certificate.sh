@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a self-signed certificate for trying things out and for tests.
+# Makes a self-signed certificate for tests.
 #
-#   scripts/certificate.sh PATH NAME [NAME...]    writes PATH.crt and PATH.key for these server names
+#   Tests/certificate.sh PATH NAME [NAME...]    writes PATH.crt and PATH.key for these server names
 #
 # ECDSA P-256, one year. Not for production: no client can verify it.
 set -euo pipefail
