@@ -28,7 +28,7 @@ for program in postgres-gateway frost; do
     [ -z "$unknown" ] || refuse "$program needs libraries that a host may not have: $unknown"
     strip "$root/$name/$program"
 done
-install -m 0755 scripts/{install,update,uninstall}.sh "$root/$name/"
+install -m 0755 scripts/{install,update,uninstall,certificate-deploy-hook}.sh "$root/$name/"
 install -m 0644 scripts/postgres-gateway{.service,.environment,-common.sh} README.md "$root/$name/"
 mkdir -m 0755 "$root/$name/docs"
 find docs -maxdepth 1 -name '*.md' -exec install -m 0644 -t "$root/$name/docs" {} +

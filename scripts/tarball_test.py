@@ -22,7 +22,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ["postgres-gateway", "frost"]
-FILES = ["install.sh", "update.sh", "uninstall.sh", "postgres-gateway.service", "README.md", "VERSION", "SOURCES"]
+FILES = ["install.sh", "update.sh", "uninstall.sh", "certificate-deploy-hook.sh", "postgres-gateway.service", "README.md", "VERSION", "SOURCES"]
 SECONDS = 300
 
 

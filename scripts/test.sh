@@ -22,8 +22,8 @@ phase1)
     programs_of='(GatewayProgramTests|GatewayServiceTests|TwoBranchesTests)'
     ;;
 phase2)
-    libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests)|FileWatchTests|RouteReloadTests'
-    programs_of='(Frost|GatewayAccountTests)'
+    libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests|FrostCertificatesTests|CertificateKeeperTests)|FileWatchTests|RouteReloadTests'
+    programs_of='(Frost|GatewayAccountTests|OwnCertificateTests|DeployHookTests)'
     ;;
 phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests)' ;;
 phase4)
