@@ -101,6 +101,12 @@ package final class CertificateKeeper: Sendable {
             return state.authority?.certificate.fingerprint != authority?.certificate.fingerprint
         }
         if isChanged { state.withLock { $0.known = [:] } }
+        var found = stat()
+        if stat(place.keyFile, &found) == 0, found.st_mode & 0o077 != 0 {
+            tell(
+                "others can read the key of frost's CA, and with it pretend to be any server: chmod 600 \(place.keyFile)"
+            )
+        }
         return authority
     }
 

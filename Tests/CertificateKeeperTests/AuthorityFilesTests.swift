@@ -76,6 +76,16 @@ import Testing
         #expect(try host.again().open(at: .now).certificate.fingerprint != first.certificate.fingerprint)
     }
 
+    @Test("A key that others can read is told once, and used all the same")
+    func openKey() throws {
+        let host = try Keeping()
+        defer { host.directory.remove() }
+        try host.keeper.open(at: .now)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: host.place.keyFile)
+        for _ in 0..<2 { _ = try host.keeper.keep(["*.pg.shop.example.net"], removes: true, at: .now) }
+        #expect(host.told.count == 2 && host.told[1].contains("chmod 600 \(host.place.keyFile)"), "\(host.told)")
+    }
+
     @Test("Told once in the last 90 days, and an error when it is over")
     func end() throws {
         let host = try Keeping()

@@ -1,5 +1,4 @@
 import Foundation
-import FrostCertificates
 import TestSupport
 import Testing
 

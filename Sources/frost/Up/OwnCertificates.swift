@@ -19,17 +19,17 @@ struct OwnCertificates: Sendable {
     init(_ up: Up, in directory: String) throws(BranchError) {
         let place = CertificatePlace(
             dataDirectory: directory,
-            pairs: Self.directory(given: up.ownCertDir, in: directory),
+            pairs: Self.directory(of: up, in: directory),
             group: up.gateway ? try GatewayAccount.find()?.gid : GatewayAccount.unitGroup()
         )
         keeper = CertificateKeeper(place) { Complaint.print($0) }
     }
 
-    /// Where certificates are issued to; absolute.
-    static func directory(given: String?, in directory: String) -> String {
-        let variable = ProcessInfo.processInfo.environment["FROST_OWN_CERT_DIR"]
-        let path =
-            given ?? variable.flatMap { $0.isEmpty ? nil : $0 } ?? CertificatePlace(dataDirectory: directory).pairs
+    /// Where certificates are issued to; absolute. Those of a CA that is thrown away are with it.
+    static func directory(of up: Up, in directory: String) -> String {
+        let variable = up.temporary ? nil : ProcessInfo.processInfo.environment["FROST_OWN_CERT_DIR"]
+        let given = up.ownCertDir ?? variable.flatMap { $0.isEmpty ? nil : $0 }
+        let path = given ?? CertificatePlace(dataDirectory: directory).pairs
         return URL(fileURLWithPath: path).standardizedFileURL.path
     }
 

@@ -68,6 +68,9 @@ struct Up: AsyncParsableCommand {
                 "--own-cert-dir is where frost issues certificates when it is given none; leave one out"
             )
         }
+        if ownCertDir != nil, temporary {
+            throw ValidationError("--own-cert-dir does not go with --temporary, whose CA is thrown away at the end")
+        }
     }
 
     func run() async throws {
@@ -182,7 +185,9 @@ struct Up: AsyncParsableCommand {
 
     private func settings(routeFile: String, _ directory: String) -> GatewayChild.Settings {
         // The gateway's own variables go on to it: files that they name are the operator's as well.
-        let own = { (variable: GatewayVariable) in ProcessInfo.processInfo.environment[variable.environmentName] }
+        let own = { (variable: GatewayVariable) in
+            ProcessInfo.processInfo.environment[variable.environmentName].flatMap { $0.isEmpty ? nil : $0 }
+        }
         var settings = GatewayChild.Settings(
             routeFile: routeFile,
             listenAddress: listenAddress,
@@ -193,7 +198,7 @@ struct Up: AsyncParsableCommand {
         )
         if settings.certFile == nil, settings.keyFile == nil, settings.certDir == nil {
             settings.hasOwnCertificates = true
-            settings.certDir = OwnCertificates.directory(given: ownCertDir, in: directory)
+            settings.certDir = OwnCertificates.directory(of: self, in: directory)
         }
         return settings
     }
