@@ -269,7 +269,10 @@ let package = Package(
         ),
         .testTarget(
             name: "RouteSyncTests",
-            dependencies: ["BranchManager", "PostgresGateway", "RouteMap", "RouteSync", "TestSupport", grdb, logging],
+            dependencies: [
+                "BranchManager", "BranchTestSupport", "PostgresGateway", "RouteMap", "RouteSync", "TestSupport", grdb,
+                logging,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

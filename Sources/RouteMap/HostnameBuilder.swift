@@ -82,11 +82,13 @@ package enum HostnameBuilder {
     /// - Parameters:
     ///   - previous: names that the targets have or had, by their ids, the best first.
     ///   - reserved: names that only a target of this place may be given, or one that has had it.
+    ///   - aliases: names that lead to a target beside its own, by the target's id: nobody else may be given them.
     static func names(
         for requests: [Request],
         base: Hostname,
         preferring previous: [String: [Hostname]],
-        reserved: [Hostname: Place]
+        reserved: [Hostname: Place],
+        aliases: [Hostname: String] = [:]
     ) throws(HostnameError) -> [String: Hostname] {
         guard base.name.utf8.count <= maximumBaseLength else { throw .tooLong(base.name.utf8.count) }
         var names: [String: Hostname] = [:]
@@ -94,15 +96,17 @@ package enum HostnameBuilder {
         let candidates = try requests.map { request throws(HostnameError) in try Candidates(request, base: base) }
         // Those first that may keep what they have; the rest then takes what is free, the oldest first.
         for candidate in candidates {
-            for name in previous[candidate.request.targetID] ?? [] where candidate.allows(name) {
+            let id = candidate.request.targetID
+            for name in previous[id] ?? [] where candidate.allows(name) && aliases[name] ?? id == id {
                 guard taken.insert(name).inserted else { continue }
-                names[candidate.request.targetID] = name
+                names[id] = name
                 break
             }
         }
         for candidate in candidates where names[candidate.request.targetID] == nil {
             let name = try candidate.firstName { name in
-                guard !taken.contains(name) else { return false }
+                let id = candidate.request.targetID
+                guard !taken.contains(name), aliases[name] ?? id == id else { return false }
                 guard let place = reserved[name] else { return true }
                 return place == candidate.request.place
             }

@@ -33,11 +33,15 @@ package struct HostnameLedger: Hashable, Sendable {
 
     /// Names for all targets, as ``HostnameBuilder`` has them, none of which is somebody else's.
     ///
-    /// - Parameter requests: the oldest target first.
+    /// - Parameters:
+    ///   - requests: the oldest target first.
+    ///   - aliases: names that lead to a target beside its own, by the target's id. Nobody else is given one, not even a
+    ///     branch of the same name in the same database.
     /// - Throws: ``HostnameError`` for a base that is too long.
     package func names(
         for requests: [HostnameBuilder.Request],
         base: Hostname,
+        aliases: [Hostname: String] = [:],
         at now: Date
     ) throws(HostnameError) -> [String: Hostname] {
         var previous: [String: [Hostname]] = [:]
@@ -51,7 +55,13 @@ package struct HostnameLedger: Hashable, Sendable {
             previous[entry.targetID, default: []].append(name)
             if !entry.isFree(at: now) { reserved[name] = entry.place }
         }
-        return try HostnameBuilder.names(for: requests, base: base, preferring: previous, reserved: reserved)
+        return try HostnameBuilder.names(
+            for: requests,
+            base: base,
+            preferring: previous,
+            reserved: reserved,
+            aliases: aliases
+        )
     }
 
     /// Notes which names are in use; others are let go, and forgotten in the end.

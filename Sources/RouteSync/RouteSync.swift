@@ -26,19 +26,23 @@ package actor RouteSync: RouteListener {
     private let store: BranchStore
     private let path: String
     private let logger: Logger
+    private let clock: WallClock
     private var requested = 0
     private var written = 0
     private var isWriting = false
     private var waiting: [Int: (change: Int, continuation: CheckedContinuation<Bool, Never>)] = [:]
     private var lastWaiter = 0
+    /// For the next end of a former hostname.
+    private var alarm: (end: Date, task: Task<Void, Never>)?
     package private(set) var status = Status()
 
     /// Between two tries to follow the store and the file, while that fails.
     private static let interval = Duration.milliseconds(300)
 
     /// - Parameter path: of the route map file; its directory is there.
-    package init(store: BranchStore, path: String, logger: Logger) {
+    package init(store: BranchStore, path: String, logger: Logger, clock: WallClock = .system) {
         self.store = store
+        self.clock = clock
         self.path = path
         self.logger = logger
     }
@@ -67,13 +71,18 @@ package actor RouteSync: RouteListener {
         waiting.removeValue(forKey: waiter)?.continuation.resume(returning: isWritten)
     }
 
-    /// Writes the file if it does not say what the store says: it was lost, or a process was killed before it
-    /// had written.
+    /// Writes the file if it does not say what the store says: it was lost, a process was killed before it
+    /// had written, or the time of a former hostname is over.
     ///
     /// - Throws: as ``routesChanged()``.
     package func reconcile() async throws(BranchError) {
+        let now = clock.now()
+        // Those whose time is over are not routed, whether they can be forgotten or not.
+        do { try store.endAliases(at: now) } catch {
+            logger.error("former hostnames not forgotten", metadata: ["error": "\(error)"])
+        }
         let branches = try Self.branches(in: store)
-        if let (routes, stopped) = try? Self.routes(of: branches),
+        if let (routes, stopped) = try? Self.routes(of: branches, at: now),
             let wanted = try? RouteTable(routes: routes, stopped: stopped), isInForce(wanted)
         {
             return
@@ -81,9 +90,10 @@ package actor RouteSync: RouteListener {
         try await routesChanged()
     }
 
-    /// Keeps the file as the store says, whichever process changes either, until the task is cancelled.
-    /// Faults are logged, and tried again.
+    /// Keeps the file as the store says, whichever process changes either, until the task is cancelled; former
+    /// hostnames go when their time is over. Faults are logged, and tried again.
     package func follow() async {
+        defer { setAlarm(nil) }
         var seen: Seen?
         var told: BranchError?
         for await _ in store.changes(besides: path) {
@@ -94,6 +104,7 @@ package actor RouteSync: RouteListener {
                         try await reconcile()
                         // As it was before: what has changed meanwhile is seen by the next look.
                         seen = now
+                        setAlarm(try store.aliases(at: clock.now()).first?.endsAt)
                     }
                     told = nil
                 } catch {
@@ -105,6 +116,34 @@ package actor RouteSync: RouteListener {
                     try? await Task.sleep(for: Self.interval)
                 }
             } while told != nil && !Task.isCancelled
+        }
+    }
+
+    /// Writes the file anew at a time, without the former hostnames that end then.
+    private func setAlarm(_ end: Date?) {
+        guard end != alarm?.end else { return }
+        alarm?.task.cancel()
+        alarm = nil
+        guard let end else { return }
+        let clock = clock
+        let task = Task(executorPreference: BlockingWork.executor) {
+            while clock.now() < end {
+                guard (try? await clock.wait(end)) != nil else { return }
+            }
+            await self.ring(at: end)
+        }
+        alarm = (end, task)
+    }
+
+    private func ring(at end: Date) async {
+        guard alarm?.end == end else { return }
+        alarm = nil
+        do throws(BranchError) {
+            try await reconcile()
+            if alarm == nil { setAlarm(try store.aliases(at: clock.now()).first?.endsAt) }
+        } catch {
+            // Tried again with each change of the store or the file, and by the write itself.
+            logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
         }
     }
 
@@ -155,7 +194,7 @@ package actor RouteSync: RouteListener {
     /// - Returns: how many routes there are; nil when the file said so already, and nothing is written.
     private func write() async throws -> Int? {
         try await RouteFileLock.with(path) {
-            let (routes, stopped) = try Self.routes(of: Self.branches(in: store))
+            let (routes, stopped) = try Self.routes(of: Self.branches(in: store), at: clock.now())
             let table = try RouteTable(routes: routes, stopped: stopped)
             if isInForce(table) { return nil }
             try RouteMapFile.write(RouteMapFile.encode(routes: routes, stopped: stopped, generatedAt: .now), to: path)
@@ -174,15 +213,18 @@ package actor RouteSync: RouteListener {
         try store.isGatewayEnabled() ? store.branches() : []
     }
 
-    /// The two lists of a route map; a branch without a hostname is in neither.
-    static func routes(of branches: [BranchDetails]) throws -> (active: [Route], stopped: [StoppedRoute]) {
+    /// The two lists of a route map: each branch by its hostname, and by the former ones whose time is not over.
+    static func routes(
+        of branches: [BranchDetails],
+        at now: Date
+    ) throws -> (active: [Route], stopped: [StoppedRoute]) {
         var active: [Route] = []
         var stopped: [StoppedRoute] = []
         for branch in branches {
-            guard let name = branch.target.hostname, let port = UInt16(exactly: branch.target.hostPort) else {
-                continue
-            }
-            let hostname = try Hostname(name)
+            guard let port = UInt16(exactly: branch.target.hostPort) else { continue }
+            let names =
+                [branch.target.hostname].compactMap { $0 } + branch.aliases.filter { $0.endsAt > now }.map(\.hostname)
+            let hostnames = try names.map { try Hostname($0) }
             let target = Target(
                 id: branch.target.id,
                 name: branch.target.name,
@@ -190,8 +232,8 @@ package actor RouteSync: RouteListener {
                 project: branch.project.name
             )
             switch branch.target.lifecycleStatus.routing {
-            case .active: active.append(Route(hostname: hostname, hostPort: port, target: target))
-            case .stopped: stopped.append(StoppedRoute(hostname: hostname, target: target))
+            case .active: active += hostnames.map { Route(hostname: $0, hostPort: port, target: target) }
+            case .stopped: stopped += hostnames.map { StoppedRoute(hostname: $0, target: target) }
             case .absent: break
             }
         }

@@ -59,6 +59,40 @@ import Testing
         #expect(try give(&ledger, [users], at: start + 30)["dbt_2"] == "main-users")
     }
 
+    @Test(
+        "A former name that still leads to its branch goes to nobody else, not even to its namesake or an older branch"
+    )
+    func aliases() throws {
+        var ledger = HostnameLedger()
+        _ = try give(&ledger, [request("dbt_1", "dev")], at: start)
+        let former = try Hostname("dev.pg.shop.example.net")
+        let (old, new) = (request("dbt_1", "old"), request("dbt_2", "dev"))
+        func names(_ requests: [Request], at now: Date) throws -> [String: String] {
+            try ledger.names(
+                for: requests,
+                base: Hostname("example.net"),
+                aliases: [former: "dbt_1"],
+                at: now
+            ).mapValues { String($0.name.prefix { $0 != "." }) }
+        }
+        for requests in [[old, new], [new, old]] {
+            #expect(try names(requests, at: start + 1) == ["dbt_1": "old", "dbt_2": "dev-orders"])
+            let late = start + 2 * HostnameLedger.retention
+            #expect(try names(requests, at: late) == ["dbt_1": "old", "dbt_2": "dev-orders"])
+        }
+        #expect(try names([request("dbt_1", "dev"), new], at: start + 1) == ["dbt_1": "dev", "dbt_2": "dev-orders"])
+        // Not let go before its time is over.
+        ledger.record(
+            [old],
+            names: ["dbt_1": try Hostname("old.pg.shop.example.net")],
+            lingering: [former],
+            at: start + 2
+        )
+        #expect(ledger.entries[former]?.freedAt == nil)
+        ledger.record([old], names: ["dbt_1": try Hostname("old.pg.shop.example.net")], at: start + 3)
+        #expect(ledger.entries[former]?.freedAt == start + 3)
+    }
+
     @Test("A branch that is renamed and renamed back has its name again, unless its namesake took it")
     func renamed() throws {
         var ledger = HostnameLedger()

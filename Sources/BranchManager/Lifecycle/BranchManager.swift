@@ -121,43 +121,64 @@ package final class BranchManager: Sendable {
     }
 
     /// Renames a project, and with it the hostnames of its branches.
-    package func renameProject(_ project: Project, to name: String) async throws(BranchError) {
+    ///
+    /// - Parameter duration: for how long its branches are still reached by their old hostnames; nil for not at all.
+    package func renameProject(
+        _ project: Project,
+        to name: String,
+        keepingHostnamesFor duration: AliasDuration? = nil
+    ) async throws(BranchError) {
         try BranchName.checkProject(name)
-        let before = try store.write { db in
-            let current = try BranchStore.project(db, project.id)
-            try Self.rename(db, current, to: name)
-            return current
+        let (before, aliases) = try store.write { db in
+            try AliasChanges.noting(db) {
+                let current = try BranchStore.project(db, project.id)
+                try Self.rename(db, current, to: name, keepingFor: duration)
+                return current
+            }
         }
         do throws(BranchError) {
             try await routes.routesChanged()
         } catch {
             // Another may get the old names, while the gateway still leads them here.
-            try store.write { db in try Self.rename(db, before, to: before.name) }
+            try store.write { db in
+                try Self.rename(db, before, to: before.name)
+                try aliases.undo(in: db)
+            }
             throw error
         }
     }
 
-    private static func rename(_ db: Database, _ project: Project, to name: String) throws {
+    private static func rename(
+        _ db: Database,
+        _ project: Project,
+        to name: String,
+        keepingFor duration: AliasDuration? = nil
+    ) throws {
         guard try Project.filter(Column("name") == name && Column("id") != project.id).isEmpty(db) else {
             throw BranchError.exists("there is a project '\(name)' already")
         }
         try db.execute(sql: "UPDATE project SET name = ? WHERE id = ?", arguments: [name, project.id])
-        try BranchStore.assignHostnames(db)
+        try BranchStore.assignHostnames(db, oldOnesFor: duration)
     }
 
     /// Changes settings, and the route map with them; where the map cannot be written nothing is changed.
     package func changeSettings(_ change: SettingsChange) async throws(BranchError) {
         try change.check()
-        let (before, names) = try store.write { db in
-            let before = try BranchStore.undoing(change, in: db)
-            try BranchStore.change(change, in: db)
-            return before
+        let ((before, names), aliases) = try store.write { db in
+            try AliasChanges.noting(db) {
+                let before = try BranchStore.undoing(change, in: db)
+                try BranchStore.change(change, in: db)
+                return before
+            }
         }
         guard change.isOfRoutes else { return }
         do throws(BranchError) {
             try await routes.routesChanged()
         } catch {
-            try store.write { db in try BranchStore.change(before, keeping: names, in: db) }
+            try store.write { db in
+                try BranchStore.change(before, keeping: names, in: db)
+                try aliases.undo(in: db)
+            }
             throw error
         }
     }
@@ -174,7 +195,13 @@ package final class BranchManager: Sendable {
     // MARK: Branches
 
     /// Changes a branch's name, and its hostname with it, in one step. Sessions go on.
-    package func rename(_ branch: BranchDetails, to name: String) async throws(BranchError) -> BranchDetails {
+    ///
+    /// - Parameter duration: for how long the branch is still reached by its old hostname; nil for not at all.
+    package func rename(
+        _ branch: BranchDetails,
+        to name: String,
+        keepingHostnameFor duration: AliasDuration? = nil
+    ) async throws(BranchError) -> BranchDetails {
         try BranchName.check(name, of: "branch")
         let id = branch.target.id
         let lock = try await lock(id, .exclusive)
@@ -189,13 +216,15 @@ package final class BranchManager: Sendable {
             startedAt: .now,
             finishedAt: .now
         )
-        let before = try store.write { db in
-            let current = try Self.current(db, id)
-            guard !current.isMain else { throw BranchError.notAllowed("the branch 'main' cannot be renamed") }
-            guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
-            try Self.rename(db, current, to: name)
-            try operation.insert(db)
-            return current
+        let (before, aliases) = try store.write { db in
+            try AliasChanges.noting(db) {
+                let current = try Self.current(db, id)
+                guard !current.isMain else { throw BranchError.notAllowed("the branch 'main' cannot be renamed") }
+                guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
+                try Self.rename(db, current, to: name, keepingFor: duration)
+                try operation.insert(db)
+                return current
+            }
         }
         reached(.rename, .finished)
         do throws(BranchError) {
@@ -204,6 +233,7 @@ package final class BranchManager: Sendable {
             // Another may get the old name, while the gateway still leads it here.
             try store.write { db in
                 try Self.rename(db, before, to: before.name)
+                try aliases.undo(in: db)
                 try db.execute(
                     sql: "UPDATE operation SET status = 'failed', message = ? WHERE id = ?",
                     arguments: [error.description, operation.id]
@@ -215,7 +245,12 @@ package final class BranchManager: Sendable {
         return try store.branch(id: id)
     }
 
-    private static func rename(_ db: Database, _ target: BranchTarget, to name: String) throws {
+    private static func rename(
+        _ db: Database,
+        _ target: BranchTarget,
+        to name: String,
+        keepingFor duration: AliasDuration? = nil
+    ) throws {
         let others = BranchTarget.filter(
             Column("databaseId") == target.databaseId && Column("name") == name && Column("id") != target.id
         )
@@ -223,6 +258,26 @@ package final class BranchManager: Sendable {
             throw BranchError.exists("the database has a branch '\(name)' already")
         }
         try db.execute(sql: "UPDATE target SET name = ? WHERE id = ?", arguments: [name, target.id])
-        try BranchStore.assignHostnames(db)
+        try BranchStore.assignHostnames(db, oldOnesFor: duration)
+    }
+
+    /// Ends a former hostname before its time: nobody is led to the branch by it any more. Sessions go on.
+    ///
+    /// - Throws: ``BranchError/notFound(_:)``, or what keeps the route map from being written; it leads there then.
+    package func endAlias(_ hostname: String, of targetID: String? = nil) async throws(BranchError) {
+        let (_, aliases) = try store.write { db in
+            try AliasChanges.noting(db) {
+                guard let alias = try HostnameAlias.fetchOne(db, key: hostname),
+                    targetID ?? alias.targetId == alias.targetId
+                else { throw BranchError.notFound("there is no former hostname '\(hostname)' in use") }
+                try BranchStore.end(alias, in: db, at: .now)
+            }
+        }
+        do throws(BranchError) {
+            try await routes.routesChanged()
+        } catch {
+            try store.write { db in try aliases.undo(in: db) }
+            throw error
+        }
     }
 }

@@ -6,6 +6,8 @@ package struct BranchDetails: Hashable, Sendable {
     package var project: Project
     package var database: BranchDatabase
     package var target: BranchTarget
+    /// Former hostnames that lead to it as well, in order of their ends; also those whose time is just over.
+    package var aliases: [HostnameAlias] = []
 
     /// As people call it, and may call it to frost: `dev`, `shop/dev` or `project/shop/dev`, as short as tells it from
     /// all other branches when it was read (``BranchReference``).
@@ -32,7 +34,7 @@ extension BranchStore {
         try read { db in try Self.branches(db, of: databaseID) }
     }
 
-    /// One statement, however many there are.
+    /// As few statements, however many there are.
     static func branches(_ db: Database, of databaseID: String?) throws -> [BranchDetails] {
         let tables = [BranchTarget.databaseTableName, BranchDatabase.databaseTableName, Project.databaseTableName]
         let parts = splittingRowAdapters(columnCounts: try tables.map { try db.columns(in: $0).count })
@@ -48,15 +50,20 @@ extension BranchStore {
             adapter: ScopeAdapter(Dictionary(uniqueKeysWithValues: zip(tables, parts)))
         )
         let naming = try BranchNaming(db)
+        let aliases = Dictionary(grouping: try HostnameAlias.order(Column("endsAt"), Column("hostname")).fetchAll(db)) {
+            $0.targetId
+        }
         return try rows.map { row in
             guard let target = row.scopes[tables[0]], let database = row.scopes[tables[1]],
                 let project = row.scopes[tables[2]]
             else { throw BranchError.store("the store has a branch without a database") }
-            return try details(
-                Project(row: project),
-                BranchDatabase(row: database),
-                BranchTarget(row: target),
-                naming
+            let parts = (try Project(row: project), try BranchDatabase(row: database), try BranchTarget(row: target))
+            return BranchDetails(
+                project: parts.0,
+                database: parts.1,
+                target: parts.2,
+                aliases: aliases[parts.2.id] ?? [],
+                displayName: naming.name(parts.0, parts.1, parts.2)
             )
         }
     }
@@ -146,20 +153,14 @@ extension BranchStore {
         guard let database = try BranchDatabase.fetchOne(db, key: target.databaseId),
             let project = try Project.fetchOne(db, key: database.projectId)
         else { throw BranchError.store("the store has no database of the branch \(target.id)") }
-        return details(project, database, target, try BranchNaming(db))
-    }
-
-    private static func details(
-        _ project: Project,
-        _ database: BranchDatabase,
-        _ target: BranchTarget,
-        _ naming: BranchNaming
-    ) -> BranchDetails {
-        BranchDetails(
+        let aliases = try HostnameAlias.filter(Column("targetId") == target.id)
+            .order(Column("endsAt"), Column("hostname")).fetchAll(db)
+        return BranchDetails(
             project: project,
             database: database,
             target: target,
-            displayName: naming.name(project, database, target)
+            aliases: aliases,
+            displayName: try BranchNaming(db).name(project, database, target)
         )
     }
 }

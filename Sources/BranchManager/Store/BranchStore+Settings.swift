@@ -48,7 +48,7 @@ extension BranchStore {
     /// What hostnames end in, e.g. `example.net`; nil when it is not set.
     package func wildcardBase() throws(BranchError) -> Hostname? {
         guard let text = try text(.wildcardBase), !text.isEmpty else { return nil }
-        do { return try Hostname(text) } catch { throw .store("the wildcard base '\(text)' in the store \(error)") }
+        do { return try Hostname(text) } catch { throw .store("the wildcard domain '\(text)' in the store \(error)") }
     }
 
     /// Whether somebody has said what hostnames end in, or that they shall have none.
@@ -70,8 +70,11 @@ extension BranchStore {
         if let base = change.wildcardBase {
             // Empty where somebody wants none, which is not the same as never set.
             try set(.wildcardBase, to: base?.name ?? "", in: db)
-            try base == nil
-                ? db.execute(sql: "UPDATE target SET hostname = NULL") : assignHostnames(db, keeping: names)
+            if base == nil {
+                try takeHostnames(db, keepingFor: change.keepsHostnamesFor)
+            } else {
+                try assignHostnames(db, keeping: names, oldOnesFor: change.keepsHostnamesFor)
+            }
         }
         if let isEnabled = change.isGatewayEnabled { try set(.gatewayEnabled, to: String(isEnabled), in: db) }
         if let port = change.gatewayPort { try set(.gatewayPort, to: String(port), in: db) }

@@ -110,6 +110,13 @@ enum Migrations {
         migrator.registerMigration("10: the mark of the last change") { db in
             try StoreMark.make(in: db)
         }
+        migrator.registerMigration("11: former hostnames that lead to their branches for a time") { db in
+            try db.create(table: "hostnameAlias") { table in
+                table.primaryKey("hostname", .text)
+                table.column("targetId", .text).notNull().indexed().references("target", onDelete: .cascade)
+                table.column("endsAt", .datetime).notNull()
+            }
+        }
         return migrator
     }
 }

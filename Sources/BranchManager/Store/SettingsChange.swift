@@ -4,12 +4,20 @@ package import RouteMap
 package struct SettingsChange: Sendable {
     /// `.some(nil)` takes all hostnames away.
     package var wildcardBase: Hostname??
+    /// For how long branches are still reached by the hostnames that they have until then; nil for not at all.
+    package var keepsHostnamesFor: AliasDuration?
     package var isGatewayEnabled: Bool?
     /// From 1 to 65535.
     package var gatewayPort: Int?
 
-    package init(wildcardBase: Hostname?? = nil, isGatewayEnabled: Bool? = nil, gatewayPort: Int? = nil) {
+    package init(
+        wildcardBase: Hostname?? = nil,
+        keepsHostnamesFor: AliasDuration? = nil,
+        isGatewayEnabled: Bool? = nil,
+        gatewayPort: Int? = nil
+    ) {
         self.wildcardBase = wildcardBase
+        self.keepsHostnamesFor = keepsHostnamesFor
         self.isGatewayEnabled = isGatewayEnabled
         self.gatewayPort = gatewayPort
     }
@@ -19,11 +27,7 @@ package struct SettingsChange: Sendable {
 
     /// - Throws: ``BranchError/invalid(_:)``.
     func check() throws(BranchError) {
-        if case .some(.some(let base)) = wildcardBase, base.name.utf8.count > HostnameBuilder.maximumBaseLength {
-            throw .invalid(
-                "'\(base)' is too long for a wildcard base; at most \(HostnameBuilder.maximumBaseLength) characters"
-            )
-        }
+        if case .some(.some(let base)) = wildcardBase { try WildcardDomain.check(base) }
         if let gatewayPort, !(1...65_535).contains(gatewayPort) {
             throw .invalid("\(gatewayPort) is no port; use a number from 1 to 65535")
         }
