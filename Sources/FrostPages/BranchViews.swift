@@ -15,6 +15,7 @@ package struct BranchView: Sendable {
     package var running: RunningOperation?
     package let hasOperations: Bool
     package let can: BranchActions
+    package var keeps: KeptHostnames
 
     package init(
         shell: Shell,
@@ -23,8 +24,10 @@ package struct BranchView: Sendable {
         sessions: Int?,
         others: [Choice],
         operations: [OperationRow],
-        running: RunningOperation?
+        running: RunningOperation?,
+        keeps: KeptHostnames
     ) {
+        self.keeps = keeps
         self.shell = shell
         self.branch = branch
         self.connections = connections
@@ -76,6 +79,7 @@ package struct BranchFields: Sendable {
     package var postgresVersion: String?
     /// Differs from what it was once the password does, and says nothing of it.
     package var passwordMark: String
+    package var aliases: [AliasView]
 
     package init(
         id: String,
@@ -93,11 +97,13 @@ package struct BranchFields: Sendable {
         isMain: Bool,
         source: Choice?,
         postgresVersion: String? = nil,
-        passwordMark: String = ""
+        passwordMark: String = "",
+        aliases: [AliasView] = []
     ) {
         self.id = id
         self.postgresVersion = postgresVersion
         self.passwordMark = passwordMark
+        self.aliases = aliases
         isRecovering = status == "recovering"
         self.databaseId = databaseId
         self.name = name
@@ -111,6 +117,30 @@ package struct BranchFields: Sendable {
         self.createdAt = createdAt
         self.isMain = isMain
         self.source = source
+    }
+}
+
+/// For how long the page offers to keep old hostnames.
+package struct KeptHostnames: Sendable {
+    package var seconds: Int
+    /// "7 days".
+    package var text: String
+
+    package init(seconds: Int, text: String) {
+        self.seconds = seconds
+        self.text = text
+    }
+}
+
+/// A former hostname that still leads to the branch.
+package struct AliasView: Sendable {
+    package var hostname: String
+    /// "2026-12-03 04:00 UTC".
+    package var endsAt: Moment
+
+    package init(hostname: String, endsAt: Moment) {
+        self.hostname = hostname
+        self.endsAt = endsAt
     }
 }
 

@@ -50,11 +50,13 @@ package struct PageRenderer: Sendable {
     package static let css: [UInt8] =
         PackageResources.frost_css + PackageResources.components_css + PackageResources.pages_css
         + PackageResources.branch_css + PackageResources.connect_css
+        + PackageResources.wildcard_css
 
     /// `/assets/frost.js`.
     package static let js: [UInt8] =
         Array("(() => {\n\"use strict\";\n".utf8)
-        + PackageResources.frost_js + PackageResources.forms_js + PackageResources.connect_js
+        + PackageResources.frost_js + PackageResources.forms_js + PackageResources.wildcard_js
+        + PackageResources.connect_js
         + PackageResources.live_js
         + Array("})();\n".utf8)
 
@@ -65,6 +67,7 @@ package struct PageRenderer: Sendable {
         "connect": PackageResources.connect_mustache,
         "branchdialogs": PackageResources.branchdialogs_mustache,
         "homedialogs": PackageResources.homedialogs_mustache,
+        "wildcarddialog": PackageResources.wildcarddialog_mustache,
         "login": PackageResources.login_mustache,
         "home": PackageResources.home_mustache,
         "branch": PackageResources.branch_mustache,

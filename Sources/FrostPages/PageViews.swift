@@ -211,14 +211,17 @@ package struct SettingsView: Sendable {
     package var gatewayEnabled: Bool
     package var gatewayPort: Int
     package var gateway: GatewaySummary
+    package var keeps: KeptHostnames
 
     package init(
         shell: Shell,
         wildcardBase: String?,
         gatewayEnabled: Bool,
         gatewayPort: Int,
-        gatewayFault: String? = nil
+        gatewayFault: String? = nil,
+        keeps: KeptHostnames
     ) {
+        self.keeps = keeps
         self.shell = shell
         self.wildcardBase = wildcardBase
         self.gatewayEnabled = gatewayEnabled

@@ -14,6 +14,9 @@ package struct ServerState: Sendable {
     let gatewayAdmin: String?
     /// nil where the gateway's certificates are the operator's.
     let certificateAuthority: CertificateAuthorityInfo?
+    /// Whether frost's own CA issues the gateway's certificates.
+    var issuesCertificates: Bool { certificateAuthority != nil }
+    let lookup: HostLookup
     let logger: Logger
     let operations = OperationTasks()
 
@@ -24,6 +27,7 @@ package struct ServerState: Sendable {
         version: String,
         gatewayAdmin: String?,
         certificateAuthority: CertificateAuthorityInfo? = nil,
+        lookup: HostLookup = .system,
         logger: Logger
     ) {
         store = manager.store
@@ -33,6 +37,7 @@ package struct ServerState: Sendable {
         self.version = version
         self.gatewayAdmin = gatewayAdmin
         self.certificateAuthority = certificateAuthority
+        self.lookup = lookup
         self.logger = logger
     }
 

@@ -140,11 +140,12 @@ package actor RouteSync: RouteListener {
         alarm = nil
         do throws(BranchError) {
             try await reconcile()
-            if alarm == nil { setAlarm(try store.aliases(at: clock.now()).first?.endsAt) }
         } catch {
-            // Tried again with each change of the store or the file, and by the write itself.
-            logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
+            // The write goes on being tried.
+            logger.error("a former hostname has ended, and the route map is not written", metadata: ["error": "\(error)"])
         }
+        // Where nothing was written, nobody sees a change.
+        if alarm == nil { setAlarm(try? store.aliases(at: clock.now()).first?.endsAt) }
     }
 
     private struct Seen: Equatable {

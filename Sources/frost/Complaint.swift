@@ -26,7 +26,7 @@ enum Complaint {
         } catch let error as BranchError {
             throw fail(error, options)
         } catch let error as HostnameError {
-            throw fail(.invalid("the wildcard base \(error)"), options)
+            throw fail(.invalid("the wildcard domain \(error)"), options)
         }
     }
 

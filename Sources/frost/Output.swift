@@ -71,6 +71,12 @@ enum Output {
     }
 }
 
+/// A former hostname that still leads to its branch.
+struct ShownAlias: Encodable {
+    var hostname: String
+    var endsAt: Date
+}
+
 /// A branch as commands show it; without its password.
 struct ShownBranch: Encodable {
     var id: String
@@ -84,6 +90,8 @@ struct ShownBranch: Encodable {
     var status: String
     @OrNull var reason: String?
     @OrNull var hostname: String?
+    /// Former ones that still lead there.
+    var aliases: [ShownAlias]
     var hostPort: Int
     var createdAt: Date
     @OrNull var postgresVersion: Int?
@@ -100,6 +108,7 @@ struct ShownBranch: Encodable {
         status = branch.target.lifecycleStatus.rawValue
         reason = branch.target.reason
         hostname = branch.target.hostname
+        aliases = branch.aliases.map { ShownAlias(hostname: $0.hostname, endsAt: $0.endsAt) }
         hostPort = branch.target.hostPort
         createdAt = branch.target.createdAt
         postgresVersion = branch.target.postgresVersion

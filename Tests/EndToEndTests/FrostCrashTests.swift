@@ -68,6 +68,13 @@ import Testing
             steps: ["finished"],
             outcomes: ["finished": "active"]
         ),
+        // The old hostname leads there from the same moment on.
+        Scenario(
+            action: "rename",
+            arguments: ["branch", "rename", "dev", "new", "--database", "shop", "--keep-hostname", "7d"],
+            steps: ["finished"],
+            outcomes: ["finished": "active"]
+        ),
     ]
 
     @Test("Killed at every step, and started again", arguments: scenarios, FrostHost.Runtime.allCases)
@@ -191,6 +198,12 @@ import Testing
         let branches = try await host.branches()
         let active = branches.filter { $0.status == "active" }
         #expect(Set(map.routes.map(\.target.id)) == Set(active.map(\.id)), "\(place): routes")
+        // By each of its names, and by no other.
+        #expect(
+            Set((map.routes + map.stopped).map(\.hostname))
+                == Set(branches.flatMap { [$0.hostname].compactMap { $0 } + $0.aliases.map(\.hostname) }),
+            "\(place): hostnames"
+        )
         #expect(
             Set(map.stopped.map(\.target.id)) == Set(branches.filter { $0.status == "stopped" }.map(\.id)),
             "\(place): stopped"

@@ -54,7 +54,10 @@ struct FrostHost: Sendable {
         var status: String
         var reason: String?
         var hostname: String?
+        var aliases: [Alias]
         var hostPort: Int
+
+        struct Alias: Decodable, Sendable { var hostname: String }
     }
 
     var environment: [String: String] {

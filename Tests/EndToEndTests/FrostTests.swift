@@ -136,7 +136,7 @@ import Testing
                 (["branch", "delete", "main", "--database", "shop"], 77, "delete the database"),
                 (["branch", "rename", "main", "x", "--database", "shop"], 77, "cannot be renamed"),
                 (["branch", "reset", "main", "--database", "shop"], 77, "cannot be reset"),
-                (["settings", "--wildcard-base", "-"], 64, "wildcard base"),
+                (["settings", "--wildcard-base", "-"], 64, "wildcard domain"),
                 (["settings", "--gateway-port", "0"], 64, "no port"),
                 (["recover", "--host-ports", "9-1"], 64, "10000-20000"),
                 (["settings", "--container-memory", "much"], 64, "512MiB"),

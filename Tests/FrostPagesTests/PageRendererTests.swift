@@ -130,7 +130,8 @@ struct PageRendererTests {
             wildcardBase: "example.net",
             gatewayEnabled: true,
             gatewayPort: 5432,
-            gatewayFault: fault
+            gatewayFault: fault,
+            keeps: KeptHostnames(seconds: 604_800, text: "7 days")
         )
         #expect(pages.settings(settings).contains(fault))
         #expect(pages.home(homeView(gateway: settings.gateway)).contains(fault))
@@ -241,7 +242,8 @@ struct PageRendererTests {
             runtime: "Local process",
             createdAt: Moment(iso: "2026-11-23T00:00:00Z", text: "today"),
             isMain: isMain,
-            source: nil
+            source: nil,
+            aliases: [AliasView(hostname: name, endsAt: Moment(iso: name, text: name))]
         )
         return BranchView(
             shell: shell(named: name),
@@ -250,7 +252,8 @@ struct PageRendererTests {
             sessions: 1,
             others: [Choice(value: "dbt_2", title: name)],
             operations: operations,
-            running: running
+            running: running,
+            keeps: KeptHostnames(seconds: 604_800, text: "7 days")
         )
     }
 
@@ -262,7 +265,15 @@ struct PageRendererTests {
             pages.home(homeView(shell)),
             pages.branch(branchView(name: name, reason: name, snippet: name)),
             pages.branch(branchView(name: name, status: "stopped", missing: .targetStopped)),
-            pages.settings(SettingsView(shell: shell, wildcardBase: name, gatewayEnabled: true, gatewayPort: 5432)),
+            pages.settings(
+                SettingsView(
+                    shell: shell,
+                    wildcardBase: name,
+                    gatewayEnabled: true,
+                    gatewayPort: 5432,
+                    keeps: KeptHostnames(seconds: 60, text: name)
+                )
+            ),
             pages.problem(ProblemView(shell: shell, status: 404, title: name, sentence: name)),
         ]
     }

@@ -35,9 +35,12 @@ struct APIHost: Sendable {
     /// - Parameters:
     ///   - accessed: called at each access to the store.
     ///   - certificateAuthority: nil as with certificates of the operator's.
+    ///   - lookup: what the resolver says: of no name anything, when nothing else is said.
     static func run(
         accessed: (@Sendable () -> Void)? = nil,
         certificateAuthority: CertificateAuthorityInfo? = nil,
+        gatewayAdmin: String? = nil,
+        lookup: HostLookup = HostLookup(look: { _ in .notFound }, ownAddresses: { [] }),
         _ body: @Sendable (APIHost) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory("api")
@@ -60,8 +63,9 @@ struct APIHost: Sendable {
             routes: routes,
             image: "postgres:16",
             version: "1.2.3",
-            gatewayAdmin: nil,
+            gatewayAdmin: gatewayAdmin,
             certificateAuthority: certificateAuthority,
+            lookup: lookup,
             logger: logger
         )
         let token = try #require(try AccessToken.makeFirst(in: store))

@@ -53,6 +53,13 @@ function fieldValues(form) {
     if (!control.name) {
       continue;
     }
+    if (control.type === "checkbox" && "number" in control.dataset) {
+      // One that stands for a number says nothing while it is not checked.
+      if (control.checked) {
+        values[control.name] = Number(control.value);
+      }
+      continue;
+    }
     if ("onlyChanged" in form.dataset && !hasChanged(control)) {
       continue;
     }
@@ -94,7 +101,8 @@ function showErrors(form, error) {
   }
 }
 
-async function send(form) {
+/** @param more what the API gets beside the form's own values */
+async function send(form, more = {}) {
   const button = submitButton(form);
   if (button.disabled) {
     return;
@@ -104,7 +112,7 @@ async function send(form) {
   showSaved(form, "");
   button.disabled = true;
   try {
-    const answer = await api(method, path, method === "DELETE" ? undefined : fieldValues(form));
+    const answer = await api(method, path, method === "DELETE" ? undefined : { ...fieldValues(form), ...more });
     if (answer?.operation) {
       const label = form.dataset.then ? `${form.dataset.label} ${form.elements.name.value}` : form.dataset.label;
       follow(answer.operation, label);
@@ -140,13 +148,17 @@ function showSaved(form, text) {
 document.addEventListener("submit", (event) => {
   if (event.target.matches("form[data-api]")) {
     event.preventDefault();
-    send(event.target);
+    if ("asksWildcard" in event.target.dataset) {
+      askWildcard(event.target);
+    } else {
+      send(event.target);
+    }
   }
 });
 
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (form?.matches("[data-api]")) {
+  if (form?.matches("[data-api], [data-wildcard]")) {
     checkConfirmation(form);
     showSaved(form, "");
   }

@@ -1,5 +1,5 @@
 // What all parts of the script use: the API, what is said to screen readers, and notices that stay.
-// The parts are served as one function, in the order frost, forms, connect, live.
+// The parts are served as one function, in the order frost, forms, wildcard, connect, live.
 
 /** Asks the JSON API. Throws an Error whose `field` names the field at fault, if one is. */
 async function api(method, path, body) {

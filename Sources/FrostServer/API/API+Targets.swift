@@ -50,14 +50,21 @@ extension API {
                 method: .patch,
                 path: one,
                 name: "\(plural).rename",
-                summary: "Renames a branch; its hostname follows, its sessions go on.",
+                summary: "Renames a branch; its hostname follows, its sessions go on. The old hostname leads there for "
+                    + "keepHostnameSeconds.",
                 isFrosts: true,
-                fields: [.init("name", .string, required: false, orNull: true)] + unchangeable,
+                fields: [
+                    .init("name", .string, required: false, orNull: true),
+                    .init("keepHostnameSeconds", .integer(AliasDuration.range), required: false, orNull: true),
+                ] + unchangeable,
                 answer: .object("TargetRuntime")
             ) { exchange in
                 var target = try state.target(exchange)
+                let duration = try keptFor(exchange, "keepHostnameSeconds")
                 if let name = exchange.string("name") {
-                    target = try await checking("name") { try await state.manager.rename(target, to: name) }
+                    target = try await checking("name") {
+                        try await state.manager.rename(target, to: name, keepingHostnameFor: duration)
+                    }
                 }
                 return Answer(.ok, Shapes.runtime(try state.runtime(target)))
             },

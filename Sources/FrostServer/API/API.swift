@@ -16,7 +16,7 @@ struct API: Sendable {
     init(_ state: ServerState) {
         var endpoints =
             Self.projects(state) + Self.databases(state) + Self.targets(state) + Self.operations(state)
-            + Self.settings(state)
+            + Self.settings(state) + Self.hostnames(state)
         var own = Endpoint(
             method: .get,
             path: "/openapi.json",
@@ -119,12 +119,19 @@ extension API {
                 name: "projects.rename",
                 summary: "Renames a project, and with it the hostnames of its branches.",
                 isFrosts: true,
-                fields: [name],
+                fields: [
+                    name, .init("keepHostnamesSeconds", .integer(AliasDuration.range), required: false, orNull: true),
+                ],
                 answer: .object("Project")
             ) { exchange in
                 let project = try state.project(exchange)
+                let duration = try keptFor(exchange, "keepHostnamesSeconds")
                 try await checking("name") {
-                    try await state.manager.renameProject(project, to: exchange.string("name") ?? "")
+                    try await state.manager.renameProject(
+                        project,
+                        to: exchange.string("name") ?? "",
+                        keepingHostnamesFor: duration
+                    )
                 }
                 return Answer(.ok, Shapes.project(try state.project(exchange)))
             },
@@ -248,21 +255,26 @@ extension API {
                 method: .patch,
                 path: "/settings",
                 name: "settings.update",
-                summary: "Changes settings; the route map follows at once.",
+                summary: "Changes settings; the route map follows at once. Old hostnames lead to their branches for "
+                    + "keepHostnamesSeconds after another wildcard domain.",
                 fields: [
                     .init("wildcardBase", .string, required: false, orNull: true),
+                    .init("keepHostnamesSeconds", .integer(AliasDuration.range), required: false, orNull: true),
                     .init("gatewayEnabled", .boolean, required: false),
                     .init("gatewayPort", .integer(1...65_535), required: false),
                 ],
                 answer: .object("Settings")
             ) { exchange in
                 var change = SettingsChange(
+                    keepsHostnamesFor: try keptFor(exchange, "keepHostnamesSeconds"),
                     isGatewayEnabled: exchange.bool("gatewayEnabled"),
                     gatewayPort: exchange.integer("gatewayPort")
                 )
                 try await checking("wildcardBase") {
                     if exchange.body["wildcardBase"] != nil {
-                        change.wildcardBase = .some(try exchange.string("wildcardBase").map { try Hostname($0) })
+                        change.wildcardBase = .some(
+                            try exchange.string("wildcardBase").map { try WildcardDomain.parse($0) }
+                        )
                     }
                     try await state.manager.changeSettings(change)
                 }

@@ -30,6 +30,17 @@ struct Endpoint: Sendable {
         }
     }
 
+    /// A text of the query.
+    struct Parameter: Sendable {
+        var name: String
+        var summary: String
+
+        init(_ name: String, _ summary: String) {
+            self.name = name
+            self.summary = summary
+        }
+    }
+
     var method: HTTPRequest.Method
     /// Under `/api`; parameters in braces.
     var path: String
@@ -40,6 +51,8 @@ struct Endpoint: Sendable {
     var isOpen = false
     /// Whether Frost has this endpoint: then what it does not know in a body is passed over, as Frost does it.
     var isFrosts = false
+    /// What is read behind the question mark; none of it has to be there.
+    var query: [Parameter] = []
     var fields: [Field] = []
     var status: HTTPResponse.Status = .ok
     /// nil for an answer without a body.

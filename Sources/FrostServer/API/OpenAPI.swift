@@ -71,9 +71,15 @@ enum OpenAPI {
         var operation: [String: JSONValue] = [
             "operationId": .string(endpoint.name), "summary": .string(endpoint.summary), "responses": .object(answers),
         ]
-        let parameters = endpoint.path.matches(of: /\{([A-Za-z]+)\}/).map { match in
+        var parameters = endpoint.path.matches(of: /\{([A-Za-z]+)\}/).map { match in
             JSONValue.object([
                 "name": .string(String(match.1)), "in": .string("path"), "required": .bool(true),
+                "schema": .object(["type": .string("string")]),
+            ])
+        }
+        parameters += endpoint.query.map { parameter in
+            .object([
+                "name": .string(parameter.name), "in": .string("query"), "description": .string(parameter.summary),
                 "schema": .object(["type": .string("string")]),
             ])
         }

@@ -42,6 +42,7 @@ enum Shapes {
             .init("runtime", .oneOf(RuntimeKind.allCases.map(\.rawValue))) { .string($0.target.runtime.rawValue) },
             .init("hostname", .string) { .string(label($0)) },
             .init("externalHostname", .string, orNull: true) { .text($0.target.hostname) },
+            .init("aliases", .list(.object("HostnameAlias"))) { .array($0.aliases.map { alias($0) }) },
             .init("hostPort", .integer(1...65_535)) { .integer($0.target.hostPort) },
             .init("lifecycleStatus", .oneOf(FrostStatus.allCases.map(\.rawValue))) {
                 .string(FrostStatus($0.target.lifecycleStatus).rawValue)
@@ -55,6 +56,15 @@ enum Shapes {
                 .string($0.target.passwordState.rawValue)
             },
             .init("createdAt", .date) { .date($0.target.createdAt) },
+        ]
+    )
+
+    /// A former hostname that still leads to its branch.
+    static let alias = Shape<HostnameAlias>(
+        "HostnameAlias",
+        [
+            .init("hostname", .string) { .string($0.hostname) },
+            .init("endsAt", .date) { .date($0.endsAt) },
         ]
     )
 
@@ -185,6 +195,8 @@ enum Shapes {
     /// All, by name.
     static let schemas: [String: JSONValue] = [
         project.name: project.schema, database.name: database.schema, target.name: target.schema,
+        alias.name: alias.schema, wildcardPreview.name: wildcardPreview.schema,
+        hostnameChange.name: hostnameChange.schema,
         databasePassword.name: databasePassword.schema, operation.name: operation.schema,
         accepted.name: accepted.schema, runtime.name: runtime.schema,
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,

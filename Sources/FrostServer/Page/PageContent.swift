@@ -71,6 +71,18 @@ struct PageContent: Sendable {
         return Moment(iso: date.formatted(.iso8601), text: text)
     }
 
+    private static let keeps = KeptHostnames(seconds: AliasDuration.usual.seconds, text: AliasDuration.usual.text)
+
+    /// A time to come, to the minute.
+    private static func end(_ date: Date) -> Moment {
+        let text = date.formatted(
+            .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space).time(
+                includingFractionalSeconds: false
+            )
+        )
+        return Moment(iso: date.formatted(.iso8601), text: "\(text.dropLast(3)) UTC")
+    }
+
     private func rows(_ operations: [BranchOperation], inDatabase: Bool) throws -> [OperationRow] {
         let branches = Dictionary(uniqueKeysWithValues: try state.store.branches().map { ($0.target.id, $0) })
         return operations.map { operation in
@@ -152,7 +164,8 @@ struct PageContent: Sendable {
             wildcardBase: settings.wildcardBase,
             gatewayEnabled: settings.gatewayEnabled,
             gatewayPort: settings.gatewayPort,
-            gatewayFault: settings.gatewayFault
+            gatewayFault: settings.gatewayFault,
+            keeps: Self.keeps
         )
     }
 
@@ -188,7 +201,8 @@ struct PageContent: Sendable {
                     Choice(value: $0.target.id, title: $0.target.name)
                 },
                 postgresVersion: branch.target.postgresVersion.map(String.init),
-                passwordMark: Self.mark(of: branch)
+                passwordMark: Self.mark(of: branch),
+                aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) }
             ),
             connections: connections(runtime, query: query),
             sessions: counts.map { $0[id] ?? 0 },
@@ -206,7 +220,8 @@ struct PageContent: Sendable {
                     title: "\(operation.action.rawValue.capitalized) \(branch.target.name)",
                     progress: isSettled ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress)
                 )
-            }
+            },
+            keeps: Self.keeps
         )
     }
 

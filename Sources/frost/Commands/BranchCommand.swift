@@ -10,7 +10,7 @@ struct BranchCommand: AsyncParsableCommand {
         abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
         subcommands: [
             Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, Start.self,
-            Stop.self, Deploy.self, Reset.self, Rename.self, Delete.self,
+            Stop.self, Deploy.self, Reset.self, Rename.self, Delete.self, AliasCommand.self,
         ],
         aliases: ["branches"]
     )
@@ -151,11 +151,13 @@ struct BranchCommand: AsyncParsableCommand {
         )
         @OptionGroup var selection: BranchSelection
         @Argument(help: "Lowercase letters, digits and hyphens.") var newName: String
+        @Option(help: "For how long the old hostname leads there as well: 1m to 90d, e.g. 7d. (default: not at all)")
+        var keepHostname: String?
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
             try await BranchCommand.change(options, selection, "renaming", "renamed") {
-                try await $0.rename($1, to: newName)
+                try await $0.rename($1, to: newName, keepingHostnameFor: keepHostname.map { try AliasDuration($0) })
             }
         }
     }
@@ -203,7 +205,7 @@ struct BranchCommand: AsyncParsableCommand {
                 }
                 guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) else {
                     throw BranchError.notAllowed(
-                        "hostnames have no wildcard base yet; set one: frost settings --wildcard-base example.net"
+                        "branches have no hostnames without a wildcard domain; set one: frost settings --wildcard-base example.net"
                     )
                 }
                 let url = ConnectionSnippets.url(external)

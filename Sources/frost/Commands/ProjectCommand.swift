@@ -45,11 +45,17 @@ struct ProjectCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
         @Argument var newName: String
+        @Option(help: "For how long old hostnames still lead there: 1m to 90d, e.g. 7d. (default: not at all)")
+        var keepHostnames: String?
 
         func run() async throws {
             try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
-                try await context.manager.renameProject(context.store.project(name), to: newName)
+                try await context.manager.renameProject(
+                    context.store.project(name),
+                    to: newName,
+                    keepingHostnamesFor: keepHostnames.map { try AliasDuration($0) }
+                )
                 if options.json {
                     try Output.json(context.store.project(newName))
                 } else {

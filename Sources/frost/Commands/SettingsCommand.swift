@@ -1,5 +1,6 @@
 import ArgumentParser
 import BranchManager
+import FrostServer
 import RouteMap
 import RouteSync
 
@@ -9,12 +10,22 @@ struct SettingsCommand: AsyncParsableCommand {
         commandName: "settings",
         abstract: "Show settings, or change them.",
         discussion:
-            "With --route-file the route map moves there, and the old one is emptied; the gateway has to be told as well."
+            """
+            With --route-file the route map moves there, and the old one is emptied; the gateway has to be told as well.
+
+            Another --wildcard-base changes the hostnames of all branches: it shows which, and asks for the new domain to \
+            be typed.
+            """
     )
 
     @OptionGroup(title: "Global options") var options: FrostOptions
     @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
         String?
+    @Flag(help: "Change hostnames without a question.") var yes = false
+    @Option(
+        help: "For how long old hostnames still lead to their branches: 1m to 90d, e.g. 7d. (default: not at all)"
+    )
+    var keepHostnames: String?
     @Option(help: "Whether branches are reached through the gateway: true or false; frost up runs it or ends it.")
     var gatewayEnabled: Bool?
     @Option(help: "The gateway's port; one that frost up runs moves there.") var gatewayPort: Int?
@@ -41,21 +52,47 @@ struct SettingsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Complaint.exiting(options) {
+            // Before a signal is put off: Ctrl-C answers the question too.
+            let wildcard = try await wantedWildcard()
             let moved = options.routeFile == nil ? nil : options.wantedRouteFile
             // A `frost up` that runs would go on with the old one.
             let lock = moved == nil ? nil : try UpLock(options.dataDirectory)
             let context = try await FrostContext.open(options, movesRouteFile: moved != nil)
             if let moved, moved != context.routeFile { try await context.moveRouteFile(to: moved) }
             withExtendedLifetime(lock) {}
-            try await change(context)
+            try await change(context, wildcard)
             try show(context, routeFile: moved ?? context.routeFile)
         }
     }
 
-    private func change(_ context: FrostContext) async throws {
+    /// What is to be the wildcard domain, when somebody has agreed to it; `.some(nil)` for none.
+    private func wantedWildcard() async throws -> Hostname?? {
+        guard let wildcardBase else {
+            if keepHostnames != nil { throw BranchError.invalid("--keep-hostnames goes with --wildcard-base") }
+            return nil
+        }
+        let base = wildcardBase == "none" ? nil : try WildcardDomain.parse(wildcardBase)
+        let keeps = try keepHostnames.map { try AliasDuration($0) }
+        guard !yes, BranchStore.exists(in: options.dataDirectory) else { return .some(base) }
+        let record = ProcessRecord.gateway(in: options.dataDirectory)
+        let preview = try await WildcardPreview(
+            of: base,
+            in: FrostContext.store(options),
+            gateway: GatewayChild.adminAddress(isChild: record.running() != nil),
+            issuesCertificates: false
+        )
+        try WildcardQuestion(preview: preview, keeps: keeps).ask()
+        return .some(base)
+    }
+
+    private func change(_ context: FrostContext, _ wildcard: Hostname??) async throws {
         let store = context.store
-        var change = SettingsChange(isGatewayEnabled: gatewayEnabled, gatewayPort: gatewayPort)
-        if let wildcardBase { change.wildcardBase = .some(wildcardBase == "none" ? nil : try Hostname(wildcardBase)) }
+        let change = SettingsChange(
+            wildcardBase: wildcard,
+            keepsHostnamesFor: try keepHostnames.map { try AliasDuration($0) },
+            isGatewayEnabled: gatewayEnabled,
+            gatewayPort: gatewayPort
+        )
         if wildcardBase != nil || gatewayEnabled != nil || gatewayPort != nil {
             try await context.manager.changeSettings(change)
         }
@@ -83,7 +120,7 @@ struct SettingsCommand: AsyncParsableCommand {
         Output.table(
             ["SETTING", "VALUE"],
             [
-                ["wildcard base", shown.wildcardBase ?? "-"], ["gateway enabled", String(shown.gatewayEnabled)],
+                ["wildcard domain", shown.wildcardBase ?? "-"], ["gateway enabled", String(shown.gatewayEnabled)],
                 ["gateway port", String(shown.gatewayPort)], ["gateway fault", shown.gatewayFault ?? "-"],
                 ["route file", shown.routeFile],
                 ["postgres image", shown.postgresImage],

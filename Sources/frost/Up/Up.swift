@@ -127,8 +127,12 @@ struct Up: AsyncParsableCommand {
     private func serve(_ context: FrostContext, until stop: StopRequest) async throws {
         let store = context.store
         let api = try listenAPI()
-        if let base = try wildcardBase.map({ try Hostname($0) }) {
-            if try store.wildcardBase() != base { try store.setWildcardBase(base) }
+        if let base = try wildcardBase.map({ try WildcardDomain.parse($0) }) {
+            if try store.wildcardBase() != base {
+                let count = try store.hostnames(under: base).count(where: \.isLoss)
+                try store.setWildcardBase(base)
+                if count > 0 { Complaint.print("the wildcard domain is \(base) now; hostnames that changed: \(count)") }
+            }
         } else if try !store.hasSetWildcardBase() {
             try store.setWildcardBase(Hostname("localhost"))
         }

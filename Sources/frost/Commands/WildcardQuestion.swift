@@ -1,0 +1,66 @@
+import BranchManager
+import Foundation
+import FrostServer
+import RouteMap
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What another wildcard domain would change, and the question whether that is wanted.
+struct WildcardQuestion {
+    let preview: WildcardPreview
+    /// For how long old hostnames are kept; nil for not at all.
+    let keeps: AliasDuration?
+
+    /// Hostnames that are shown; more are counted.
+    private static let shown = 5
+
+    /// Asks on the terminal, where branches lose their hostnames.
+    ///
+    /// - Throws: ``BranchError/invalid(_:)`` where there is nobody to ask, ``BranchError/notAllowed(_:)`` when the answer
+    ///   is another.
+    func ask() throws(BranchError) {
+        guard let expected = preview.confirmation else { return }
+        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
+            throw .invalid(
+                "\(counted) would change (\(preview.changes.first.map(Self.line) ?? "")); to change them give --yes, "
+                    + "and --keep-hostnames 7d to keep the old ones for a while"
+            )
+        }
+        Output.write("\(text)Type \(expected) to go on: ", to: STDERR_FILENO)
+        let answer = (readLine() ?? "").trimmingCharacters(in: .whitespaces)
+        guard answer == expected else { throw .notAllowed("not confirmed; nothing is changed") }
+    }
+
+    private var counted: String {
+        preview.changes.count == 1 ? "1 hostname" : "\(preview.changes.count) hostnames"
+    }
+
+    private var text: String {
+        var lines = [preview.base == nil ? "\(counted) will be taken away:" : "\(counted) will change:"]
+        lines += preview.changes.prefix(Self.shown).map { "  \(Self.line($0))" }
+        if preview.changes.count > Self.shown { lines.append("  and \(preview.changes.count - Self.shown) more") }
+        let sessions =
+            switch preview.sessions {
+            case nil: "unknown, since the gateway does not answer; open ones stay open"
+            case 0: "none is open"
+            case 1: "1 is open, and stays open"
+            case .some(let count): "\(count) are open, and stay open"
+            }
+        lines.append("Sessions: \(sessions)")
+        if let resolution = preview.resolution { lines.append("DNS: \(resolution.sentence)") }
+        if let coverage = preview.coverage { lines.append("Certificates: \(coverage.sentence)") }
+        lines.append(
+            keeps.map { "Old hostnames: they work for \($0.text) more" }
+                ?? "Old hostnames: they stop working at once (--keep-hostnames 7d keeps them for a while)"
+        )
+        return lines.map { "\($0)\n" }.joined()
+    }
+
+    private static func line(_ change: HostnameChange) -> String {
+        "\(change.branch.target.hostname ?? "none") -> \(change.hostname ?? "none")"
+    }
+}
