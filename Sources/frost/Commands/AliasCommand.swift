@@ -12,7 +12,7 @@ struct AliasCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All of them, in order of their ends.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
 
         private struct Shown: Encodable {
             var hostname: String
@@ -22,7 +22,7 @@ struct AliasCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let shown = try FrostContext.store(options).branches()
                     .flatMap { branch in
                         branch.aliases.filter { $0.endsAt > .now }.map {
@@ -46,11 +46,11 @@ struct AliasCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "End one before its time; open sessions go on.")
-        @OptionGroup var options: FrostOptions
+        @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "The former hostname.") var hostname: String
 
         func run() async throws {
-            try await Complaint.exiting {
+            try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try await context.manager.endAlias(hostname.lowercased())
                 if !options.json { print("\(hostname.lowercased()) removed") }

@@ -79,7 +79,7 @@ struct SettingsCommand: AsyncParsableCommand {
             of: base,
             in: FrostContext.store(options),
             gateway: GatewayChild.adminAddress(isChild: record.running() != nil),
-            issuesCertificates: false
+            issuesCertificates: store.hasOwnCertificates() == true
         )
         try WildcardQuestion(preview: preview, keeps: keeps).ask()
         return .some(base)
