@@ -219,6 +219,8 @@ package struct ConnectionView: Sendable {
     package var missing: MissingConnection?
     /// Said above strings that do not work at the moment.
     package var warning: String?
+    /// What keeps clients of a string that is right from connecting; of External.
+    package var notice: GatewayNotice?
     /// Whether the password is shown, which is so with `?reveal=1`.
     package var isRevealed: Bool
     /// This page with and without `reveal=1`.
@@ -234,6 +236,7 @@ package struct ConnectionView: Sendable {
         snippets: [SnippetView],
         missing: MissingConnection? = nil,
         warning: String? = nil,
+        notice: GatewayNotice? = nil,
         isRevealed: Bool,
         revealHref: String,
         hideHref: String
@@ -247,6 +250,7 @@ package struct ConnectionView: Sendable {
         self.snippets = snippets
         self.missing = missing
         self.warning = warning
+        self.notice = notice
         self.isRevealed = isRevealed
         self.revealHref = revealHref
         self.hideHref = hideHref

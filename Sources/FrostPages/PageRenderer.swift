@@ -49,7 +49,7 @@ package struct PageRenderer: Sendable {
     /// `/assets/frost.css`.
     package static let css: [UInt8] =
         PackageResources.frost_css + PackageResources.components_css + PackageResources.pages_css
-        + PackageResources.branch_css + PackageResources.connect_css
+        + PackageResources.branch_css + PackageResources.connect_css + PackageResources.gateway_css
         + PackageResources.wildcard_css
 
     /// `/assets/frost.js`.
@@ -65,6 +65,8 @@ package struct PageRenderer: Sendable {
         "tree": PackageResources.tree_mustache,
         "operations": PackageResources.operations_mustache,
         "connect": PackageResources.connect_mustache,
+        "gatewaynotice": PackageResources.gatewaynotice_mustache,
+        "certificates": PackageResources.certificates_mustache,
         "branchdialogs": PackageResources.branchdialogs_mustache,
         "homedialogs": PackageResources.homedialogs_mustache,
         "wildcarddialog": PackageResources.wildcarddialog_mustache,

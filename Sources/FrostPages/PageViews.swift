@@ -1,12 +1,15 @@
 /// What every page but the login shows around its content: the tree of branches and the footer.
 package struct Shell: Sendable {
     package var projects: [ProjectNode]
+    /// What there is to say of the gateway on every page; nil while there is nothing.
+    package var gateway: GatewayMark?
     package var version: String
     /// Changes when the style sheet or the script does, so that browsers may keep them for long.
     package var assetVersion: String
 
-    package init(projects: [ProjectNode], version: String, assetVersion: String) {
+    package init(projects: [ProjectNode], gateway: GatewayMark? = nil, version: String, assetVersion: String) {
         self.projects = projects
+        self.gateway = gateway
         self.version = version
         self.assetVersion = assetVersion
     }
@@ -128,33 +131,6 @@ package struct OperationRow: Sendable {
     }
 }
 
-/// How outsiders reach branches, or what is missing for that.
-package struct GatewaySummary: Sendable {
-    package let dot: StatusDot
-    package var port: Int
-    package var wildcardBase: String?
-    /// What to do before branches can be reached from outside; nil when they can.
-    package let missing: String?
-    /// What keeps the gateway from doing what the settings say; nil when it does.
-    package let fault: String?
-
-    package init(isEnabled: Bool, port: Int, wildcardBase: String?, fault: String? = nil) {
-        self.port = port
-        self.wildcardBase = wildcardBase
-        self.fault = isEnabled ? fault : nil
-        if !isEnabled {
-            missing = "Branches can only be reached on this host. Turn the gateway on to give each one a hostname."
-            dot = StatusDot(status: "stopped", text: "Off")
-        } else if wildcardBase == nil {
-            missing = "The gateway is on, but branches have no hostnames yet. Add a wildcard domain to give them one."
-            dot = StatusDot(status: "waiting", text: "Needs a domain")
-        } else {
-            missing = nil
-            dot = fault == nil ? StatusDot(status: "active", text: "On") : StatusDot(status: "failed", text: "Fault")
-        }
-    }
-}
-
 /// A choice of a select element.
 package struct Choice: Sendable {
     package var value: String
@@ -174,7 +150,7 @@ package struct Choice: Sendable {
 package struct HomeView: Sendable {
     package var shell: Shell
     package var operations: [OperationRow]
-    /// "4 sessions on 2 branches", "No sessions", "The gateway does not answer".
+    /// "4 sessions on 2 branches", "No sessions", "Unknown".
     package var sessionsSummary: String
     package var gateway: GatewaySummary
     /// Where a new database can run.
@@ -212,13 +188,17 @@ package struct SettingsView: Sendable {
     package var gatewayPort: Int
     package var gateway: GatewaySummary
     package var keeps: KeptHostnames
+    /// nil while the gateway does not say.
+    package var certificates: CertificatesView?
 
+    /// - Parameter gateway: of the same settings.
     package init(
         shell: Shell,
         wildcardBase: String?,
         gatewayEnabled: Bool,
         gatewayPort: Int,
-        gatewayFault: String? = nil,
+        gateway: GatewaySummary,
+        certificates: CertificatesView? = nil,
         keeps: KeptHostnames
     ) {
         self.keeps = keeps
@@ -226,12 +206,8 @@ package struct SettingsView: Sendable {
         self.wildcardBase = wildcardBase
         self.gatewayEnabled = gatewayEnabled
         self.gatewayPort = gatewayPort
-        self.gateway = GatewaySummary(
-            isEnabled: gatewayEnabled,
-            port: gatewayPort,
-            wildcardBase: wildcardBase,
-            fault: gatewayFault
-        )
+        self.gateway = gateway
+        self.certificates = certificates
     }
 }
 

@@ -31,10 +31,9 @@ package struct FrostServer: Sendable {
     /// - Parameter ready: called once it listens, with the port.
     /// - Throws: what keeps it from listening.
     package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
-        let sessions = GatewaySessions(admin: state.gatewayAdmin, store: state.store)
-        let hub = EventHub(state, sessions: sessions)
+        let hub = EventHub(state)
         let router = router(hub)
-        try PageRoutes(state, sessions: sessions).add(to: router)
+        try PageRoutes(state).add(to: router)
         // What it logs of its own is that connections ended with it.
         var quiet = state.logger
         quiet.logLevel = .critical

@@ -10,8 +10,8 @@ package struct ServerState: Sendable {
     /// Of branches in containers.
     let image: String
     let version: String
-    /// The gateway's admin address, `host:port`; nil where none is known of.
-    let gatewayAdmin: String?
+    /// How the gateway is.
+    let gateway: GatewayWatch
     /// nil where the gateway's certificates are the operator's.
     let certificateAuthority: CertificateAuthorityInfo?
     /// Whether frost's own CA issues the gateway's certificates.
@@ -25,7 +25,7 @@ package struct ServerState: Sendable {
         routes: RouteSync,
         image: String,
         version: String,
-        gatewayAdmin: String?,
+        gateway: GatewayPlace,
         certificateAuthority: CertificateAuthorityInfo? = nil,
         lookup: HostLookup = .system,
         logger: Logger
@@ -35,7 +35,7 @@ package struct ServerState: Sendable {
         self.routes = routes
         self.image = image
         self.version = version
-        self.gatewayAdmin = gatewayAdmin
+        self.gateway = GatewayWatch(gateway, store: manager.store)
         self.certificateAuthority = certificateAuthority
         self.lookup = lookup
         self.logger = logger

@@ -113,6 +113,33 @@ struct PageRendererTests {
     }
 
     @Test
+    func `What is wrong with the gateway is said once, with the next step`() {
+        let fault = "The gateway cannot run on port 1."
+        let failed = GatewayNotice(
+            code: "failed",
+            word: "Fault",
+            sentence: fault,
+            nextStep: "Start it",
+            command: "frost up"
+        )
+        let summary = GatewaySummary(
+            isEnabled: true,
+            port: 5432,
+            wildcardBase: "example.net",
+            fault: fault,
+            notice: failed
+        )
+        let html = pages.home(homeView(gateway: summary))
+        #expect(html.ranges(of: fault).count == 1 && html.contains("frost up"))
+        let gone = GatewaySummary(isEnabled: true, port: 5432, wildcardBase: nil, notice: notice(named: "It is gone."))
+        #expect(gone.dot.text == "Not running" && gone.dot.tone == "bad" && gone.missing != nil)
+        let off = GatewaySummary(isEnabled: false, port: 5432, wildcardBase: "example.net", notice: failed)
+        #expect(off.notice == nil && off.dot.text == "Off", "one that is off has no trouble")
+        let many = CertificatesView(rows: [], uncovered: (10...59).map { "\($0).example" }, of: 50, wanted: [])
+        #expect(many.uncovered.count == 20 && many.more == "and 30 more")
+    }
+
+    @Test
     func `A runtime that is not there cannot be chosen, and says why`() {
         var home = homeView()
         home.runtimes.append(Choice(value: "docker", title: "Docker container: no engine", isDisabled: true))
@@ -130,7 +157,7 @@ struct PageRendererTests {
             wildcardBase: "example.net",
             gatewayEnabled: true,
             gatewayPort: 5432,
-            gatewayFault: fault,
+            gateway: GatewaySummary(isEnabled: true, port: 5432, wildcardBase: "example.net", fault: fault),
             keeps: KeptHostnames(seconds: 604_800, text: "7 days")
         )
         #expect(pages.settings(settings).contains(fault))
@@ -224,6 +251,7 @@ struct PageRendererTests {
             fields: [ConnectionField(name: "host", label: "Host", value: name)],
             snippets: [shown],
             missing: missing,
+            notice: missing == nil ? notice(named: name) : nil,
             isRevealed: false,
             revealHref: "?reveal=1",
             hideHref: "?"
@@ -257,6 +285,34 @@ struct PageRendererTests {
         )
     }
 
+    private func settings(_ shell: Shell, named name: String, certificates: CertificatesView?) -> SettingsView {
+        SettingsView(
+            shell: shell,
+            wildcardBase: name,
+            gatewayEnabled: true,
+            gatewayPort: 5432,
+            gateway: GatewaySummary(
+                isEnabled: true,
+                port: 5432,
+                wildcardBase: name,
+                fault: name,
+                notice: notice(named: name)
+            ),
+            certificates: certificates
+        )
+    }
+
+    private func notice(named name: String) -> GatewayNotice {
+        GatewayNotice(
+            code: "unreachable",
+            word: "Not running",
+            sentence: name,
+            nextStep: "Start it",
+            command: name,
+            since: Moment(iso: "2026-11-23T00:00:00Z", text: "a minute ago")
+        )
+    }
+
     /// Every page once, with this name wherever there is one.
     private func pages(named name: String) -> [String] {
         let shell = shell(named: name)
@@ -265,13 +321,25 @@ struct PageRendererTests {
             pages.home(homeView(shell)),
             pages.branch(branchView(name: name, reason: name, snippet: name)),
             pages.branch(branchView(name: name, status: "stopped", missing: .targetStopped)),
+            pages.settings(settings(shell, named: name, certificates: nil)),
             pages.settings(
-                SettingsView(
-                    shell: shell,
-                    wildcardBase: name,
-                    gatewayEnabled: true,
-                    gatewayPort: 5432,
-                    keeps: KeptHostnames(seconds: 60, text: name)
+                settings(
+                    shell,
+                    named: name,
+                    certificates: CertificatesView(
+                        rows: [
+                            CertificateRow(
+                                path: "/etc/tls/\(name)",
+                                names: [name, ""],
+                                validUntil: Moment(iso: name, text: name),
+                                validity: StatusDot(status: "failed", text: "Expired"),
+                                covers: [name]
+                            )
+                        ],
+                        uncovered: [name],
+                        of: 1,
+                        wanted: [name]
+                    )
                 )
             ),
             pages.problem(ProblemView(shell: shell, status: 404, title: name, sentence: name)),

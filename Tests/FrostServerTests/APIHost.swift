@@ -33,13 +33,14 @@ struct APIHost: Sendable {
     }
 
     /// - Parameters:
+    ///   - gateway: where it is looked for; nowhere, where a test has none.
     ///   - accessed: called at each access to the store.
     ///   - certificateAuthority: nil as with certificates of the operator's.
     ///   - lookup: what the resolver says: of no name anything, when nothing else is said.
     static func run(
+        gateway: GatewayPlace = GatewayPlace(admin: "127.0.0.1:0", runner: .service),
         accessed: (@Sendable () -> Void)? = nil,
         certificateAuthority: CertificateAuthorityInfo? = nil,
-        gatewayAdmin: String? = nil,
         lookup: HostLookup = HostLookup(look: { _ in .notFound }, ownAddresses: { [] }),
         _ body: @Sendable (APIHost) async throws -> Void
     ) async throws {
@@ -63,7 +64,7 @@ struct APIHost: Sendable {
             routes: routes,
             image: "postgres:16",
             version: "1.2.3",
-            gatewayAdmin: gatewayAdmin,
+            gateway: gateway,
             certificateAuthority: certificateAuthority,
             lookup: lookup,
             logger: logger

@@ -84,14 +84,10 @@ import Testing
             SessionsDocument.Certificate(
                 file: "a",
                 names: ["*.pg.shop.Other.example", "main.pg.x.example"],
-                notBefore: "",
-                notAfter: ""
+                notBefore: "2026-01-01T00:00:00Z",
+                notAfter: "2126-01-01T00:00:00Z"
             )
         ]
-        #expect(WildcardPreview.covers("*.pg.shop.Other.example", "dev.pg.shop.other.example"))
-        #expect(!WildcardPreview.covers("*.other.example", "dev.pg.shop.other.example"))
-        #expect(!WildcardPreview.covers("*.pg.shop.other.example", "pg.shop.other.example"))
-        #expect(WildcardPreview.covers("dev.pg.shop.other.example", "dev.pg.shop.other.example"))
         let names = ["dev.pg.shop.other.example", "main.pg.x.other.example", "qa.pg.x.other.example"]
         func found(_ names: [String], isIssued: Bool = false) -> (kind: WildcardPreview.Coverage, sentence: String) {
             let finding = WildcardPreview.coverage(of: names, by: certificates, isIssued: isIssued)
@@ -120,7 +116,7 @@ import Testing
                 #expect(refused.status == 422 && refused.field == "keepHostnamesSeconds", "\(seconds)")
             }
             let renamed = try await host.expect(200, .PATCH, dev, #"{"name": "neu", "keepHostnameSeconds": 604800}"#)
-            #expect(renamed["hostname"].text == "neu.pg.shop.example.net")
+            #expect(renamed["externalHost"].text == "neu.pg.shop.example.net")
             #expect(renamed["aliases"].list.compactMap { $0["hostname"].text } == ["dev.pg.shop.example.net"])
             try await host.expect(
                 200,

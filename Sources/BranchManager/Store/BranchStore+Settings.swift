@@ -8,6 +8,8 @@ package enum Setting: String, CaseIterable, Sendable {
     case gatewayPort
     case gatewayFault
     case ownCertificates
+    case gatewayAdmin
+    case gatewayChild
     case routeFile
     case postgresImage
     case containerMemory
@@ -123,6 +125,18 @@ extension BranchStore {
     package func setHasOwnCertificates(_ isOwn: Bool) throws(BranchError) {
         if try hasOwnCertificates() != isOwn { try set(.ownCertificates, to: String(isOwn)) }
     }
+
+    /// Where the gateway answers operators, `host:port`, as the last `frost up` was told; nil where none ever was.
+    package func gatewayAdmin() throws(BranchError) -> String? { try text(.gatewayAdmin) }
+
+    /// Whether the last `frost up` ran the gateway itself.
+    package func isGatewayChild() throws(BranchError) -> Bool { try text(.gatewayChild) == "true" }
+
+    package func setGateway(admin: String, isChild: Bool) throws(BranchError) {
+        try write { db in
+            try Self.set(.gatewayAdmin, to: admin, in: db)
+            try Self.set(.gatewayChild, to: String(isChild), in: db)
+        }    }
 
     /// The route map that the gateway reads; nil until a first command has said so.
     package func routeFile() throws(BranchError) -> String? { try text(.routeFile) }

@@ -66,7 +66,7 @@ extension API {
                         try await state.manager.rename(target, to: name, keepingHostnameFor: duration)
                     }
                 }
-                return Answer(.ok, Shapes.runtime(try state.runtime(target)))
+                return Answer(.ok, Shapes.runtime(try await state.runtime(target)))
             },
             Endpoint(
                 method: .delete,
@@ -86,7 +86,8 @@ extension API {
                 summary: "How and where a branch runs, and how it is reached from outside.",
                 answer: .object("TargetRuntime")
             ) { exchange in
-                Answer(.ok, Shapes.runtime(try state.runtime(await state.lookedAt(state.target(exchange)))))
+                let branch = try await state.lookedAt(state.target(exchange))
+                return Answer(.ok, Shapes.runtime(try await state.runtime(branch)))
             },
             Endpoint(
                 method: .get,
@@ -95,7 +96,7 @@ extension API {
                 summary: "Connection strings and programs that work as pasted, with the password.",
                 answer: .object("Connections")
             ) { exchange in
-                Answer(.ok, Shapes.connections(TargetConnections(try state.runtime(state.target(exchange)))))
+                Answer(.ok, Shapes.connections(TargetConnections(try await state.runtime(state.target(exchange)))))
             },
             Endpoint(
                 method: .get,
@@ -188,8 +189,9 @@ extension ServerState {
     }
 
     /// How a branch runs and is reached, by the settings as they are now.
-    func runtime(_ branch: BranchDetails) throws -> TargetRuntime {
-        TargetRuntime(branch, settings: try ServerSettings(store), image: image)
+    func runtime(_ branch: BranchDetails) async throws -> TargetRuntime {
+        let condition = try await gateway.condition()
+        return TargetRuntime(branch, settings: try ServerSettings(store), gateway: condition, image: image)
     }
 
     /// The branch that `sourceTargetId` or `sourceTargetName` names, and which of the two did; nil where neither does.

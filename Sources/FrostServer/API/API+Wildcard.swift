@@ -20,7 +20,7 @@ extension API {
                     let preview = try await WildcardPreview(
                         of: text.isEmpty ? nil : WildcardDomain.parse(text),
                         in: state.store,
-                        gateway: state.gatewayAdmin,
+                        gateway: state.gateway.condition().answer,
                         issuesCertificates: state.issuesCertificates,
                         lookup: state.lookup
                     )

@@ -252,6 +252,15 @@ extension API {
                 answer: .object("Settings")
             ) { _ in Answer(.ok, Shapes.settings(try ServerSettings(state.store))) },
             Endpoint(
+                method: .get,
+                path: "/gateway",
+                name: "gateway.get",
+                summary: "How the gateway is, its certificates, and the hostnames that none of them covers.",
+                answer: .object("Gateway")
+            ) { _ in
+                Answer(.ok, Shapes.gateway(try GatewayReport(await state.gateway.condition(), state.store)))
+            },
+            Endpoint(
                 method: .patch,
                 path: "/settings",
                 name: "settings.update",

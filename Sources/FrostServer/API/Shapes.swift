@@ -141,6 +141,7 @@ enum Shapes {
             .init("createdAt", .date) { .date($0.branch.target.createdAt) },
             .init("externalHost", .string, orNull: true) { .text($0.external?.host) },
             .init("externalPort", .integer(1...65_535), orNull: true) { .integer($0.external?.port) },
+            .init("aliases", .list(.object("HostnameAlias"))) { .array($0.branch.aliases.map { alias($0) }) },
             .init("externalSslMode", .oneOf(["require"]), orNull: true) {
                 $0.external == nil ? .null : .string("require")
             },
@@ -149,6 +150,9 @@ enum Shapes {
                 .oneOf(ExternalUnavailableReason.allCases.map(\.rawValue)),
                 orNull: true
             ) { .text($0.unavailableReason?.rawValue) },
+            .init("externalWarning", .oneOf(ExternalWarning.allCases.map(\.rawValue)), orNull: true) {
+                .text($0.warning?.rawValue)
+            },
         ]
     )
 
@@ -201,5 +205,6 @@ enum Shapes {
         accepted.name: accepted.schema, runtime.name: runtime.schema,
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
         snippet.name: snippet.schema, connection.name: connection.schema, connections.name: connections.schema,
+        gateway.name: gateway.schema, certificate.name: certificate.schema, gatewayReason.name: gatewayReason.schema,
     ]
 }

@@ -30,6 +30,8 @@ struct TargetRuntime: Sendable {
     /// nil together with a reason.
     let external: External?
     let unavailableReason: ExternalUnavailableReason?
+    /// nil without ``external``.
+    let warning: ExternalWarning?
     /// Of the runtime `docker`.
     let containerName: String?
     let image: String?
@@ -41,7 +43,7 @@ struct TargetRuntime: Sendable {
     /// The port of PostgreSQL in a container.
     private static let containerPort = 5_432
 
-    init(_ branch: BranchDetails, settings: ServerSettings, image: String) {
+    init(_ branch: BranchDetails, settings: ServerSettings, gateway: GatewayCondition, image: String) {
         self.branch = branch
         let isContainer = branch.target.runtime == .docker
         containerName = isContainer ? DockerRuntime.containerName(branch.target.id) : nil
@@ -60,6 +62,7 @@ struct TargetRuntime: Sendable {
         unavailableReason = reason
         external =
             reason == nil ? branch.target.hostname.map { External(host: $0, port: settings.gatewayPort) } : nil
+        warning = external.flatMap { ExternalWarning(gateway, for: $0.host) }
     }
 }
 

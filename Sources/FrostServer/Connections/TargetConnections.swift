@@ -3,6 +3,7 @@ import BranchManager
 /// The three ways to a branch: through the gateway, from a container beside it, and past the gateway on this host.
 struct TargetConnections: Sendable {
     let external: ConnectionInfo?
+    let externalWarning: ExternalWarning?
     /// nil where the branch runs in no container: its internal name is on no network.
     let `internal`: ConnectionInfo?
     let direct: ConnectionInfo
@@ -20,6 +21,7 @@ struct TargetConnections: Sendable {
             )
         }
         external = runtime.external.map { info($0.host, $0.port, .require) }
+        externalWarning = runtime.warning
         `internal` =
             runtime.containerName == nil ? nil : info(ServerSpec(runtime.branch).internalName, runtime.port, nil)
         direct = info("127.0.0.1", target.hostPort, nil)
@@ -55,6 +57,9 @@ extension Shapes {
         "Connections",
         [
             .init("external", .object("Connection"), orNull: true) { $0.external.map { connection($0) } ?? .null },
+            .init("externalWarning", .oneOf(ExternalWarning.allCases.map(\.rawValue)), orNull: true) {
+                .text($0.externalWarning?.rawValue)
+            },
             .init("internal", .object("Connection"), orNull: true) { $0.internal.map { connection($0) } ?? .null },
             .init("direct", .object("Connection")) { connection($0.direct) },
         ]

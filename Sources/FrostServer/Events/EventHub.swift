@@ -11,6 +11,8 @@ actor EventHub {
             case settings
             /// Who is connected through the gateway, by branch.
             case sessions
+            /// How the gateway is.
+            case gateway
         }
 
         var kind: Kind
@@ -41,19 +43,15 @@ actor EventHub {
     }
 
     /// Between two looks at the gateway.
-    private static let sessionsInterval = Duration.seconds(2)
+    private static let gatewayInterval = Duration.seconds(2)
 
     private let state: ServerState
-    private let sessions: GatewaySessions
     private var listeners: [Int: AsyncStream<Event>.Continuation] = [:]
     private var last = 0
     /// That somebody has begun to listen.
     private let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    init(_ state: ServerState, sessions: GatewaySessions) {
-        self.state = state
-        self.sessions = sessions
-    }
+    init(_ state: ServerState) { self.state = state }
 
     /// What changes from now on. It ends with the hub.
     func listen() -> AsyncStream<Event> {
@@ -76,22 +74,28 @@ actor EventHub {
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             // A gateway that takes its time holds nothing else up.
-            group.addTask { await self.followSessions() }
+            group.addTask { await self.followGateway() }
             await followStore()
         }
         for listener in listeners.values { listener.finish() }
     }
 
-    private func followSessions() async {
-        var counts: [String: Int]?
+    private func followGateway() async {
+        var seen: GatewayCondition?
         // The gateway is asked for those who listen.
         for await _ in arrivals {
-            while !listeners.isEmpty, (try? await Task.sleep(for: Self.sessionsInterval)) != nil {
-                let now = await sessions.counts()
-                if now != counts {
-                    tell(Event(kind: .sessions, data: now.map { .object($0.mapValues { .integer($0) }) } ?? .null))
+            while !listeners.isEmpty, (try? await Task.sleep(for: Self.gatewayInterval)) != nil {
+                guard let now = try? await state.gateway.condition() else { continue }
+                if now.sessions != seen?.sessions {
+                    let counts = now.sessions?.mapValues { JSONValue.integer($0) }
+                    tell(Event(kind: .sessions, data: counts.map { .object($0) } ?? .null))
                 }
-                counts = now
+                if let seen, seen.withoutSessions != now.withoutSessions,
+                    let report = try? GatewayReport(now, state.store)
+                {
+                    tell(Event(kind: .gateway, data: Shapes.gateway(report)))
+                }
+                seen = now
             }
         }
     }

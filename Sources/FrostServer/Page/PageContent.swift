@@ -5,7 +5,6 @@ import FrostPages
 /// What pages show, read from the store.
 struct PageContent: Sendable {
     let state: ServerState
-    let sessions: GatewaySessions
 
     /// Operations that a page lists.
     private static let operations = 12
@@ -19,7 +18,9 @@ struct PageContent: Sendable {
 
     // MARK: Every page
 
-    func shell(current: String? = nil, counts: [String: Int]?) throws -> Shell {
+    /// - Parameter gateway: nil on a page that waits for nobody.
+    func shell(current: String? = nil, gateway: GatewayCondition?) throws -> Shell {
+        let counts = gateway?.sessions
         let branches = try state.store.branches()
         let databases = try state.store.databases()
         let projects = try state.store.projects().map { project in
@@ -44,7 +45,12 @@ struct PageContent: Sendable {
                 }
             )
         }
-        return Shell(projects: projects, version: state.version, assetVersion: Self.assetVersion)
+        return Shell(
+            projects: projects,
+            gateway: gateway.flatMap { Self.mark($0, branches.compactMap(\.target.hostname)) },
+            version: state.version,
+            assetVersion: Self.assetVersion
+        )
     }
 
     private static func status(_ target: BranchTarget) -> String {
@@ -56,7 +62,7 @@ struct PageContent: Sendable {
             ? "Failed" : target.lifecycleStatus.rawValue.capitalized
     }
 
-    private static func moment(_ date: Date, now: Date = .now) -> Moment {
+    static func moment(_ date: Date, now: Date = .now) -> Moment {
         let age = Int(now.timeIntervalSince(date))
         let text =
             switch age {
@@ -110,30 +116,26 @@ struct PageContent: Sendable {
     // MARK: Pages
 
     func home() async throws -> HomeView {
-        let counts = await sessions.counts()
+        let gateway = try await state.gateway.condition()
+        let counts = gateway.sessions
         let settings = try ServerSettings(state.store)
         let total = counts?.values.reduce(0, +) ?? 0
         let busy = counts?.values.count { $0 > 0 } ?? 0
-        let summary =
+        let sessionsSummary =
             if !settings.gatewayEnabled {
                 "Nobody: the gateway is off"
             } else if counts == nil {
-                "The gateway does not answer"
+                "Unknown"
             } else if total == 0 {
                 "No sessions"
             } else {
                 "\(BranchView.sessionsText(total)) on \(busy == 1 ? "1 branch" : "\(busy) branches")"
             }
         return HomeView(
-            shell: try shell(counts: counts),
+            shell: try shell(gateway: gateway),
             operations: try rows(state.store.operations(limit: Self.operations), inDatabase: false),
-            sessionsSummary: summary,
-            gateway: GatewaySummary(
-                isEnabled: settings.gatewayEnabled,
-                port: settings.gatewayPort,
-                wildcardBase: settings.wildcardBase,
-                fault: settings.gatewayFault
-            ),
+            sessionsSummary: sessionsSummary,
+            gateway: summary(settings, try GatewayReport(gateway, state.store)),
             runtimes: await runtimes(),
             versions: state.manager.versions(of: .local).map { Choice(value: String($0), title: String($0)) }
         )
@@ -158,31 +160,35 @@ struct PageContent: Sendable {
     }
 
     func settings() async throws -> SettingsView {
+        let gateway = try await state.gateway.condition()
         let settings = try ServerSettings(state.store)
+        let report = try GatewayReport(gateway, state.store)
         return SettingsView(
-            shell: try shell(counts: await sessions.counts()),
+            shell: try shell(gateway: gateway),
             wildcardBase: settings.wildcardBase,
             gatewayEnabled: settings.gatewayEnabled,
             gatewayPort: settings.gatewayPort,
-            gatewayFault: settings.gatewayFault,
+            gateway: summary(settings, report),
+            certificates: gateway.answer == nil ? nil : certificates(report),
             keeps: Self.keeps
         )
     }
 
     func problem(_ status: Int, _ title: String, _ sentence: String) async throws -> ProblemView {
-        ProblemView(shell: try shell(counts: nil), status: status, title: title, sentence: sentence)
+        ProblemView(shell: try shell(gateway: nil), status: status, title: title, sentence: sentence)
     }
 
     /// - Parameter query: `via`, `tab` and `reveal`; what is not known of them is the first of its kind.
     func branch(_ id: String, query: [String: String]) async throws -> BranchView {
         let branch = try state.store.branch(id: id)
-        let counts = await sessions.counts()
-        let runtime = TargetRuntime(branch, settings: try ServerSettings(state.store), image: state.image)
+        let gateway = try await state.gateway.condition()
+        let settings = try ServerSettings(state.store)
+        let runtime = TargetRuntime(branch, settings: settings, gateway: gateway, image: state.image)
         let all = try state.store.operations(of: id, limit: Self.operations)
         let siblings = try state.store.branches(of: branch.database.id)
         let isSettled = branch.target.lifecycleStatus.isSettled
         return BranchView(
-            shell: try shell(current: id, counts: counts),
+            shell: try shell(current: id, gateway: gateway),
             branch: BranchFields(
                 id: id,
                 databaseId: branch.database.id,
@@ -204,8 +210,8 @@ struct PageContent: Sendable {
                 passwordMark: Self.mark(of: branch),
                 aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) }
             ),
-            connections: connections(runtime, query: query),
-            sessions: counts.map { $0[id] ?? 0 },
+            connections: connections(runtime, gateway, query: query),
+            sessions: gateway.sessions.map { $0[id] ?? 0 },
             others: siblings.filter { $0.target.id != id }.map {
                 Choice(
                     value: $0.target.id,
@@ -248,7 +254,11 @@ struct PageContent: Sendable {
         }
     }
 
-    private func connections(_ runtime: TargetRuntime, query: [String: String]) -> [ConnectionView] {
+    private func connections(
+        _ runtime: TargetRuntime,
+        _ gateway: GatewayCondition,
+        query: [String: String]
+    ) -> [ConnectionView] {
         let connections = TargetConnections(runtime)
         let ways: [(ConnectionKind, ConnectionInfo?)] = [
             (.external, connections.external), (.internal, connections.internal), (.direct, connections.direct),
@@ -284,6 +294,7 @@ struct PageContent: Sendable {
                 warning: kind != .external && !isActive
                     ? "This branch is not running, so nothing answers there now."
                     : runtime.branch.target.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
+                notice: kind == .external ? Self.notice(runtime, gateway) : nil,
                 isRevealed: isRevealed,
                 revealHref: "\(href)&reveal=1",
                 hideHref: href

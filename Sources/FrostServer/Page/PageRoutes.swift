@@ -16,9 +16,9 @@ struct PageRoutes: Sendable {
     private static let maximumForm = 4 * 1_024
 
     /// - Throws: when a template has a fault.
-    init(_ state: ServerState, sessions: GatewaySessions) throws {
+    init(_ state: ServerState) throws {
         self.state = state
-        content = PageContent(state: state, sessions: sessions)
+        content = PageContent(state: state)
         renderer = try PageRenderer()
         authenticator = Authenticator(store: state.store)
     }

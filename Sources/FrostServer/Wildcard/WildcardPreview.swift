@@ -47,12 +47,12 @@ package struct WildcardPreview: Sendable {
     /// Looks at the store, asks the resolver and the gateway.
     ///
     /// - Parameters:
-    ///   - gateway: its admin address, `host:port`; nil where none is known of.
+    ///   - gateway: what it says of itself; nil while it says nothing.
     ///   - issuesCertificates: whether frost's own CA issues the gateway's certificates.
     package init(
         of base: Hostname?,
         in store: BranchStore,
-        gateway: String?,
+        gateway: GatewayAnswer?,
         issuesCertificates: Bool,
         lookup: HostLookup = .system
     ) async throws(BranchError) {
@@ -60,9 +60,8 @@ package struct WildcardPreview: Sendable {
         current = try store.wildcardBase()
         let all = try store.hostnames(under: base)
         changes = all.filter(\.isLoss)
-        let document = try store.isGatewayEnabled() ? await GatewayDocument.ask(gateway) : nil
         let changed = Set(changes.map(\.branch.target.id))
-        sessions = document?.targets.filter { changed.contains($0.id) }.reduce(0) { $0 + $1.count }
+        sessions = gateway?.sessions.filter { changed.contains($0.key) }.reduce(0) { $0 + $1.value }
         guard let base else {
             resolution = nil
             coverage = nil
@@ -70,7 +69,7 @@ package struct WildcardPreview: Sendable {
         }
         let names = all.compactMap(\.hostname)
         resolution = await Self.resolution(of: names.first ?? "\(BranchName.main).pg.project.\(base)", base, lookup)
-        coverage = Self.coverage(of: names, by: document?.certificates, isIssued: issuesCertificates)
+        coverage = Self.coverage(of: names, by: gateway?.certificates, isIssued: issuesCertificates)
     }
 
     private static func resolution(
@@ -121,8 +120,7 @@ package struct WildcardPreview: Sendable {
                 sentence: "The gateway does not answer, so nobody knows which hostnames its certificates cover."
             )
         }
-        let covering = certificates.flatMap(\.names)
-        let missing = names.filter { name in !covering.contains { covers($0, name) } }
+        let missing = names.filter { name in !certificates.contains { $0.covers(name, at: .now) } }
         guard let first = missing.first else {
             return Finding(kind: .covered, sentence: "The gateway has certificates for all new hostnames.")
         }
@@ -133,13 +131,5 @@ package struct WildcardPreview: Sendable {
             sentence: "No certificate covers \(first)\(others). Get one for *\(zone), or clients that check "
                 + "certificates (sslmode=verify-full) cannot connect."
         )
-    }
-
-    /// RFC 6125, section 6.4.3: a wildcard stands for the whole of the first label.
-    static func covers(_ pattern: String, _ hostname: String) -> Bool {
-        let pattern = pattern.lowercased()
-        if pattern == hostname { return true }
-        guard pattern.hasPrefix("*."), let dot = hostname.firstIndex(of: ".") else { return false }
-        return pattern.dropFirst(1) == hostname[dot...]
     }
 }

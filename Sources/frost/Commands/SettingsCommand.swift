@@ -74,11 +74,12 @@ struct SettingsCommand: AsyncParsableCommand {
         let base = wildcardBase == "none" ? nil : try WildcardDomain.parse(wildcardBase)
         let keeps = try keepHostnames.map { try AliasDuration($0) }
         guard !yes, BranchStore.exists(in: options.dataDirectory) else { return .some(base) }
-        let record = ProcessRecord.gateway(in: options.dataDirectory)
+        let store = try FrostContext.store(options)
+        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(options.dataDirectory))
         let preview = try await WildcardPreview(
             of: base,
-            in: FrostContext.store(options),
-            gateway: GatewayChild.adminAddress(isChild: record.running() != nil),
+            in: store,
+            gateway: GatewayWatch.lookOnce(at: place, store).answer,
             issuesCertificates: store.hasOwnCertificates() == true
         )
         try WildcardQuestion(preview: preview, keeps: keeps).ask()

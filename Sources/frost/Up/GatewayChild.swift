@@ -1,6 +1,7 @@
 import ArgumentParser
 import BranchManager
 import Foundation
+import FrostServer
 import GatewayContract
 import Subprocess
 import Synchronization
@@ -44,15 +45,13 @@ final class GatewayChild: Sendable {
         record = ProcessRecord.gateway(in: directory)
     }
 
-    /// Where it says whether it is ready; beside that of a gateway which is a unit of its own.
-    private static let ownAdminAddress = "\(GatewayPort.adminHost):\(GatewayPort.childAdmin)"
-    /// Of a gateway that is a unit of its own, where nothing else is said.
-    private static let unitAdminAddress = "\(GatewayPort.adminHost):\(GatewayPort.admin)"
-
+    /// Where a gateway says whether it is ready.
+    ///
     /// - Parameter isChild: whether the gateway is run by `frost up`.
     static func adminAddress(isChild: Bool) -> String {
-        ProcessInfo.processInfo.environment[GatewayVariable.adminAddress.environmentName]
-            ?? (isChild ? ownAdminAddress : unitAdminAddress)
+        ProcessInfo.processInfo.environment[GatewayVariable.adminAddress.environmentName].flatMap {
+            $0.isEmpty ? nil : $0
+        } ?? GatewayPlace.defaultAdmin(isChild: isChild)
     }
 
     private static let pauseBetweenStarts = Duration.seconds(2)

@@ -139,6 +139,7 @@ struct Up: AsyncParsableCommand {
         if example, !stop.isMade { try await ExampleProject.make(context) }
         // From here on only `frost settings` moves it, which waits for this to end.
         try store.setRouteFile(context.routeFile)
+        try store.setGateway(admin: GatewayChild.adminAddress(isChild: gateway), isChild: gateway)
         try await context.routes.routesChanged()
         if stop.isMade { return }
         let account = gateway ? try GatewayAccount.find() : nil
@@ -218,7 +219,10 @@ struct Up: AsyncParsableCommand {
             routes: context.routes,
             image: try options.postgresImage ?? context.store.postgresImage() ?? DockerRuntime.defaultImage,
             version: String(cString: frost_version()),
-            gatewayAdmin: GatewayChild.adminAddress(isChild: gateway),
+            gateway: GatewayPlace(
+                admin: GatewayChild.adminAddress(isChild: gateway),
+                runner: gateway ? .frostUp(isRunning: true) : .service
+            ),
             certificateAuthority: authority,
             logger: Logger(label: "api") { _ in ComplaintLogHandler() }
         )

@@ -1,0 +1,182 @@
+/// What is wrong with the gateway or with a hostname, and what to do about it.
+package struct GatewayNotice: Sendable {
+    /// A state as the API has it, such as `unreachable`, or `hostname_not_covered`.
+    package let code: String
+    /// `Not running`.
+    package let word: String
+    /// A whole sentence; nil where the fault beside it has said all.
+    package var sentence: String?
+    /// Such as `Start it`, without a stop.
+    package let nextStep: String?
+    /// What is to be typed or set for it.
+    package let command: String?
+    /// nil where it says nothing to say since when.
+    package var since: Moment?
+
+    package init(
+        code: String,
+        word: String,
+        sentence: String?,
+        nextStep: String?,
+        command: String?,
+        since: Moment? = nil
+    ) {
+        self.code = code
+        self.word = word
+        self.sentence = sentence
+        self.nextStep = nextStep
+        self.command = command
+        self.since = since
+    }
+}
+
+/// The gateway in the tree of every page, when there is something to say of it.
+package struct GatewayMark: Sendable {
+    package let dot: StatusDot
+    /// Where more is said.
+    package let href: String
+
+    package init(_ notice: GatewayNotice) {
+        href = "/settings"
+        dot = StatusDot(status: notice.code == "unseen" ? "waiting" : "failed", text: "Gateway: \(notice.word)")
+    }
+
+    /// - Parameter count: of hostnames that no certificate covers.
+    package init(uncovered count: Int) {
+        href = "/settings#certificates"
+        dot = StatusDot(
+            status: "waiting",
+            text: count == 1 ? "1 hostname without a certificate" : "\(count) hostnames without a certificate"
+        )
+    }
+}
+
+/// How outsiders reach branches, or what is missing for that.
+package struct GatewaySummary: Sendable {
+    package let dot: StatusDot
+    package var port: Int
+    package var wildcardBase: String?
+    /// A hostname as branches have it.
+    package var example: String?
+    /// What to do before branches can be reached from outside; nil when they can.
+    package let missing: String?
+    /// What keeps the gateway from doing what the settings say; nil when it does.
+    package let fault: String?
+    /// What is wrong with it; nil when it is on.
+    package let notice: GatewayNotice?
+    /// `No certificate covers 3 of 5 hostnames.`; nil when all are.
+    package let uncovered: String?
+    /// When the first certificate that is in use runs out: `Certificate valid until 2027-02-24`.
+    package let validUntil: String?
+
+    package init(
+        isEnabled: Bool,
+        port: Int,
+        wildcardBase: String?,
+        example: String? = nil,
+        fault: String? = nil,
+        notice: GatewayNotice? = nil,
+        uncovered: String? = nil,
+        validUntil: String? = nil
+    ) {
+        self.port = port
+        self.wildcardBase = wildcardBase
+        self.example = example ?? wildcardBase.map { "branch.pg.project.\($0)" }
+        self.fault = isEnabled ? fault : nil
+        self.uncovered = isEnabled ? uncovered : nil
+        self.validUntil = isEnabled ? validUntil : nil
+        var notice = isEnabled ? notice : nil
+        if notice?.code == "failed", fault != nil { notice?.sentence = nil }
+        self.notice = notice
+        missing =
+            if !isEnabled {
+                "Branches can only be reached on this host. Turn the gateway on to give each one a hostname."
+            } else if wildcardBase == nil {
+                "Branches have no hostnames yet. Add a wildcard domain to give them one."
+            } else {
+                nil
+            }
+        dot =
+            if !isEnabled {
+                StatusDot(status: "stopped", text: "Off")
+            } else if let notice {
+                StatusDot(status: notice.code == "unseen" ? "waiting" : "failed", text: notice.word)
+            } else if fault != nil {
+                StatusDot(status: "failed", text: "Fault")
+            } else if wildcardBase == nil {
+                StatusDot(status: "waiting", text: "Needs a domain")
+            } else {
+                StatusDot(status: "active", text: "On")
+            }
+    }
+}
+
+/// One certificate of the gateway.
+package struct CertificateRow: Sendable {
+    /// The name of its file, and the whole path.
+    package let file: String
+    package let path: String
+    /// The hostnames it is for.
+    package let names: [String]
+    /// `2027-02-24`.
+    package let validUntil: Moment
+    /// `Expires in 5 days`, `Expired`, …; a tone as ``StatusDot`` has it.
+    package let validity: StatusDot
+    /// `*.pg.shop.example.net (3 of 3)`; empty when it covers no branch.
+    package let covers: [String]
+    package let hasNames: Bool
+    package let hasCovers: Bool
+
+    package init(
+        path: String,
+        names: [String],
+        validUntil: Moment,
+        validity: StatusDot,
+        covers: [String]
+    ) {
+        self.path = path
+        file = path.split(separator: "/").last.map(String.init) ?? path
+        self.names = names
+        self.validUntil = validUntil
+        self.validity = validity
+        self.covers = covers
+        hasNames = !names.isEmpty
+        hasCovers = !covers.isEmpty
+    }
+}
+
+/// The certificates of the gateway, and the hostnames without one.
+package struct CertificatesView: Sendable {
+    package let rows: [CertificateRow]
+    package let hasRows: Bool
+    /// Those that are shown.
+    package let uncovered: [String]
+    package let hasUncovered: Bool
+    /// `No certificate covers 3 of 5 hostnames.`
+    package let uncoveredSummary: String
+    /// How many more there are; nil when all are shown.
+    package let more: String?
+    /// What is on no certificate and should be.
+    package let wanted: [String]
+
+    /// Most hostnames that are listed.
+    private static let most = 20
+
+    /// - Parameters:
+    ///   - uncovered: all hostnames without a certificate, in order of name.
+    ///   - wanted: the names that certificates should have for them.
+    package init(rows: [CertificateRow], uncovered: [String], of all: Int, wanted: [String]) {
+        self.rows = rows
+        hasRows = !rows.isEmpty
+        self.uncovered = Array(uncovered.prefix(Self.most))
+        hasUncovered = !uncovered.isEmpty
+        uncoveredSummary = Self.summary(uncovered.count, of: all)
+        more = uncovered.count > Self.most ? "and \(uncovered.count - Self.most) more" : nil
+        self.wanted = wanted
+    }
+
+    /// `No certificate covers 3 of 5 hostnames.`
+    package static func summary(_ count: Int, of all: Int) -> String {
+        "No certificate covers \(count) of \(all) \(all == 1 ? "hostname" : "hostnames")."
+    }
+}

@@ -1,0 +1,111 @@
+import AsyncHTTPClient
+import Foundation
+import GatewayContract
+import NIOCore
+import NIOHTTP1
+
+/// Asks a gateway at its admin address how it is.
+struct GatewayProbe: Sendable {
+    enum Finding: Hashable, Sendable {
+        /// Without reasons it is ready.
+        case answers(GatewayAnswer, [GatewayReason])
+        case unreachable
+        case hung
+        case stranger
+        case unseen
+    }
+
+    let place: GatewayPlace
+    /// For all that is asked.
+    let patience: Duration
+
+    /// Largest answer that is read, in bytes: one line for each session.
+    private static let maximumBody = 16 * 1_024 * 1_024
+
+    /// What does not listen has not been waited for: it is asked again soon enough. Nor is another address asked
+    /// because the one at hand says so.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    func ask() async -> Finding {
+        guard place.isKnown else { return .unseen }
+        // The client's own limit ends with the head of an answer.
+        return await withTaskGroup(of: Finding.self) { group in
+            group.addTask { await exchange() }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return .hung
+            }
+            let first = await group.next()
+            group.cancelAll()
+            return first ?? .hung
+        }
+    }
+
+    private func exchange() async -> Finding {
+        do {
+            let (readinessStatus, readinessBody) = try await get(.readiness)
+            guard let readiness = Self.readiness(readinessStatus, readinessBody) else { return .stranger }
+            let (sessionsStatus, sessionsBody) = try await get(.sessions)
+            guard let answer = Self.answer(sessionsStatus, sessionsBody) else { return .stranger }
+            return .answers(answer, readiness)
+        } catch {
+            return Self.finding(error)
+        }
+    }
+
+    private func get(_ path: AdminPath) async throws -> (status: UInt, body: Data) {
+        let limit = TimeAmount(patience)
+        let response = try await Self.client.execute(HTTPClientRequest(url: place.url(path)), timeout: limit)
+        let body = try await response.body.collect(upTo: Self.maximumBody)
+        return (response.status.code, Data(body.readableBytesView))
+    }
+
+    /// As ``AdminPath/readiness`` answers.
+    private struct Readiness: Decodable {
+        enum Status: String, Decodable {
+            case ready
+            case notReady = "not_ready"
+        }
+
+        var status: Status
+        var reasons: [GatewayReason]
+    }
+
+    /// Why it is not ready, empty when it is; nil for what is no answer of a gateway's.
+    static func readiness(_ status: UInt, _ body: Data) -> [GatewayReason]? {
+        guard let readiness = try? JSONDecoder().decode(Readiness.self, from: body) else { return nil }
+        return switch (status, readiness.status) {
+        case (200, .ready): []
+        case (503, .notReady) where !readiness.reasons.isEmpty: readiness.reasons
+        default: nil
+        }
+    }
+
+    /// nil for what is no answer of a gateway's.
+    static func answer(_ status: UInt, _ body: Data) -> GatewayAnswer? {
+        guard status == 200 else { return nil }
+        return (try? JSONDecoder().decode(SessionsDocument.self, from: body)).map(GatewayAnswer.init)
+    }
+
+    /// What becomes of a request that nobody answers.
+    private static let silences: [HTTPClientError] = [
+        .deadlineExceeded, .readTimeout, .connectTimeout, .getConnectionFromPoolTimeout, .remoteConnectionClosed,
+        .cancelled,
+    ]
+
+    private static func finding(_ error: any Error) -> Finding {
+        switch error {
+        case let error as HTTPClientError where silences.contains(error): .hung
+        case is CancellationError, is ChannelError, HTTPParserError.invalidEOFState: .hung
+        // A connection that was taken, and ended in the middle.
+        case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): .hung
+        case let error as HTTPClientError where error == .invalidURL || error == .emptyHost: .unseen
+        case is HTTPClientError, is HTTPParserError, is NIOTooManyBytesError: .stranger
+        default: .unreachable
+        }
+    }
+}

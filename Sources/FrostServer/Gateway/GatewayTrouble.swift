@@ -1,0 +1,122 @@
+/// What is wrong with the gateway, in words for people, and what to do about it.
+package struct GatewayTrouble: Hashable, Sendable {
+    /// What to do next.
+    package struct NextStep: Hashable, Sendable {
+        /// Such as `start it`; a whole step where there is no command.
+        package var text: String
+        /// To be typed, or to be set.
+        package var command: String?
+
+        /// `Start it: systemctl start postgres-gateway`
+        package var line: String { command.map { "\(text): \($0)" } ?? text }
+    }
+
+    /// In a word or two: `Not running`.
+    package var word: String
+    /// Without a full stop, and without a capital letter at the start.
+    package var clause: String
+    package var nextStep: NextStep?
+
+    /// `The gateway does not answer at 127.0.0.1:9432.`
+    package var sentence: String { "\(clause.prefix(1).uppercased())\(clause.dropFirst())." }
+
+    /// One line, for commands: `the gateway does not answer at 127.0.0.1:9432; start it: systemctl start postgres-gateway`
+    package var line: String { nextStep.map { "\(clause); \($0.line)" } ?? clause }
+
+    init(word: String, clause: String, nextStep: NextStep?) {
+        self.word = word
+        self.clause = clause
+        self.nextStep = nextStep
+    }
+
+    /// What there is to say of a gateway; nil when it is on, or off as the settings want it.
+    package init?(_ condition: GatewayCondition) {
+        let place = condition.place
+        switch condition.state {
+        case .off, .on: return nil
+        case .notReady(let reasons, _):
+            self.init(
+                word: "Not ready",
+                clause: "the gateway is not ready: \(reasons.map(\.message).joined(separator: "; "))",
+                nextStep: Self.step(
+                    place,
+                    NextStep(text: "look at it", command: "systemctl status postgres-gateway"),
+                    up: "the output of frost up says more",
+                    upGone: "look at it"
+                )
+            )
+        case .unreachable:
+            self.init(
+                word: "Not running",
+                clause: "the gateway does not answer at \(place.admin)",
+                nextStep: Self.step(
+                    place,
+                    NextStep(text: "start it", command: "systemctl start postgres-gateway"),
+                    up: "frost up starts it by itself, and its output says what keeps it from that",
+                    upGone: "start it"
+                )
+            )
+        case .hung:
+            self.init(
+                word: "Does not answer",
+                clause: "the gateway takes connections at \(place.admin) but does not answer",
+                nextStep: Self.step(
+                    place,
+                    NextStep(text: "restart it", command: "systemctl restart postgres-gateway"),
+                    up: "stop frost up and start it again",
+                    upGone: "restart it"
+                )
+            )
+        case .failed(let fault):
+            let clause = "\(fault.prefix(1).lowercased())\(fault.dropFirst())"
+            self.init(
+                word: "Fault",
+                clause: clause.hasSuffix(".") ? String(clause.dropLast()) : clause,
+                nextStep: Self.step(place, nil, up: "the output of frost up says more", upGone: "start it")
+            )
+        case .stranger:
+            self.init(
+                word: "Not the gateway",
+                clause: "what answers at \(place.admin) is not the gateway, or one of another version",
+                nextStep: NextStep(
+                    text: "set where the gateway answers",
+                    command: "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"
+                )
+            )
+        case .unseen:
+            self.init(
+                word: "Not seen",
+                clause: "frost cannot look at the gateway, since its admin address is '\(place.admin)'",
+                nextStep: NextStep(
+                    text: "set an address and a port of its own",
+                    command: "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"
+                )
+            )
+        }
+    }
+
+    /// - Parameters:
+    ///   - service: of a service of its own.
+    ///   - up: of a gateway whose `frost up` runs.
+    ///   - upGone: of one whose `frost up` does not, before that command.
+    private static func step(_ place: GatewayPlace, _ service: NextStep?, up: String, upGone: String) -> NextStep? {
+        switch place.runner {
+        case .service: service
+        case .frostUp(isRunning: true): NextStep(text: up, command: nil)
+        case .frostUp(isRunning: false): NextStep(text: upGone, command: "frost up")
+        }
+    }
+
+    /// That no certificate is for a branch's hostname.
+    package static func uncovered(_ hostname: String) -> Self {
+        let names = hostname.firstIndex(of: ".").map { "*\(hostname[$0...])" } ?? hostname
+        return Self(
+            word: "Not covered",
+            clause: "no certificate of the gateway covers \(hostname), so clients with sslmode=verify-full refuse it",
+            nextStep: NextStep(
+                text: "give the gateway a certificate for \(names), see docs/certificates.md",
+                command: nil
+            )
+        )
+    }
+}
