@@ -25,7 +25,7 @@ phase2)
     libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests|FrostCertificatesTests|CertificateKeeperTests)|FileWatchTests|RouteReloadTests'
     programs_of='(Frost|GatewayAccountTests|OwnCertificateTests|DeployHookTests)'
     ;;
-phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests)' ;;
+phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests|GatewayWarningTests)' ;;
 phase4)
     libraries='^(GatewayContractTests|GatewayCoreTests|GatewayHardeningTests|TLSWireTests|PostgresGatewayTests)'
     programs_of='(GatewayProgramTests|GatewayServiceTests)'

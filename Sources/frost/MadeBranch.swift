@@ -15,8 +15,9 @@ struct MadeBranch {
         self.took = took
     }
 
-    func show(_ options: FrostOptions, in store: BranchStore, showsPassword: Bool) throws {
-        if options.json { return try Output.json(ShownBranch(branch)) }
+    func show(_ options: FrostOptions, in store: BranchStore, look: GatewayLook?, showsPassword: Bool) throws {
+        defer { look?.show() }
+        if options.json { return try Output.json(ShownBranch(branch, look)) }
         let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
         let time = seconds.formatted(.number.precision(.fractionLength(1)).locale(Locale(identifier: "en_US_POSIX")))
         let what = source.map { ", a copy of \($0.displayName)," } ?? ""

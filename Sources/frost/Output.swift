@@ -1,5 +1,6 @@
 import BranchManager
 import Foundation
+import FrostServer
 import Synchronization
 
 #if canImport(Glibc)
@@ -97,8 +98,14 @@ struct ShownBranch: Encodable {
     @OrNull var postgresVersion: Int?
     /// known, pending or unknown.
     var passwordState: String
+    /// As the API has it; of a command that has looked at the gateway.
+    @OrNull var externalWarning: String?
+    /// The same in words.
+    @OrNull var warning: String?
 
-    init(_ branch: BranchDetails) {
+    init(_ branch: BranchDetails, _ look: GatewayLook? = nil) {
+        externalWarning = look?.warning.rawValue
+        warning = look?.text
         id = branch.target.id
         project = branch.project.name
         database = branch.database.name
@@ -130,12 +137,15 @@ struct ShownBranch: Encodable {
     static let header = ["PROJECT", "DATABASE", "BRANCH", "STATUS", "HOSTNAME", "HOST PORT", "POSTGRESQL"]
 
     static func show(_ branches: [BranchDetails], json: Bool) throws {
-        let shown = branches.map(ShownBranch.init)
+        let shown = branches.map { ShownBranch($0) }
         if json { try Output.json(shown) } else { Output.table(header, shown.map(\.row)) }
     }
 
-    static func show(_ branch: BranchDetails, _ did: String, json: Bool) throws {
-        if json { try Output.json(ShownBranch(branch)) } else { print("\(branch.displayName) \(did)") }
+    /// Says what was done, and what keeps clients from the branch now.
+    static func show(_ branch: BranchDetails, _ did: String, _ context: FrostContext, json: Bool) async throws {
+        let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
+        if json { try Output.json(ShownBranch(branch, look)) } else { print("\(branch.displayName) \(did)") }
+        look?.show()
         if let warning = branch.target.passwordWarning { Complaint.print("note: \(warning)") }
     }
 }

@@ -41,9 +41,11 @@ struct BranchCommand: AsyncParsableCommand {
                 let branch = try await context.progress.during("copying \(source.displayName) to \(new.name)") {
                     try await context.finishRecovery(context.manager.createBranch(new.name, from: source))
                 }
+                let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
                 try MadeBranch(branch, source: source, took: .now - began).show(
                     options,
                     in: context.store,
+                    look: look,
                     showsPassword: showPassword
                 )
             }
@@ -191,6 +193,10 @@ struct BranchCommand: AsyncParsableCommand {
 
         private struct Shown: Encodable {
             var url: String
+            /// As the API has it.
+            @OrNull var externalWarning: String?
+            /// The same in words.
+            @OrNull var warning: String?
         }
 
         func run() async throws {
@@ -209,7 +215,13 @@ struct BranchCommand: AsyncParsableCommand {
                     )
                 }
                 let url = ConnectionSnippets.url(external)
-                if options.json { try Output.json(Shown(url: url)) } else { print(url) }
+                let look = try await GatewayLook.warning(for: branch, store, in: options.dataDirectory)
+                if options.json {
+                    try Output.json(Shown(url: url, externalWarning: look?.warning.rawValue, warning: look?.text))
+                } else {
+                    print(url)
+                }
+                look?.show()
                 if branch.target.lifecycleStatus != .active {
                     Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
                 } else {
@@ -238,7 +250,7 @@ struct BranchCommand: AsyncParsableCommand {
                 return if let after { try await context.finishRecovery(after) } else { after }
             }
             if let after {
-                try ShownBranch.show(after, did, json: options.json)
+                try await ShownBranch.show(after, did, context, json: options.json)
             } else if options.json {
                 try Output.json(ShownBranch(branch))
             } else {

@@ -22,11 +22,13 @@ struct DatabaseCommand: AsyncParsableCommand {
                 "PostgreSQL's major version, such as 15. (default: the newest of this host; of containers, the image's)"
         )
         var postgresVersion: Int?
+        @Flag(help: "Show the password in the connection string.") var showPassword = false
 
         func run() async throws {
             try await Complaint.exiting(options) {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
+                let began = ContinuousClock.now
                 let main = try await context.progress.during("creating \(name)/\(BranchName.main)") {
                     try await context.finishRecovery(
                         context.manager.createDatabase(
@@ -37,7 +39,13 @@ struct DatabaseCommand: AsyncParsableCommand {
                         )
                     )
                 }
-                try ShownBranch.show(main, "created", json: options.json)
+                let look = try await GatewayLook.warning(for: main, context.store, in: context.directory)
+                try MadeBranch(main, source: nil, took: .now - began).show(
+                    options,
+                    in: context.store,
+                    look: look,
+                    showsPassword: showPassword
+                )
             }
         }
     }

@@ -75,7 +75,7 @@ struct SettingsCommand: AsyncParsableCommand {
         let keeps = try keepHostnames.map { try AliasDuration($0) }
         guard !yes, BranchStore.exists(in: options.dataDirectory) else { return .some(base) }
         let store = try FrostContext.store(options)
-        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(options.dataDirectory))
+        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: options.dataDirectory))
         let preview = try await WildcardPreview(
             of: base,
             in: store,

@@ -35,6 +35,21 @@ final class UpLock: Sendable {
         _ = write(descriptor, number, number.count)
     }
 
+    /// Whether a `frost up` runs on a data directory. It takes no lock: one that starts meanwhile would be in its way.
+    static func isHeld(in directory: String) -> Bool {
+        guard let text = try? String(contentsOfFile: "\(directory)/up.lock", encoding: .utf8), let pid = Int32(text),
+            pid > 1, pid != getpid(), !ProcessRecord.hasEnded(pid)
+        else { return false }
+        let program = { (process: String) in
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe"))
+                // An update leaves ` (deleted)` behind the name.
+                .flatMap { ($0 as NSString).lastPathComponent.split(separator: " ").first }
+        }
+        // Of another account's process nothing but its number can be seen.
+        guard let other = program(String(pid)) else { return true }
+        return other == program("self")
+    }
+
     deinit {
         // A process that is being started may have the descriptor too, until it runs its program.
         flock(descriptor, LOCK_UN)
