@@ -4,8 +4,8 @@ package import Foundation
 package struct CertificateAuthorityInfo: Hashable, Sendable {
     /// The path under which the server gives it to anybody: a certificate is no secret.
     package static let path = "/ca.crt"
-    /// What a browser saves it as.
-    package static let fileName = "ca.crt"
+    /// What a browser saves it as, and what connection strings call it.
+    package static let fileName = "frost-ca.crt"
 
     /// Its certificate, as in `file`.
     package var pem: String

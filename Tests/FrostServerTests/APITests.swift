@@ -195,6 +195,28 @@ import Testing
         }
     }
 
+    @Test("Connections with verify-full: of the own CA by its file, of an operator's certificates by the system's CAs")
+    func verifyFull() async throws {
+        let authority = CertificateAuthorityInfo(pem: "", fingerprint: "", notAfter: .now, file: "/data/ca/ca.crt")
+        for (authority, root) in [(authority, "frost-ca.crt"), (nil, "system")] {
+            try await APIHost.run(certificateAuthority: authority) { host in
+                let shop = try await host.makeShop()
+                let dev = "/api/databases/\(shop.database)/targets/\(shop.dev)"
+                let connections = try await host.expect(200, .GET, "\(dev)/connections")
+                #expect(connections["external"]["sslMode"].text == "require")
+                #expect(connections["external"]["sslRootCert"].text == nil)
+                let checked = connections["externalVerifyFull"]
+                #expect(checked["sslMode"].text == "verify-full")
+                #expect(checked["sslRootCert"].text == root)
+                #expect(checked["host"].text == connections["external"]["host"].text)
+                #expect(connections["direct"]["sslMode"].text == nil)
+                try await host.follow(try await host.expect(202, .POST, "\(dev)/stop"))
+                let stopped = try await host.expect(200, .GET, "\(dev)/connections")
+                #expect(stopped["external"].isNull && stopped["externalVerifyFull"].isNull, "null together")
+            }
+        }
+    }
+
     @Test("databases.getTargetRuntime in every state: the three are null together, and the reason says why")
     func runtime() async throws {
         try await APIHost.run { host in

@@ -21,7 +21,7 @@ import Testing
             let (status, fields, text) = try await Self.get(host, "/ca.crt")
             #expect(status == 200 && text == pem)
             #expect(fields["content-type"] == "application/x-pem-file")
-            #expect(fields["content-disposition"] == "attachment; filename=\"ca.crt\"")
+            #expect(fields["content-disposition"] == "attachment; filename=\"frost-ca.crt\"")
             #expect(fields["x-content-type-options"] == "nosniff")
         }
     }

@@ -62,11 +62,62 @@ import Testing
         #expect(text(.env, info).hasPrefix("DATABASE_URL='postgresql://"))
         #expect(text(.env, info).contains("\nPGHOSTADDR=127.0.0.1\n"))
         #expect(text(.node, info).contains(#"servername: "dev.pg.shop.localhost""#))
-        #expect(text(.jdbc, info).contains("jdbc:postgresql://127.0.0.1:5432/"))
+        #expect(text(.jdbc, info).contains("jdbc:postgresql://dev.pg.shop.localhost:5432/"))
+        #expect(text(.jdbc, info).contains(#"new Socket("127.0.0.1", 5432)"#))
         #expect(text(.go, info).contains(#"thisHost{"127.0.0.1:5432"}"#))
         #expect(text(.swift, info).contains(#"tlsServerName = "dev.pg.shop.localhost""#))
         for snippet in ConnectionSnippets.all(Self.plain) {
             #expect(!snippet.text.contains("127.0.0.1"))
+        }
+    }
+
+    // MARK: Checking the certificate
+
+    @Test func withAFileOfTheCAEveryDriverReadsIt() {
+        var info = Self.plain
+        info.sslMode = .verifyFull(.file("/var/lib/frost data/ca.crt"))
+        let parameters = "sslmode=verify-full&sslrootcert=/var/lib/frost%20data/ca.crt"
+        #expect(ConnectionSnippets.url(info).hasSuffix("/shop?\(parameters)"))
+        #expect(text(.env, info).contains("\(parameters)'\n"))
+        #expect(text(.env, info).contains("\nPGSSLMODE=verify-full\nPGSSLROOTCERT='/var/lib/frost data/ca.crt'\n"))
+        #expect(text(.node, info).contains(#"ssl: { ca: fs.readFileSync("/var/lib/frost data/ca.crt") },"#))
+        #expect(text(.jdbc, info).contains("&\(parameters)\""))
+        #expect(text(.python, info).contains(#"sslrootcert="/var/lib/frost data/ca.crt","#))
+        #expect(text(.go, info).contains("?\(parameters)\""))
+        #expect(text(.swift, info).contains(#"trustRoots = .file("/var/lib/frost data/ca.crt")"#))
+    }
+
+    @Test func withTheSystemsCAsEveryDriverHasItsOwnWord() {
+        var info = Self.plain
+        info.sslMode = .verifyFull(.system)
+        #expect(ConnectionSnippets.url(info).hasSuffix("/shop?sslmode=verify-full&sslrootcert=system"))
+        // The URL for those to whom sslrootcert is a file, the variable for libpq.
+        #expect(text(.env, info).contains("/shop?sslmode=verify-full\n"))
+        #expect(text(.env, info).contains("\nPGSSLROOTCERT=system\n"))
+        #expect(text(.node, info).contains("ssl: true,"))
+        #expect(
+            text(.jdbc, info).contains("&sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory\"")
+        )
+        #expect(text(.python, info).contains(#"sslrootcert="system","#))
+        #expect(text(.go, info).contains("?sslmode=verify-full\""))
+        #expect(text(.swift, info).contains("let tlsConfiguration"))
+        info.password = "it's"
+        #expect(text(.env, info).hasSuffix("\nPGSSLROOTCERT=system\n"), "also where the other variables are left out")
+    }
+
+    @Test(arguments: [CertificateRoots.file("frost-ca.crt"), .system])
+    func nothingTurnsTheCheckOff(roots: CertificateRoots) {
+        for host in ["dev.pg.shop.example.net", "dev.pg.shop.localhost"] {
+            var info = Self.plain
+            info.host = host
+            info.sslMode = .verifyFull(roots)
+            for snippet in ConnectionSnippets.all(info) {
+                for word in ["rejectUnauthorized", "no-verify", "NonValidating", ".none", "sslmode=require"] {
+                    #expect(!snippet.text.contains(word), "\(snippet.kind)")
+                }
+                #expect(snippet.note?.hasSuffix(".") == true)
+            }
+            #expect(text(.node, info).contains("servername") == host.hasSuffix(".localhost"))
         }
     }
 
@@ -123,6 +174,8 @@ import Testing
             let read = Array(words[index * 5..<index * 5 + 5])
             for url in read.prefix(2) {
                 let url = try #require(URLComponents(string: url))
+                let root = url.percentEncodedQueryItems?.first { $0.name == "sslrootcert" }?.value
+                #expect(same([root.map(decoded)], [info.sslMode?.rootCertificate]))
                 let parts = [url.percentEncodedUser, url.percentEncodedPassword, url.percentEncodedPath]
                 #expect(same(parts.map(decoded), [info.username, info.password, "/" + info.databaseName]))
             }
@@ -141,21 +194,24 @@ import Testing
             const fs = require("fs");
             const read = [];
             class Client {
-                constructor(options) { read.push([options.user, options.password, options.database]); }
+                constructor(options) {
+                    read.push([options.user, options.password, options.database, options.ssl.ca ?? null]);
+                }
                 async connect() {}
                 async query() { return { rows: [{}] }; }
                 async end() {}
             }
             for (const program of JSON.parse(fs.readFileSync("texts.json", "utf8"))) {
-                new Function("require", "console", program)(() => ({ Client }), { log() {} });
+                const modules = { pg: { Client }, fs: { readFileSync: (path) => path } };
+                new Function("require", "console", program)((name) => modules[name], { log() {} });
             }
             process.stdout.write(JSON.stringify(read));
             """
         let printed = try await directory.run(in: "frost-compat-node-pg", "node", "-e", script)
-        let read = try JSONDecoder().decode([[String]].self, from: printed)
+        let read = try JSONDecoder().decode([[String?]].self, from: printed)
         try #require(read.count == Self.infos.count)
         for (read, info) in zip(read, Self.infos) {
-            #expect(same(read, [info.username, info.password, info.databaseName]))
+            #expect(same(read, [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]))
         }
     }
 
@@ -168,7 +224,7 @@ import Testing
             from unittest.mock import MagicMock
             read = []
             def connect(**given):
-                read.append([given["user"], given["password"], given["dbname"]])
+                read.append([given["user"], given["password"], given["dbname"], given.get("sslrootcert")])
                 return MagicMock()
             sys.modules["psycopg"] = types.SimpleNamespace(connect=connect)
             with open("texts.json", encoding="utf-8") as file:
@@ -178,10 +234,10 @@ import Testing
                 exec(text, {})
             write(json.dumps(read))
             """
-        let read = try JSONDecoder().decode([[String]].self, from: await directory.run("python3", "-c", script))
+        let read = try JSONDecoder().decode([[String?]].self, from: await directory.run("python3", "-c", script))
         try #require(read.count == Self.infos.count)
         for (read, info) in zip(read, Self.infos) {
-            #expect(same(read, [info.username, info.password, info.databaseName]))
+            #expect(same(read, [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]))
         }
     }
 
@@ -268,6 +324,7 @@ import Testing
         info.username = index == 0 ? "frost" : texts[(index + 7) % texts.count]
         info.databaseName = index == 0 ? "shop" : texts[(index + 13) % texts.count]
         if index % 2 == 1 { info.host = "dev.pg.shop.localhost" }
+        if index % 3 == 2 { info.sslMode = .verifyFull(.file(texts[(index + 3) % texts.count])) }
         return info
     }
 
@@ -276,8 +333,8 @@ import Testing
     }
 
     /// Swift's own `==` takes `é` and `e\u{301}` for the same.
-    private func same(_ texts: [String?], _ others: [String]) -> Bool {
-        texts.map { $0.map { Array($0.utf8) } } == others.map { Array($0.utf8) }
+    private func same(_ texts: [String?], _ others: [String?]) -> Bool {
+        texts.map { $0.map { Array($0.utf8) } } == others.map { $0.map { Array($0.utf8) } }
     }
 
     /// Foundation's own decoder drops U+FEFF from the beginning.

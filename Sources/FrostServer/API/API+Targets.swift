@@ -96,7 +96,11 @@ extension API {
                 summary: "Connection strings and programs that work as pasted, with the password.",
                 answer: .object("Connections")
             ) { exchange in
-                Answer(.ok, Shapes.connections(TargetConnections(try await state.runtime(state.target(exchange)))))
+                let runtime = try await state.runtime(state.target(exchange))
+                return Answer(
+                    .ok,
+                    Shapes.connections(TargetConnections(runtime, authority: state.certificateAuthority))
+                )
             },
             Endpoint(
                 method: .get,

@@ -1,14 +1,14 @@
 /// How a text is written in each place that a snippet has for one.
 extension ConnectionSnippets {
-    /// For any part of a URL: all but letters, digits and `-._` as `%XX` of their UTF-8 bytes.
+    /// For any part of a URL: all but letters, digits, `-._` and `kept` as `%XX` of their UTF-8 bytes.
     ///
     /// `~` needs no escape in a URL (RFC 3986) and gets one because a shell may take it for a home directory. A space
     /// is `%20`: pgjdbc alone reads `+` as one.
-    static func percentEncoded(_ text: String) -> String {
+    static func percentEncoded(_ text: String, keeping kept: Unicode.Scalar? = nil) -> String {
         var encoded = ""
         for byte in text.utf8 {
             let scalar = Unicode.Scalar(byte)
-            if isLetterOrDigit(scalar) || "-._".unicodeScalars.contains(scalar) {
+            if isLetterOrDigit(scalar) || "-._".unicodeScalars.contains(scalar) || scalar == kept {
                 encoded.unicodeScalars.append(scalar)
             } else {
                 encoded += "%" + hex(UInt32(byte), digits: 2).uppercased()

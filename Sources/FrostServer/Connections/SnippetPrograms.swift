@@ -8,12 +8,20 @@ extension ConnectionSnippets {
     }
 
     static func libpqParameters(_ info: ConnectionInfo) -> [(String, String)] {
-        [("sslmode", info.sslMode?.rawValue), ("hostaddr", info.fixedAddress)].compactMap { name, value in
-            value.map { (name, $0) }
-        }
+        [
+            ("sslmode", info.sslMode?.name), ("sslrootcert", info.sslMode?.rootCertificate),
+            ("hostaddr", info.fixedAddress),
+        ].compactMap { name, value in value.map { (name, $0) } }
     }
 
-    private static func authority(_ info: ConnectionInfo, host: String? = nil) -> String {
+    /// `sslmode`, and `sslrootcert` where that is a file: drivers that are not libpq know no word for the system's CAs.
+    static func fileParameters(_ info: ConnectionInfo) -> [(String, String)] {
+        guard let mode = info.sslMode else { return [] }
+        guard case .verifyFull(.file(let path)) = mode else { return [("sslmode", mode.name)] }
+        return [("sslmode", mode.name), ("sslrootcert", path)]
+    }
+
+    static func authority(_ info: ConnectionInfo, host: String? = nil) -> String {
         let host = host ?? info.host
         return host.contains(":") ? "[\(ipv6(host))]:\(info.port)" : "\(percentEncoded(host)):\(info.port)"
     }
@@ -23,8 +31,11 @@ extension ConnectionSnippets {
         address.split(separator: "%", maxSplits: 1).map(String.init).joined(separator: "%25")
     }
 
-    private static func path(_ info: ConnectionInfo, parameters: [(String, String)]) -> String {
-        let query = parameters.map { "\($0.0)=\(percentEncoded($0.1))" }.joined(separator: "&")
+    static func path(_ info: ConnectionInfo, parameters: [(String, String)]) -> String {
+        // A file's path stays readable.
+        let query = parameters.map { name, value in
+            "\(name)=\(percentEncoded(value, keeping: name == "sslrootcert" ? "/" : nil))"
+        }.joined(separator: "&")
         return "/\(percentEncoded(info.databaseName))" + (query.isEmpty ? "" : "?\(query)")
     }
 }
@@ -34,9 +45,19 @@ extension ConnectionSnippets {
 extension ConnectionSnippets {
     /// `DATABASE_URL` for programs, and libpq's own variables for psql, pg_dump and the like, where all readers agree
     /// on their values.
+    ///
+    /// `sslrootcert=system` is in a variable and not in the URL: to all but libpq it is the name of a file.
     static func env(_ info: ConnectionInfo) -> String {
-        let url = "DATABASE_URL=\(environmentValue(url(info)) ?? "")\n"
-        return url + (variables(info) ?? []).map { "\($0.0)=\($0.1)\n" }.joined()
+        let address = info.fixedAddress.map { [("hostaddr", $0)] } ?? []
+        let url = url(info, parameters: fileParameters(info) + address)
+        let variables = variables(info) ?? rootVariable(info).map { [$0] } ?? []
+        return "DATABASE_URL=\(environmentValue(url) ?? "")\n" + variables.map { "\($0.0)=\($0.1)\n" }.joined()
+    }
+
+    /// nil where the URL says all of it.
+    private static func rootVariable(_ info: ConnectionInfo) -> (String, String)? {
+        guard case .verifyFull(.system) = info.sslMode else { return nil }
+        return info.sslMode?.rootCertificate.map { ("PGSSLROOTCERT", $0) }
     }
 
     static func hasVariables(_ info: ConnectionInfo) -> Bool {
@@ -51,7 +72,8 @@ extension ConnectionSnippets {
             ("PGUSER", info.username),
             ("PGPASSWORD", info.password),
             ("PGDATABASE", info.databaseName),
-            ("PGSSLMODE", info.sslMode?.rawValue),
+            ("PGSSLMODE", info.sslMode?.name),
+            ("PGSSLROOTCERT", info.sslMode?.rootCertificate),
         ]
         var quoted: [(String, String)] = []
         for case (let name, let value?) in values {
@@ -77,13 +99,11 @@ extension ConnectionSnippets {
             "password: \(javaScript(info.password)),",
             "database: \(javaScript(info.databaseName)),",
         ]
-        if info.sslMode != nil {
-            let name = info.fixedAddress == nil ? "" : ", servername: \(javaScript(info.host))"
-            options.append("ssl: { rejectUnauthorized: false\(name) },")
-        }
+        if let ssl = nodeSSL(info) { options.append("ssl: \(ssl),") }
+        let readsFile = if case .verifyFull(.file) = info.sslMode { true } else { false }
         return """
             // npm install pg; save as example.cjs; node example.cjs
-            const { Client } = require("pg");
+            \(readsFile ? "const fs = require(\"fs\");\n" : "")const { Client } = require("pg");
 
             async function main() {
                 const client = new Client({
@@ -102,86 +122,19 @@ extension ConnectionSnippets {
 
             """
     }
-}
 
-// MARK: Java
-
-extension ConnectionSnippets {
-    /// pgjdbc: https://jdbc.postgresql.org/documentation/use/
-    ///
-    /// The parameters are in the URL so that the URL alone serves where only that is asked for.
-    static func jdbc(_ info: ConnectionInfo) -> String {
-        let url = jdbcURL(info, parameters: info.sslMode.map { [("sslmode", $0.rawValue)] } ?? [])
-        return """
-            // Save as Main.java beside the driver: java -cp postgresql.jar Main.java
-            import java.sql.Connection;
-            import java.sql.DriverManager;
-            import java.sql.ResultSet;
-            import java.sql.SQLException;
-            import java.sql.Statement;
-
-            public class Main {
-            \(jdbcMain(url))
-            }
-
-            """
-    }
-
-    /// Java asks the system's resolver alone, so this connects to the address and names the host in TLS itself: the
-    /// driver's TLS sockets are made by a class that a parameter of the URL names.
-    static func jdbcOnThisHost(_ info: ConnectionInfo) -> String {
-        let mode = info.sslMode.map { [("sslmode", $0.rawValue)] } ?? []
-        return """
-            // Save as Main.java beside the driver: javac -cp postgresql.jar Main.java && java -cp postgresql.jar:. Main
-            import java.io.IOException;
-            import java.net.Socket;
-            import java.security.GeneralSecurityException;
-            import java.sql.Connection;
-            import java.sql.DriverManager;
-            import java.sql.ResultSet;
-            import java.sql.SQLException;
-            import java.sql.Statement;
-            import org.postgresql.ssl.NonValidatingFactory;
-
-            public class Main {
-            \(jdbcMain(jdbcURL(info, parameters: mode + [("sslfactory", "Main$Named")])))
-
-                /** Names the branch to the gateway, because not every system can look up names under .localhost. */
-                public static class Named extends NonValidatingFactory {
-                    public Named(String argument) throws GeneralSecurityException {
-                        super(argument);
-                    }
-
-                    @Override
-                    public Socket createSocket(Socket socket, String host, int port, boolean autoClose)
-                            throws IOException {
-                        return super.createSocket(socket, \(java(info.host)), port, autoClose);
-                    }
-                }
-            }
-
-            """
-    }
-
-    private static func jdbcURL(_ info: ConnectionInfo, parameters: [(String, String)]) -> String {
-        let login = [("user", info.username), ("password", info.password)]
-        return "jdbc:postgresql://\(authority(info, host: info.fixedAddress))"
-            + path(info, parameters: login + parameters)
-    }
-
-    private static func jdbcMain(_ url: String) -> String {
-        let lines = """
-            public static void main(String[] arguments) throws SQLException {
-                String url = \(java(url));
-                try (Connection connection = DriverManager.getConnection(url);
-                        Statement statement = connection.createStatement();
-                        ResultSet rows = statement.executeQuery("SELECT current_database()")) {
-                    rows.next();
-                    System.out.println(rows.getString(1));
-                }
-            }
-            """
-        return indented(lines.split(separator: "\n").map(String.init), by: 4)
+    /// What Node.js checks is `servername`, which node-postgres sets to a host that is no address.
+    private static func nodeSSL(_ info: ConnectionInfo) -> String? {
+        let checks: [String]
+        switch info.sslMode {
+        case nil: return nil
+        // node-postgres has no other way to say that the connection is encrypted and nothing is checked.
+        case .require: checks = ["rejectUnauthorized: false"]
+        case .verifyFull(.file(let path)): checks = ["ca: fs.readFileSync(\(javaScript(path)))"]
+        case .verifyFull(.system): checks = []
+        }
+        let options = checks + (info.fixedAddress == nil ? [] : ["servername: \(javaScript(info.host))"])
+        return options.isEmpty ? "true" : "{ \(options.joined(separator: ", ")) }"
     }
 }
 
@@ -190,22 +143,23 @@ extension ConnectionSnippets {
 extension ConnectionSnippets {
     /// psycopg 3: https://www.psycopg.org/psycopg3/docs/api/module.html
     static func python(_ info: ConnectionInfo) -> String {
-        let parameters: [(String, String)] =
-            [("host", python(info.host))]
-            + (info.fixedAddress.map { [("hostaddr", python($0))] } ?? [])
-            + [
-                ("port", String(info.port)),
-                ("user", python(info.username)),
-                ("password", python(info.password)),
-                ("dbname", python(info.databaseName)),
-            ]
-            + (info.sslMode.map { [("sslmode", python($0.rawValue))] } ?? [])
+        let values: [(String, String?)] = [
+            ("host", python(info.host)),
+            ("hostaddr", info.fixedAddress.map { python($0) }),
+            ("port", String(info.port)),
+            ("user", python(info.username)),
+            ("password", python(info.password)),
+            ("dbname", python(info.databaseName)),
+            ("sslmode", (info.sslMode?.name).map { python($0) }),
+            ("sslrootcert", (info.sslMode?.rootCertificate).map { python($0) }),
+        ]
+        let lines = values.compactMap { name, value in value.map { "\(name)=\($0)," } }
         return """
             # pip install "psycopg[binary]"
             import psycopg
 
             with psycopg.connect(
-            \(indented(parameters.map { "\($0.0)=\($0.1)," }, by: 4))
+            \(indented(lines, by: 4))
             ) as connection:
                 print(connection.execute("SELECT current_database()").fetchone()[0])
 
@@ -282,7 +236,7 @@ extension ConnectionSnippets {
 
     /// Without a word about it, lib/pq requires TLS.
     private static func goURL(_ info: ConnectionInfo) -> String {
-        url(info, parameters: [("sslmode", info.sslMode?.rawValue ?? "disable")])
+        url(info, parameters: info.sslMode == nil ? [("sslmode", "disable")] : fileParameters(info))
     }
 
     private static let goQuery = """
@@ -304,10 +258,14 @@ extension ConnectionSnippets {
     static func swift(_ info: ConnectionInfo) -> String {
         let usesTLS = info.sslMode != nil
         let namesHost = usesTLS && info.fixedAddress != nil
-        let before = [
-            "var tlsConfiguration = TLSConfiguration.makeClientConfiguration()",
-            "tlsConfiguration.certificateVerification = .none",
-        ]
+        let checks: [String] =
+            switch info.sslMode {
+            case .require: ["tlsConfiguration.certificateVerification = .none"]
+            case .verifyFull(.file(let path)): ["tlsConfiguration.trustRoots = .file(\(swift(path)))"]
+            case .verifyFull(.system), nil: []
+            }
+        let before =
+            ["\(checks.isEmpty ? "let" : "var") tlsConfiguration = TLSConfiguration.makeClientConfiguration()"] + checks
         let server = ["configuration.options.tlsServerName = \(swift(info.host))"]
         let tls = usesTLS ? ".require(try NIOSSLContext(configuration: tlsConfiguration))" : ".disable"
         let statements =
@@ -355,7 +313,7 @@ extension ConnectionSnippets {
             """
     }
 
-    private static func indented(_ lines: [String], by count: Int) -> String {
+    static func indented(_ lines: [String], by count: Int) -> String {
         lines.map { String(repeating: " ", count: count) + $0 }.joined(separator: "\n")
     }
 }

@@ -4,11 +4,14 @@ import BranchManager
 struct TargetConnections: Sendable {
     let external: ConnectionInfo?
     let externalWarning: ExternalWarning?
+    /// The same with the gateway's certificate checked; nil together with it.
+    let externalVerifyFull: ConnectionInfo?
     /// nil where the branch runs in no container: its internal name is on no network.
     let `internal`: ConnectionInfo?
     let direct: ConnectionInfo
 
-    init(_ runtime: TargetRuntime) {
+    /// - Parameter authority: who issued the gateway's certificates; nil where they are the operator's.
+    init(_ runtime: TargetRuntime, authority: CertificateAuthorityInfo?) {
         let (database, target) = (runtime.branch.database, runtime.branch.target)
         func info(_ host: String, _ port: Int, _ sslMode: SSLMode?) -> ConnectionInfo {
             ConnectionInfo(
@@ -22,6 +25,9 @@ struct TargetConnections: Sendable {
         }
         external = runtime.external.map { info($0.host, $0.port, .require) }
         externalWarning = runtime.warning
+        externalVerifyFull = runtime.external.map {
+            info($0.host, $0.port, .verifyFull(CertificateRoots(downloadedFrom: authority)))
+        }
         `internal` =
             runtime.containerName == nil ? nil : info(ServerSpec(runtime.branch).internalName, runtime.port, nil)
         direct = info("127.0.0.1", target.hostPort, nil)
@@ -48,7 +54,8 @@ extension Shapes {
             .init("username", .string) { .string($0.username) },
             .init("password", .string) { .string($0.password) },
             .init("databaseName", .string) { .string($0.databaseName) },
-            .init("sslMode", .oneOf(["require"]), orNull: true) { .text($0.sslMode?.rawValue) },
+            .init("sslMode", .oneOf(SSLMode.names), orNull: true) { .text($0.sslMode?.name) },
+            .init("sslRootCert", .string, orNull: true) { .text($0.sslMode?.rootCertificate) },
             .init("snippets", .list(.object("Snippet"))) { .array(ConnectionSnippets.all($0).map { snippet($0) }) },
         ]
     )
@@ -60,6 +67,8 @@ extension Shapes {
             .init("externalWarning", .oneOf(ExternalWarning.allCases.map(\.rawValue)), orNull: true) {
                 .text($0.externalWarning?.rawValue)
             },
+            .init("externalVerifyFull", .object("Connection"), orNull: true) {
+                $0.externalVerifyFull.map { connection($0) } ?? .null            },
             .init("internal", .object("Connection"), orNull: true) { $0.internal.map { connection($0) } ?? .null },
             .init("direct", .object("Connection")) { connection($0.direct) },
         ]

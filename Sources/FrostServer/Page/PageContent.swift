@@ -259,7 +259,7 @@ struct PageContent: Sendable {
         _ gateway: GatewayCondition,
         query: [String: String]
     ) -> [ConnectionView] {
-        let connections = TargetConnections(runtime)
+        let connections = TargetConnections(runtime, authority: state.certificateAuthority)
         let ways: [(ConnectionKind, ConnectionInfo?)] = [
             (.external, connections.external), (.internal, connections.internal), (.direct, connections.direct),
         ]
@@ -309,7 +309,7 @@ struct PageContent: Sendable {
         [
             ConnectionField(name: "host", label: "Host", value: info.host),
             ConnectionField(name: "port", label: "Port", value: String(info.port)),
-            ConnectionField(name: "sslmode", label: "SSL mode", value: info.sslMode?.rawValue ?? "disable"),
+            ConnectionField(name: "sslmode", label: "SSL mode", value: info.sslMode?.name ?? "disable"),
             ConnectionField(name: "database", label: "Database", value: info.databaseName),
             ConnectionField(name: "user", label: "User", value: info.username),
             ConnectionField(
