@@ -208,11 +208,15 @@ package enum ConnectionKind: String, CaseIterable, Sendable {
 package struct ConnectionView: Sendable {
     /// A ``ConnectionKind``, as in `?via=` and in the API.
     package let kind: String
+    /// What the API calls these strings.
+    package let apiName: String
     package let title: String
     package let lead: String
     package var href: String
     package var isCurrent: Bool
-    /// Host, port, SSL mode, database, user, password.
+    /// nil where nothing is encrypted.
+    package var ssl: SSLSwitch?
+    /// Host, port, SSL mode, CA certificate, database, user, password.
     package var fields: [ConnectionField]
     package var snippets: [SnippetView]
     /// Set when there is no connection string, with what to do about it.
@@ -230,8 +234,10 @@ package struct ConnectionView: Sendable {
 
     package init(
         kind: ConnectionKind,
+        apiName: String? = nil,
         href: String,
         isCurrent: Bool,
+        ssl: SSLSwitch? = nil,
         fields: [ConnectionField],
         snippets: [SnippetView],
         missing: MissingConnection? = nil,
@@ -242,6 +248,8 @@ package struct ConnectionView: Sendable {
         hideHref: String
     ) {
         self.kind = kind.rawValue
+        self.apiName = apiName ?? kind.rawValue
+        self.ssl = ssl
         self.title = kind.title
         self.lead = kind.lead
         self.href = href
@@ -260,7 +268,7 @@ package struct ConnectionView: Sendable {
 
 /// A part of a connection that people copy alone.
 package struct ConnectionField: Sendable {
-    /// `host`, `port`, `sslmode`, `database`, `user` or `password`.
+    /// `host`, `port`, `sslmode`, `sslrootcert`, `database`, `user` or `password`.
     package var name: String
     package var label: String
     /// For a password: dots, unless it is revealed.

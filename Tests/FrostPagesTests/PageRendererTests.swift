@@ -50,6 +50,33 @@ struct PageRendererTests {
         #expect(!card.contains("id=\"snippet\""))
     }
 
+    @Test(arguments: [false, true], [AuthorityDownload(href: "/ca.crt", fileName: "frost-ca.crt"), nil])
+    func `The SSL switch says which mode is on, what it protects against, and where the CA is`(
+        isVerifyFull: Bool,
+        authority: AuthorityDownload?
+    ) throws {
+        let ssl = SSLSwitch(
+            isVerifyFull: isVerifyFull,
+            requireHref: "?ssl=require",
+            verifyFullHref: "?ssl=verify-full",
+            authority: authority
+        )
+        let html = pages.branch(branchView(ssl: ssl))
+        try check(html)
+        #expect(ssl.modes.filter(\.isCurrent).map(\.name) == [isVerifyFull ? "verify-full" : "require"])
+        let links = try tags(of: html).filter { $0.attributes["data-ssl"] != nil }
+        #expect(links.map { $0.attributes["href"] } == ["?ssl=require", "?ssl=verify-full"])
+        #expect(links.map { $0.attributes["aria-current"] != nil } == [!isVerifyFull, isVerifyFull])
+        #expect(html.contains(ssl.sentence))
+        #expect(html.contains("Download frost-ca.crt") == (authority != nil))
+        #expect(ssl.sentence.contains("frost-ca.crt") == (isVerifyFull && authority != nil))
+    }
+
+    @Test
+    func `What is not encrypted has no SSL switch`() throws {
+        #expect(try tags(of: pages.branch(branchView())).allSatisfy { $0.attributes["data-ssl"] == nil })
+    }
+
     @Test
     func `A branch shows its status, its reason and what is under way`() {
         let running = RunningOperation(id: "op_1", title: "Deploying dev", progress: "Copying")
@@ -231,6 +258,7 @@ struct PageRendererTests {
         reason: String? = nil,
         isMain: Bool = false,
         missing: MissingConnection? = nil,
+        ssl: SSLSwitch? = nil,
         snippet: String = "postgresql://",
         operations: [OperationRow] = [],
         running: RunningOperation? = nil
@@ -248,6 +276,7 @@ struct PageRendererTests {
             kind: .external,
             href: "?via=external",
             isCurrent: true,
+            ssl: ssl,
             fields: [ConnectionField(name: "host", label: "Host", value: name)],
             snippets: [shown],
             missing: missing,

@@ -1,12 +1,42 @@
-// Connection strings: revealing the password and copying.
+// Connection strings: the SSL mode, revealing the password, and copying.
 // Strings with the password come from the API when asked for; the page itself has dots instead.
+
+/** The SSL mode that was chosen last, for every branch and across visits; null where none was, or storage is refused. */
+const chosenSSL = {
+  read() {
+    try {
+      return localStorage.getItem("frost.ssl");
+    } catch {
+      return null;
+    }
+  },
+  write(mode) {
+    try {
+      localStorage.setItem("frost.ssl", mode);
+    } catch {
+      // Private windows may refuse; the choice then lasts as long as the address has it.
+    }
+  },
+};
+
+/** Shows the SSL mode that was chosen last, unless the address names one. */
+function applyChosenSSL() {
+  const address = new URL(location.href);
+  const mode = chosenSSL.read();
+  const link = mode && document.getElementById(`ssl-${mode}`);
+  if (!link || link.hasAttribute("aria-current") || address.searchParams.has("ssl")) {
+    return;
+  }
+  history.replaceState(null, "", link.href);
+  refresh();
+}
 
 let isRevealed = false;
 
 async function fetchSnippets() {
-  const { connections, via } = document.getElementById("connect").dataset;
+  const { connections, connection } = document.getElementById("connect").dataset;
   const answer = await api("GET", connections);
-  return answer[via]?.snippets ?? [];
+  return answer[connection]?.snippets ?? [];
 }
 
 async function fetchText() {
@@ -119,11 +149,14 @@ function flash(button, word) {
 }
 
 document.addEventListener("click", (event) => {
-  const control = event.target.closest("[data-reveal], [data-copy-snippet], [data-copy-field]");
+  const control = event.target.closest("[data-ssl], [data-reveal], [data-copy-snippet], [data-copy-field]");
   if (!control) {
     return;
   }
-  if ("reveal" in control.dataset) {
+  if ("ssl" in control.dataset) {
+    // The link itself shows it.
+    chosenSSL.write(control.dataset.ssl);
+  } else if ("reveal" in control.dataset) {
     if (opensElsewhere(event)) {
       return;
     }

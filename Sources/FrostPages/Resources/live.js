@@ -253,6 +253,7 @@ for (const element of document.querySelectorAll("[data-live]")) {
 }
 restoreNotices();
 afterRender();
+applyChosenSSL();
 settleEarlier();
 document.querySelector('.tree-branch[aria-current="page"]')?.scrollIntoView({ block: "nearest" });
 listen();

@@ -260,23 +260,38 @@ struct PageContent: Sendable {
         query: [String: String]
     ) -> [ConnectionView] {
         let connections = TargetConnections(runtime, authority: state.certificateAuthority)
+        let isVerifyFull = query["ssl"] == Self.verifyFull
         let ways: [(ConnectionKind, ConnectionInfo?)] = [
-            (.external, connections.external), (.internal, connections.internal), (.direct, connections.direct),
+            (.external, isVerifyFull ? connections.externalVerifyFull : connections.external),
+            (.internal, connections.internal), (.direct, connections.direct),
         ]
         let current = query["via"].flatMap(ConnectionKind.init(rawValue:)) ?? .external
         let tab = query["tab"].flatMap(SnippetKind.init(rawValue:)) ?? .url
         let isRevealed = query["reveal"] == "1"
         let place = "/branches/\(runtime.branch.target.id)"
+        // Of every link of the card, so that what was chosen stays.
+        let ssl = isVerifyFull ? "&ssl=\(Self.verifyFull)" : ""
+        let reveal = isRevealed ? "&reveal=1" : ""
         let isActive = runtime.branch.target.lifecycleStatus == .active
         return ways.map { kind, info in
-            let href = "\(place)?via=\(kind.rawValue)&tab=\(tab.rawValue)"
+            let here = "\(place)?via=\(kind.rawValue)&tab=\(tab.rawValue)"
+            let href = here + ssl
             // Masked before a snippet is made of it: what is escaped for a language is masked all the same.
             var shown = info
             if !isRevealed { shown?.password = Self.placeholder }
             return ConnectionView(
                 kind: kind,
-                href: isRevealed ? "\(href)&reveal=1" : href,
+                apiName: kind == .external && isVerifyFull ? "externalVerifyFull" : kind.rawValue,
+                href: href + reveal,
                 isCurrent: kind == current,
+                ssl: info?.sslMode == nil
+                    ? nil
+                    : SSLSwitch(
+                        isVerifyFull: isVerifyFull,
+                        requireHref: "\(here)&ssl=\(SSLMode.require.name)\(reveal)",
+                        verifyFullHref: "\(here)&ssl=\(Self.verifyFull)\(reveal)",
+                        authority: state.certificateAuthority.map { _ in Self.authorityDownload }
+                    ),
                 fields: shown.map { Self.fields($0, isRevealed: isRevealed) } ?? [],
                 snippets: shown.map { ConnectionSnippets.all($0) }?.map { snippet in
                     SnippetView(
@@ -285,8 +300,7 @@ struct PageContent: Sendable {
                         language: snippet.language,
                         text: snippet.text.replacing(Self.placeholder, with: Self.mask),
                         note: snippet.note,
-                        href:
-                            "\(place)?via=\(kind.rawValue)&tab=\(snippet.kind.rawValue)\(isRevealed ? "&reveal=1" : "")",
+                        href: "\(place)?via=\(kind.rawValue)&tab=\(snippet.kind.rawValue)\(ssl)\(reveal)",
                         isCurrent: snippet.kind == tab
                     )
                 } ?? [],
@@ -302,14 +316,22 @@ struct PageContent: Sendable {
         }
     }
 
+    private static let verifyFull = SSLMode.verifyFull(.system).name
+
+    private static let authorityDownload = AuthorityDownload(
+        href: CertificateAuthorityInfo.path,
+        fileName: CertificateAuthorityInfo.fileName
+    )
+
     /// Stands for a password until the snippet is made: no language escapes it.
     private static let placeholder = "frostPasswordIsHidden"
 
     private static func fields(_ info: ConnectionInfo, isRevealed: Bool) -> [ConnectionField] {
-        [
+        let fields: [ConnectionField?] = [
             ConnectionField(name: "host", label: "Host", value: info.host),
             ConnectionField(name: "port", label: "Port", value: String(info.port)),
             ConnectionField(name: "sslmode", label: "SSL mode", value: info.sslMode?.name ?? "disable"),
+            info.sslMode?.rootCertificate.map { ConnectionField(name: "sslrootcert", label: "Root CA", value: $0) },
             ConnectionField(name: "database", label: "Database", value: info.databaseName),
             ConnectionField(name: "user", label: "User", value: info.username),
             ConnectionField(
@@ -319,6 +341,7 @@ struct PageContent: Sendable {
                 isSecret: true
             ),
         ]
+        return fields.compactMap { $0 }
     }
 
     private func missing(_ kind: ConnectionKind, _ runtime: TargetRuntime) -> MissingConnection {

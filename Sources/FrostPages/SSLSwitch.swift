@@ -1,0 +1,53 @@
+/// The choice on the Connect card of how a client treats the gateway's certificate.
+package struct SSLSwitch: Sendable {
+    /// `require` and `verify-full`; exactly one is current.
+    package let modes: [SSLModeChoice]
+    /// What the current one protects against.
+    package let sentence: String
+    /// The certificate of the CA that clients have to trust; nil where they need no file.
+    package let authority: AuthorityDownload?
+
+    /// - Parameters:
+    ///   - isVerifyFull: which of the two is current.
+    ///   - requireHref: the page with `require`.
+    ///   - verifyFullHref: the page with `verify-full`.
+    package init(isVerifyFull: Bool, requireHref: String, verifyFullHref: String, authority: AuthorityDownload?) {
+        modes = [
+            SSLModeChoice(name: "require", href: requireHref, isCurrent: !isVerifyFull),
+            SSLModeChoice(name: "verify-full", href: verifyFullHref, isCurrent: isVerifyFull),
+        ]
+        self.authority = authority
+        sentence =
+            switch (isVerifyFull, authority) {
+            case (false, _):
+                "Protects against eavesdropping, not against a server that poses as this one: the client does not check "
+                    + "the certificate."
+            case (true, .some(let authority)):
+                "Protects against eavesdropping and against a server that poses as this one: the client checks the "
+                    + "hostname and that Frost’s own CA issued the certificate. Save that CA as \(authority.fileName) in "
+                    + "the directory that you connect from."
+            case (true, .none):
+                "Protects against eavesdropping and against a server that poses as this one: the client checks the "
+                    + "hostname and that a CA known to its system issued the certificate."
+            }
+    }
+}
+
+/// One side of the switch.
+package struct SSLModeChoice: Sendable {
+    /// As `?ssl=` and libpq's `sslmode` have it.
+    package let name: String
+    package let href: String
+    package let isCurrent: Bool
+}
+
+/// Where a CA's certificate is downloaded, and the name that connection strings have for the file.
+package struct AuthorityDownload: Sendable {
+    package let href: String
+    package let fileName: String
+
+    package init(href: String, fileName: String) {
+        self.href = href
+        self.fileName = fileName
+    }
+}
