@@ -41,7 +41,7 @@ struct TargetRuntime: Sendable {
     let storageBackend = "copy"
 
     /// The port of PostgreSQL in a container.
-    private static let containerPort = 5_432
+    static let containerPort = 5_432
 
     init(_ branch: BranchDetails, settings: ServerSettings, gateway: GatewayCondition, image: String) {
         self.branch = branch

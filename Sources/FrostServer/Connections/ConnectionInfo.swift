@@ -97,6 +97,19 @@ extension ConnectionInfo {
         )
     }
 
+    /// From another container of its network; nil where the branch runs in none.
+    package init?(internal branch: BranchDetails) {
+        guard branch.target.runtime == .docker else { return nil }
+        self.init(
+            host: ServerSpec(branch).internalName,
+            port: TargetRuntime.containerPort,
+            username: branch.database.username,
+            password: branch.database.password,
+            databaseName: branch.database.databaseName,
+            sslMode: nil
+        )
+    }
+
     /// Where to connect to when the system's resolver cannot be asked for `host`; nil when it can.
     ///
     /// Names under .localhost are this host (RFC 6761, section 6.3), but not every resolver knows: glibc's, without

@@ -1,7 +1,5 @@
 import ArgumentParser
 import BranchManager
-import Foundation
-import FrostServer
 
 /// `frost branch`
 struct BranchCommand: AsyncParsableCommand {
@@ -180,57 +178,6 @@ struct BranchCommand: AsyncParsableCommand {
             try await BranchCommand.change(options, selection, "deleting", "deleted") { manager, branch in
                 try await manager.delete(branch)
                 return nil
-            }
-        }
-    }
-
-    struct URL: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Print the connection string of a branch, with its password; it works as pasted."
-        )
-        @OptionGroup var selection: BranchSelection
-        @OptionGroup(title: "Global options") var options: FrostOptions
-
-        private struct Shown: Encodable {
-            var url: String
-            /// As the API has it.
-            @OrNull var externalWarning: String?
-            /// The same in words.
-            @OrNull var warning: String?
-        }
-
-        func run() async throws {
-            try await Complaint.exiting(options) {
-                let store = try FrostContext.store(options)
-                let branch = try selection.find(in: store)
-                guard try store.isGatewayEnabled() else {
-                    throw BranchError.notAllowed(
-                        "the gateway is disabled, so branches are reached on this host only; "
-                            + "enable it: frost settings --gateway-enabled true"
-                    )
-                }
-                guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) else {
-                    throw BranchError.notAllowed(
-                        "branches have no hostnames without a wildcard domain; set one: frost settings --wildcard-base example.net"
-                    )
-                }
-                let url = ConnectionSnippets.url(external)
-                let look = try await GatewayLook.warning(for: branch, store, in: options.dataDirectory)
-                if options.json {
-                    try Output.json(Shown(url: url, externalWarning: look?.warning.rawValue, warning: look?.text))
-                } else {
-                    print(url)
-                }
-                look?.show()
-                if branch.target.lifecycleStatus != .active {
-                    Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
-                } else {
-                    // Whoever asks for a string wants one that works.
-                    _ = try? await FrostContext.checkPassword(branch, options, store)
-                }
-                if let warning = try store.branch(id: branch.target.id).target.passwordWarning {
-                    Complaint.print("note: \(warning)")
-                }
             }
         }
     }

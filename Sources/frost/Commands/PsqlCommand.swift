@@ -27,14 +27,9 @@ struct PsqlCommand: AsyncParsableCommand {
     var branch: String = BranchName.main
     @Argument(parsing: .postTerminator, help: "For psql itself, after --.") var arguments: [String] = []
     @Option(help: "external: through the gateway; direct: past it, on this host's own port.")
-    var via: Way?
+    var via: ConnectionWay?
     @OptionGroup var place: BranchPlace
     @OptionGroup(title: "Global options") var options: FrostOptions
-
-    enum Way: String, ExpressibleByArgument, CaseIterable {
-        case external
-        case direct
-    }
 
     func run() async throws {
         let (environment, conninfo) = try await Complaint.exiting(options) {
@@ -53,16 +48,10 @@ struct PsqlCommand: AsyncParsableCommand {
         try Self.become("psql", [conninfo] + arguments, environment)
     }
 
-    private func connection(_ branch: BranchDetails, _ store: BranchStore) throws -> ConnectionInfo {
-        if via != .direct, try store.isGatewayEnabled() {
-            if let external = ConnectionInfo(external: branch, port: try store.gatewayPort()) { return external }
-        }
-        guard via != .external else {
-            throw BranchError.notAllowed(
-                "\(branch.displayName) has no external hostname; leave --via out to reach it on this host's own port"
-            )
-        }
-        return ConnectionInfo(direct: branch)
+    /// Through the gateway where that is possible, unless a way is asked for.
+    private func connection(_ branch: BranchDetails, _ store: BranchStore) throws(BranchError) -> ConnectionInfo {
+        let isReached = try store.isGatewayEnabled() && branch.target.hostname != nil
+        return try (via ?? (isReached ? .external : .direct)).connection(branch, store, options)
     }
 
     /// Puts a program in this one's place: its terminal, its signals and its exit code are its own.

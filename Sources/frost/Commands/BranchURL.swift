@@ -1,0 +1,103 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+import FrostServer
+
+extension BranchCommand {
+    struct URL: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print how to connect to a branch, with its password; it works as pasted.",
+            discussion: """
+                EXAMPLES
+                  frost branch url feature-1
+                  frost branch url feature-1 --verify-full --format jdbc
+                  frost branch url feature-1 --via direct
+                """
+        )
+        @OptionGroup var selection: BranchSelection
+        @Option(help: "What for: \(SnippetKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+        var format = SnippetKind.url
+        @Option(help: "external: through the gateway; internal: from a container beside it; direct: on this host.")
+        var via = ConnectionWay.external
+        @Flag(help: "Have the client check the gateway's certificate: sslmode=verify-full in place of require.")
+        var verifyFull = false
+        @OptionGroup(title: "Global options") var options: FrostOptions
+
+        private struct Shown: Encodable {
+            /// As libpq reads it.
+            var url: String
+            /// In the format that was asked for.
+            var text: String
+            var host: String
+            var port: Int
+            var username: String
+            var password: String
+            var databaseName: String
+            /// null where nothing is encrypted.
+            @OrNull var sslmode: String?
+            /// null where the certificate is not checked.
+            @OrNull var sslrootcert: String?
+            /// As the API has it.
+            @OrNull var externalWarning: String?
+            /// The same in words.
+            @OrNull var warning: String?
+        }
+
+        func validate() throws {
+            if verifyFull, via != .external {
+                throw ValidationError("--verify-full is for --via external: the other ways are not encrypted")
+            }
+        }
+
+        func run() async throws {
+            try await Complaint.exiting(options) {
+                let store = try FrostContext.store(options)
+                let branch = try selection.find(in: store)
+                let mode = verifyFull ? SSLMode.verifyFull(try GatewayRoots.find(options, store)) : .require
+                let info = try via.connection(branch, store, sslMode: mode, options)
+                let snippet = ConnectionSnippets.snippet(format, info)
+                let look =
+                    via == .external ? try await GatewayLook.warning(for: branch, store, in: options.dataDirectory) : nil
+                if options.json {
+                    try Output.json(shown(info, snippet.text, look))
+                } else {
+                    print(snippet.text, terminator: snippet.text.hasSuffix("\n") ? "" : "\n")
+                }
+                look?.show()
+                try await note(branch, snippet, store)
+            }
+        }
+
+        private func shown(_ info: ConnectionInfo, _ text: String, _ look: GatewayLook?) -> Shown {
+            Shown(
+                url: ConnectionSnippets.url(info),
+                text: text,
+                host: info.host,
+                port: info.port,
+                username: info.username,
+                password: info.password,
+                databaseName: info.databaseName,
+                sslmode: info.sslMode?.name,
+                sslrootcert: info.sslMode?.rootCertificate,
+                externalWarning: look?.warning.rawValue,
+                warning: look?.text
+            )
+        }
+
+        /// What keeps it from working now, and what there is to know about the format.
+        private func note(_ branch: BranchDetails, _ snippet: Snippet, _ store: BranchStore) async throws {
+            if format != .url, let note = snippet.note { Complaint.print("note: \(note)") }
+            if branch.target.lifecycleStatus != .active {
+                Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
+            } else {
+                // Whoever asks for a string wants one that works.
+                _ = try? await FrostContext.checkPassword(branch, options, store)
+            }
+            if let warning = try store.branch(id: branch.target.id).target.passwordWarning {
+                Complaint.print("note: \(warning)")
+            }
+        }
+    }
+}
+
+extension SnippetKind: ExpressibleByArgument {}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import BranchManager
+import FrostServer
+
+/// By which way a branch is reached.
+enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
+    /// Through the gateway, by hostname.
+    case external
+    /// From another container of its network.
+    case `internal`
+    /// Past the gateway, on this host alone.
+    case direct
+
+    /// - Parameter sslMode: of the way that is encrypted.
+    /// - Throws: ``BranchError/notAllowed(_:)`` with what to do where a branch is not reached that way.
+    func connection(
+        _ branch: BranchDetails,
+        _ store: BranchStore,
+        sslMode: SSLMode = .require,
+        _ options: FrostOptions
+    ) throws(BranchError) -> ConnectionInfo {
+        switch self {
+        case .external:
+            guard try store.isGatewayEnabled() else {
+                throw .notAllowed(
+                    "the gateway is disabled, so branches are reached on this host only; enable it: "
+                        + options.command("settings --gateway-enabled true")
+                )
+            }
+            guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort(), sslMode: sslMode) else {
+                throw .notAllowed(
+                    "branches have no hostnames without a wildcard domain; set one: "
+                        + options.command("settings --wildcard-base example.net")
+                )
+            }
+            return external
+        case .internal:
+            guard let inside = ConnectionInfo(internal: branch) else {
+                throw .notAllowed(
+                    "\(branch.displayName) is a process of this host, which is on no network of containers; use --via direct"
+                )
+            }
+            return inside
+        case .direct:
+            return ConnectionInfo(direct: branch)
+        }
+    }
+}
