@@ -1,45 +1,127 @@
 #!/usr/bin/env python3
 """Runs the connection snippets of the web page, exactly as they are shown, with their drivers.
 
-    snippets_test.py --expected VALUE [FILE]
+    snippets_test.py --expected VALUE [--ca FILE] [SNIPPETS]      each prints VALUE
+    snippets_test.py --expected VALUE --trusted FILE [SNIPPETS]   the same with FILE among the CAs of their systems
+    snippets_test.py --refuses name|issuer --ca FILE [SNIPPETS]   each refuses the server's certificate, in its own words
 
-FILE (else standard input) is the JSON that ConnectionSnippets.all gives: a list of objects with "kind" and "text".
-VALUE is what each must print: the answer to SELECT current_database(). One line a snippet; exits 1 when one failed.
+SNIPPETS (else standard input) is the JSON that ConnectionSnippets.all gives: a list of objects with "kind" and "text".
+VALUE is what each must print: the answer to SELECT current_database(). The text of the tab URL is given to every
+driver that takes one; those that do not know `hostaddr` are left out where that is in it. With --ca, FILE lies as
+frost-ca.crt where the snippets run. One line a driver, one line a snippet; exits 1 when one failed.
 
-Needs psql, the virtual environment and the images that scripts/compat-setup.sh makes, and Docker: node, jdbc and go run
-in containers on the host's network. Swift is not run: PostgresNIO cannot be had where this runs.
+Needs psql, the virtual environment and the images that scripts/compat-setup.sh makes, and Docker: node-pg, pgjdbc, lib/pq
+and pgx run in containers on the host's network. Swift is not run: PostgresNIO cannot be had where this runs.
 """
 
 import argparse
+import ctypes
+import functools
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 PYTHON = os.environ.get("SNIPPETS_PYTHON", ".build-compat/venv/bin/python")
 SECONDS = 180
+# What the snippets call the CA's certificate.
+CA_FILE = "frost-ca.crt"
+# What stands for a CA of the system, in containers.
+TRUSTED_FILE = "trusted.crt"
 # Sets psql's answer into a variable, so that what is printed does not depend on how psql prints tables.
 ASK_PSQL = "SELECT current_database() AS answer \\gset\n\\echo :answer\n"
-# None of the caller's own libpq variables may help a snippet, nor its ~/.psqlrc or ~/.pgpass.
+# None of the caller's own libpq variables may help a snippet, nor its ~/.psqlrc, ~/.pgpass or ~/.postgresql.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {
-    "PSQLRC": os.devnull, "PGPASSFILE": os.devnull, "LC_ALL": "C.UTF-8",
+    "PSQLRC": os.devnull, "PGPASSFILE": os.devnull, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent",
 }
-
-
-# NAME:ADDRESS, for containers.
+# NAME:ADDRESS, for containers and for asyncpg.
 ADDED_HOSTS = []
+# Files beside each snippet, by name.
+FILES = {}
+
+# How each family of drivers says that a certificate is for another name, and that it does not know who issued it. All
+# of it is looked for.
+OPENSSL = {"name": ["Hostname mismatch, certificate is not valid for"], "issuer": ["CERTIFICATE_VERIFY_FAILED"]}
+LIBPQ = {"name": ["server certificate for", "does not match host name"], "issuer": ["certificate verify failed"]}
+NODE = {"name": ["ERR_TLS_CERT_ALTNAME_INVALID", "does not match certificate's altnames"],
+        "issuer": ["unable to verify the first certificate"]}
+JAVA = {"name": ["could not be verified by hostnameverifier PgjdbcHostnameVerifier"],
+        "issuer": ["PKIX path", "unable to find valid certification path"]}
+GO = {"name": ["x509: certificate is valid for", ", not "], "issuer": ["x509: certificate signed by unknown authority"]}
+
+PSYCOPG2 = """
+import sys, psycopg2
+assert psycopg2.extensions.libpq_version() // 10000 == 17
+cursor = psycopg2.connect(sys.argv[1]).cursor()
+cursor.execute("SELECT current_database()")
+print(cursor.fetchone()[0])
+"""
+PSYCOPG = """
+import sys, psycopg
+assert psycopg.pq.version() // 10000 == 18
+print(psycopg.connect(sys.argv[1]).execute("SELECT current_database()").fetchone()[0])
+"""
+# Where a name leads is the one thing that is not asyncpg's own.
+ASYNCPG = """
+import asyncio, socket, sys, asyncpg
+hosts = dict(pair.split(":", 1) for pair in sys.argv[2:])
+lookup = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: lookup(hosts.get(host, host), *rest, **more)
+
+async def main():
+    connection = await asyncpg.connect(sys.argv[1])
+    print(await connection.fetchval("SELECT current_database()"))
+    await connection.close()
+
+asyncio.run(main())
+"""
+NODE_URL = """
+const { Client } = require("pg");
+async function main() {
+    const client = new Client(process.env.DATABASE_URL);
+    await client.connect();
+    console.log((await client.query("SELECT current_database() AS name")).rows[0].name);
+    await client.end();
+}
+main();
+"""
+PGX = """package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/jackc/pgx/v4"
+)
+
+func main() {
+	conn, err := pgx.Connect(context.Background(), os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var name string
+	if err := conn.QueryRow(context.Background(), "SELECT current_database()").Scan(&name); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(name)
+}
+"""
 
 
 class Failure(Exception):
     """What a snippet did instead of printing the answer."""
 
 
-def run(command, directory, text=""):
+def run(command, directory, text=b""):
     """Returns the standard output without the line break at its end."""
     try:
-        result = subprocess.run(command, cwd=directory, env=ENVIRONMENT, input=text.encode(), capture_output=True,
+        result = subprocess.run(command, cwd=directory, env=ENVIRONMENT, input=text, capture_output=True,
                                 timeout=SECONDS, check=False)
     except FileNotFoundError as error:
         raise Failure(str(error)) from error
@@ -51,36 +133,85 @@ def run(command, directory, text=""):
     return output.removesuffix("\n")
 
 
-def in_container(image, name, commands, directory, text):
-    """Gives a container the text as a file, through standard input, and runs the commands beside it."""
-    script = f'set -e; cd "$(mktemp -d)"; cat > {name}; {commands}'
+def in_container(image, name, text, commands, directory, url=""):
+    """Gives a container the text as a file, with the others beside it, through standard input, and runs the commands there."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for file, content in ({name: text.encode()} | FILES).items():
+            member = tarfile.TarInfo(file)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     hosts = [f"--add-host={host}" for host in ADDED_HOSTS]
-    return run(["docker", "run", "--rm", "--interactive", "--network", "host", "--env", "LC_ALL=C.UTF-8", *hosts,
-                "--entrypoint", "sh", image, "-c", script], directory, text)
+    return run(["docker", "run", "--rm", "--interactive", "--network", "host", "--env", "LC_ALL=C.UTF-8",
+                "--env", f"DATABASE_URL={url}", *hosts, "--entrypoint", "sh", image, "-c",
+                f'set -e; cd "$(mktemp -d)"; tar -x; {TRUST if TRUSTED_FILE in FILES else ""}{commands}'], directory, archive.getvalue())
 
 
-def write(directory, name, text):
-    with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
-        file.write(text)
+# Adds the file to the CAs of OpenSSL and Go, Node.js and Java. It stands for what an operator does with a system.
+TRUST = (f"export SSL_CERT_FILE=$PWD/{TRUSTED_FILE} NODE_EXTRA_CA_CERTS=$PWD/{TRUSTED_FILE}; "
+         "if command -v keytool > keytool.log; then "
+         f"keytool -importcert -noprompt -alias ca -file {TRUSTED_FILE} -keystore trusted.p12 -storepass changeit 2> keytool.log; "
+         "export JDK_JAVA_OPTIONS='-Djavax.net.ssl.trustStore=trusted.p12 -Djavax.net.ssl.trustStorePassword=changeit'; fi; ")
+
+
+def libpq_knows(text):
+    """Whether this machine's libpq, which is psql's, knows the word `system`, as of 16."""
+    return "=system" not in text or ctypes.CDLL("libpq.so.5").PQlibVersion() >= 160000
+
+
+def write(directory, name, content):
+    with open(os.path.join(directory, name), "wb") as file:
+        file.write(content)
+
+
+# The way of each kind: what is run, by the driver's name, with the words that it has for a certificate.
+
+def in_shell(text, directory):
+    return run(["sh", "-c", text], directory, ASK_PSQL.encode())
+
+
+def in_python(program, text, directory):
+    return run([os.path.abspath(PYTHON), "-c", program, text, *ADDED_HOSTS], directory)
+
+
+def in_node(text, directory, url=""):
+    return in_container("frost-compat-node-pg", "example.cjs", text, "node example.cjs", directory, url)
+
+
+def in_go(text, directory, url=""):
+    # Debian's packages are a GOPATH; the image has no C compiler; Go wants a home for its cache.
+    commands = ("export HOME=$PWD CGO_ENABLED=0 GO111MODULE=off GOPATH=/usr/share/gocode; "
+                'test -z "$(gofmt -l main.go)"; go vet main.go; go run main.go')
+    return in_container("frost-compat-pgx", "main.go", text, commands, directory, url)
 
 
 def url(text, directory):
-    return [("psql", run(["psql", text], directory, ASK_PSQL))]
+    if libpq_knows(text):
+        yield "psql", LIBPQ, lambda: run(["psql", text], directory, ASK_PSQL.encode())
+    yield "psycopg2", LIBPQ, lambda: in_python(PSYCOPG2, text, directory)
+    yield "psycopg", LIBPQ, lambda: in_python(PSYCOPG, text, directory)
+    # A word of libpq's; to node-postgres sslmode=require is verify-full, and to the others it is as to libpq.
+    if "hostaddr=" not in text and "sslmode=verify-full&sslrootcert=frost" in text:
+        yield "asyncpg", OPENSSL, lambda: in_python(ASYNCPG, text, directory)
+        yield "node-pg", NODE, lambda: in_node(NODE_URL, directory, text)
+        yield "pgx", GO, lambda: in_go(PGX, directory, text)
 
 
 def psql(text, directory):
-    return [("sh", run(["sh", "-c", text], directory, ASK_PSQL))]
+    if libpq_knows(text):
+        yield "sh", LIBPQ, lambda: in_shell(text, directory)
 
 
 def env(text, directory):
     """The file in a shell, for programs of both kinds, and read by Node.js to the same values."""
-    write(directory, ".env", text)
+    write(directory, ".env", text.encode())
     load = "set -a; . ./.env; set +a; "
-    answers = [("DATABASE_URL", run(["sh", "-c", load + 'exec psql "$DATABASE_URL"'], directory, ASK_PSQL))]
+    if libpq_knows(text):
+        yield "DATABASE_URL", LIBPQ, lambda: in_shell(load + 'exec psql "$DATABASE_URL"', directory)
     names = [line.split("=", 1)[0] for line in text.splitlines()]
     # The variables of libpq are left out where no notation is read alike by all.
-    if "PGHOST" in names:
-        answers.append(("PGHOST and the like", run(["sh", "-c", load + "exec psql"], directory, ASK_PSQL)))
+    if "PGHOST" in names and libpq_knows(text):
+        yield "PGHOST and the like", LIBPQ, lambda: in_shell(load + "exec psql", directory)
     has_loader = ["node", "-e", 'console.log(typeof process.loadEnvFile)']
     if shutil.which("node") and run(has_loader, directory) == "function":
         show = f"console.log(JSON.stringify({json.dumps(names)}.map((name) => process.env[name])))"
@@ -88,69 +219,102 @@ def env(text, directory):
         by_node = json.loads(run(["node", "-e", 'process.loadEnvFile("./.env"); ' + show], directory))
         if by_shell != by_node:
             raise Failure("a shell and Node.js read different values from the file")
-    return answers
 
 
 def node(text, directory):
-    return [("pg", in_container("frost-compat-node-pg", "example.cjs", "node example.cjs", directory, text))]
+    yield "node-pg", NODE, lambda: in_node(text, directory)
 
 
 def jdbc(text, directory):
     driver = "/usr/share/java/postgresql.jar"
     commands = f"javac -cp {driver} Main.java; java -cp {driver}:. Main"
-    return [("pgjdbc", in_container("frost-compat-jdbc", "Main.java", commands, directory, text))]
+    yield "pgjdbc", JAVA, lambda: in_container("frost-compat-jdbc", "Main.java", text, commands, directory)
 
 
 def python(text, directory):
-    write(directory, "example.py", text)
-    return [("psycopg", run([os.path.abspath(PYTHON), "example.py"], directory))]
+    write(directory, "example.py", text.encode())
+    yield "psycopg", LIBPQ, lambda: run([os.path.abspath(PYTHON), "example.py"], directory)
 
 
 def go(text, directory):
-    # Debian's packages are a GOPATH; the image has no C compiler; Go wants a home for its cache.
-    commands = ("export HOME=$PWD CGO_ENABLED=0 GO111MODULE=off GOPATH=/usr/share/gocode; "
-                'test -z "$(gofmt -l main.go)"; go vet main.go; go run main.go')
-    return [("lib/pq", in_container("frost-compat-pgx", "main.go", commands, directory, text))]
+    yield "lib/pq", GO, lambda: in_go(text, directory)
 
 
 RUNNERS = {"url": url, "psql": psql, "env": env, "node": node, "jdbc": jdbc, "python": python, "go": go}
 
 
-def check(kind, text, expected):
-    """Returns whether the snippet did what it should, and says so."""
+def answers(expected, _, action):
+    """Has the driver connect."""
+    answer = action()
+    if answer != expected:
+        raise Failure(f"{answer!r} instead of {expected!r}")
+    return "ok"
+
+
+def refuses(reason, words, action):
+    """Has the driver refuse the certificate for that reason, and returns what it says."""
+    try:
+        answer = action()
+    except Failure as failure:
+        said = str(failure)
+    else:
+        raise Failure(f"connected, and answered {answer!r}")
+    missing = [word for word in words[reason] if word not in said]
+    if missing:
+        raise Failure(f"does not say {missing}: {said}")
+    lines = [line.strip() for line in said.splitlines() if words[reason][0] in line]
+    return f"refused: {lines[0] if lines else said}"
+
+
+def check(kind, text, act):
+    """Returns whether every driver of the snippet did what it should, and says so."""
     if kind == "swift":
         print("swift: not run: PostgresNIO cannot be had here")
         return True
+    driver = "driver"
     try:
         if kind not in RUNNERS:
-            raise Failure("there is no driver here for this kind")
+            raise Failure("there is none here for this kind")
         with tempfile.TemporaryDirectory() as directory:
-            for driver, answer in RUNNERS[kind](text, directory):
-                if answer != expected:
-                    raise Failure(f"{driver}: {answer!r} instead of {expected!r}")
+            for name, content in FILES.items():
+                write(directory, name, content)
+            for driver, words, action in RUNNERS[kind](text, directory):
+                print(f"{kind}, {driver}: {act(words, action)}", flush=True)
     except Failure as failure:
-        print(f"{kind}: FAILED: {failure}")
+        print(f"{kind}: FAILED: {driver}: {failure}")
         return False
-    print(f"{kind}: ok")
+    print(f"{kind}: ok", flush=True)
     return True
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--expected", required=True, help="what each snippet must print")
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--expected", help="what each snippet must print")
+    wanted.add_argument("--refuses", choices=["name", "issuer"],
+                        help="why each snippet must refuse the server's certificate: its name, or who issued it")
     parser.add_argument("file", nargs="?", help="the snippets as JSON; standard input when not given")
     parser.add_argument("--add-host", action="append", default=[], metavar="NAME:ADDRESS",
                         help="where the snippets' host is, when this machine cannot look it up")
+    parser.add_argument("--ca", metavar="FILE", help=f"the CA's certificate, which the snippets call {CA_FILE}")
+    parser.add_argument("--trusted", metavar="FILE", help="a CA's certificate that the drivers' systems trust")
     options = parser.parse_args()
     ADDED_HOSTS.extend(options.add_host)
     for host in options.add_host:
         ENVIRONMENT["PGHOSTADDR"] = host.split(":", 1)[1]
+    for name, path in [(CA_FILE, options.ca), (TRUSTED_FILE, options.trusted)]:
+        if path:
+            with open(path, "rb") as file:
+                FILES[name] = file.read()
+    if options.trusted:
+        ENVIRONMENT["SSL_CERT_FILE"] = os.path.abspath(options.trusted)
     if options.file:
         with open(options.file, encoding="utf-8") as file:
             snippets = json.load(file)
     else:
         snippets = json.load(sys.stdin)
-    results = [check(snippet["kind"], snippet["text"], options.expected) for snippet in snippets]
+    act = functools.partial(answers, options.expected) if options.refuses is None else functools.partial(refuses, options.refuses)
+    results = [check(snippet["kind"], snippet["text"], act) for snippet in snippets]
     if not any(snippet["kind"] in RUNNERS for snippet in snippets):
         sys.exit("snippets_test: there was nothing to run")
     sys.exit(0 if all(results) else 1)

@@ -15,8 +15,14 @@ enum StoppedBranchClient: String, CaseIterable, Sendable {
     /// - Parameters:
     ///   - place: for the client's program.
     ///   - gate: a named pipe; psql's idle session asks again once something was written to it.
+    ///   - certificate: of the gateway, self-signed, which node-postgres checks; the others encrypt only.
     /// - Returns: all that it printed.
-    func run(url: String, in place: TemporaryDirectory, gate: String) async throws -> String {
+    func run(
+        url: String,
+        in place: TemporaryDirectory,
+        gate: String,
+        certificate: SelfSignedCertificate
+    ) async throws -> String {
         switch self {
         case .psql:
             async let sleeping = Self.psql(url, ["SELECT pg_sleep(600)"])
@@ -33,7 +39,8 @@ enum StoppedBranchClient: String, CaseIterable, Sendable {
             return try await inContainer("frost-compat-jdbc", "Main.java", command, url: url, in: place)
         case .nodePG:
             try place.write(Self.nodeScript, to: "client.cjs")
-            let command = "NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs node client.cjs \"$@\""
+            let root = try String(contentsOfFile: certificate.certFile, encoding: .utf8)
+            let command = "NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs ROOT='\(root)' node client.cjs \"$@\""
             return try await inContainer("frost-compat-node-pg", "client.cjs", command, url: url, in: place)
         }
     }
@@ -123,7 +130,7 @@ enum StoppedBranchClient: String, CaseIterable, Sendable {
         const [host, port, user, password, database] = process.argv.slice(2);
 
         async function connect() {
-            const ssl = { rejectUnauthorized: false };
+            const ssl = { ca: process.env.ROOT };
             const client = new Client({ host, port: Number(port), user, password, database, ssl });
             await client.connect();
             return client;

@@ -18,7 +18,12 @@ import Testing
         try await Command.check("mkfifo", [gate])
         let url = try await host.url(name)
         let branch = try await host.branch(name)
-        async let printed = client.run(url: url, in: host.directory, gate: gate)
+        async let printed = client.run(
+            url: url,
+            in: host.directory,
+            gate: gate,
+            certificate: host.certificate
+        )
         try await host.eventually("one session sleeps, one is idle") {
             let query = """
                 SELECT count(*) FROM pg_stat_activity
