@@ -61,13 +61,14 @@ struct CompatCommand: AsyncParsableCommand {
         }
         let certificate = try await SelfSignedCertificate.make(in: directory, for: ["*.\(Gate.domain)"])
         let backends = try await startBackends(in: directory, certificate: certificate)
-        let gate = Gate(
+        let gate = try Gate(
             rounds: rounds,
             clients: clients,
             proxies: onlyProxies.isEmpty ? Gate.Proxy.allCases : onlyProxies,
             directory: directory,
             spike: Checkout.program("spike"),
             gateway: Checkout.program("postgres-gateway"),
+            certificate: String(contentsOfFile: certificate.certFile, encoding: .utf8),
             say: say
         )
         let outcome: Result<[Cell], any Error>

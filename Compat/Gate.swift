@@ -9,6 +9,8 @@ struct Gate: Sendable {
     var directory: TemporaryDirectory
     var spike: String
     var gateway: String
+    /// What spike, gateway and servers show, in PEM form.
+    var certificate: String
     var say: @Sendable (String) -> Void
 
     enum Proxy: String, CaseIterable, Codable, Sendable {
@@ -141,6 +143,7 @@ struct Gate: Sendable {
             user: PostgresServer.user,
             password: PostgresServer.password,
             database: PostgresServer.database,
+            certificate: certificate,
             rounds: rounds,
             scenarios: scenarios
         )

@@ -33,6 +33,8 @@ struct Job: Codable, Sendable {
     var user: String
     var password: String
     var database: String
+    /// The gateway's, self-signed, in PEM form.
+    var certificate: String
     var rounds: Int
     var scenarios: [Scenario]
 }

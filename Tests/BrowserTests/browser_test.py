@@ -24,6 +24,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
 from host import ROOT, Host, listens, psql  # noqa: E402
 from page import Page  # noqa: E402
+from ssl_switch import ssl_switch  # noqa: E402
 
 SHOTS = ROOT / ".build/browser-test"
 MASK = "••••••••"
@@ -424,6 +425,8 @@ def without_javascript(page):
     check(lambda: "jdbc:postgresql" in page.text("#snippet-text"), "and the tabs work")
     page.click("#reveal")
     check(lambda: (text := page.text("#snippet-text")) and MASK not in text, "and the password can be revealed")
+    page.click("#ssl-verify-full")
+    check(lambda: "frost-ca.crt" in page.text("#snippet-text"), "and the other SSL mode can be read")
     check(not page.find("#action-create").is_displayed(), "what would not work is not offered")
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
@@ -441,6 +444,7 @@ def main():
         page.slow_down(slow)
         log_in(page, token)
         string, session = copy_and_paste(page, host)
+        ssl_switch(page, host, lambda name: open_branch(page, name))
         stop_and_start(page, string, session)
         create_rename_delete(page)
         failing_create(page)

@@ -56,7 +56,6 @@ class Host:
         self.process = subprocess.Popen(
             [
                 FROST, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0",
-                "--cert-file", self.directory / "server.crt", "--key-file", self.directory / "server.key",
             ],
             env=self.environment, stdout=open(self.log, "w"), stderr=subprocess.STDOUT, start_new_session=True,
         )

@@ -32,7 +32,7 @@ import Testing
         try await FrostHost.run { host in
             try await host.makeShop()
             try await host.check("settings", "--wildcard-base", base)
-            try await withOwnCA(host) {
+            try await host.withOwnCertificates { _ in
                 let authority = host.directory.file("downloaded.crt")
                 try await download(host, to: authority)
                 let snippets = try await snippets(host, root: "frost-ca.crt")
@@ -104,20 +104,6 @@ import Testing
         let environment = ["PGHOSTADDR": "127.0.0.1"]
         return try await Command.run("psql", ["-XqAt", "-c", "SELECT branch FROM mark", url], environment: environment)
             .output == "main\n"
-    }
-
-    /// A `frost up` that nobody has given a certificate.
-    private func withOwnCA(_ host: FrostHost, _ body: @Sendable () async throws -> Void) async throws {
-        try await Program.whileRunning(
-            Checkout.program("frost"),
-            [
-                "up", "--no-example", "--port", String(host.port), "--listen-address", "127.0.0.1",
-                "--api-address", "127.0.0.1:0",
-            ],
-            environment: host.upEnvironment,
-            port: host.port,
-            log: host.directory.file("up.log")
-        ) { _ in try await body() }
     }
 
     /// What the link on the page leads to.

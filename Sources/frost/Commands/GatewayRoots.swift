@@ -1,4 +1,5 @@
 import BranchManager
+import CertificateKeeper
 import Foundation
 import FrostServer
 
@@ -10,10 +11,10 @@ enum GatewayRoots {
     ///   not there.
     static func find(_ options: FrostOptions, _ store: BranchStore) throws -> CertificateRoots {
         guard try store.hasOwnCertificates() == true else { return .system }
-        let file = URL(fileURLWithPath: options.dataDirectory).appendingPathComponent("ca/ca.crt").standardizedFileURL
-            .path
+        let directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path
+        let file = CertificatePlace(dataDirectory: directory).certificateFile
         guard FileManager.default.isReadableFile(atPath: file) else {
-            throw BranchError.notAllowed("there is no CA certificate at \(file); frost up makes it")
+            throw BranchError.notAllowed("the CA's certificate \(file) cannot be read; see: frost ca")
         }
         return .file(file)
     }
