@@ -10,8 +10,8 @@ import Musl
 package final class RawConnection: Sendable {
     private let descriptor: Int32
 
-    /// How long a read may take before the test fails.
-    private static let timeoutSeconds = 20
+    /// How long a read may take, or a wait for a connection, before the test fails.
+    fileprivate static let timeoutSeconds = 60
 
     /// - Parameter source: the last number of the loopback address it comes from, 127.0.0.x.
     package init(port: Int, from source: UInt8 = 1) throws {
@@ -178,10 +178,12 @@ package final class RawListener: Sendable {
         return poll(&waiting, 1, 0) == 1
     }
 
-    /// The next connection; waits up to 20 seconds.
+    /// The next connection; waits for it as long as for a read.
     package func accept() throws -> RawConnection {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, 20_000) == 1 else { throw RawConnection.failure("nobody connected") }
+        guard poll(&waiting, 1, Int32(RawConnection.timeoutSeconds * 1_000)) == 1 else {
+            throw RawConnection.failure("nobody connected")
+        }
         let accepted = Glibc.accept(descriptor, nil, nil)
         guard accepted >= 0 else { throw RawConnection.failure("accept") }
         return RawConnection(accepted: accepted)

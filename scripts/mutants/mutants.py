@@ -26,7 +26,7 @@ from table import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / ".build-mutants"
-# Of one run of suites, in seconds. A test that waits for what never comes ends by itself after 20.
+# Of one run of suites, in seconds. A test that waits for what never comes ends by itself after one or two minutes.
 TEST_LIMIT = 300
 BUILD_LIMIT = 3600
 FAILED = re.compile(r"✘ Test (?!run with )(.+?)(?: with \d+ test cases?)? failed after")

@@ -47,7 +47,14 @@ import Testing
         try await TestGateway.run(routes: [], times: times) { gateway in
             let waiting = Task { try await gateway.server.listening() }
             let holder = try await gateway.loseListener()
-            let error = await #expect(throws: ListenerLost.self) { try await waiting.value }
+            let error = await #expect(throws: ListenerLost.self) {
+                try await withTaskCancellationHandler {
+                    try await waiting.value
+                } onCancel: {
+                    // By the time limit: it would wait on by itself.
+                    waiting.cancel()
+                }
+            }
             #expect(error?.description.contains("port \(holder.port) on 127.0.0.1 is in use") == true)
             #expect(gateway.isNotListening)
         }

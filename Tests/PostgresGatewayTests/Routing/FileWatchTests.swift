@@ -15,11 +15,11 @@ import Testing
         func add(_ content: String) { contents.withLock { $0.append(content) } }
 
         func wait(for content: String, _ again: () throws -> Void = {}) async throws {
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(60)
             while contents.withLock({ $0.last }) != content {
                 try again()
                 guard ContinuousClock.now < deadline else { throw Command.Failure("'\(content)' was not seen") }
-                await Task.yield()
+                try await Task.sleep(for: .milliseconds(5))
             }
         }
     }
