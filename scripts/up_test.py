@@ -33,11 +33,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def without_openssl(scratch):
+    """A PATH on which openssl is a program that says that it was called."""
+    place = pathlib.Path(scratch, "bin")
+    place.mkdir()
+    program = place / "openssl"
+    program.write_text(f"#!/bin/sh\ntouch {scratch}/openssl-was-called\nexit 1\n")
+    program.chmod(0o755)
+    return f"{place}:{os.environ['PATH']}"
+
+
 def start(port, scratch):
     # A session of its own, so that Ctrl-C can be sent to all of it as a terminal does.
     return subprocess.Popen(
         ["make", "--no-print-directory", "up", f"PORT={port}"], cwd=ROOT, start_new_session=True, text=True,
-        env={**os.environ, "TMPDIR": scratch, "FROST_API_ADDRESS": "127.0.0.1:0", "FROST_PROGRAMS": PROGRAMS}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "PATH": without_openssl(scratch), "TMPDIR": scratch, "FROST_API_ADDRESS": "127.0.0.1:0", "FROST_PROGRAMS": PROGRAMS}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
 
 
@@ -81,6 +91,7 @@ def main():
         )
         check("no branch has the hostname" in wrong.stderr, "a wrong hostname is told so")
 
+    check(not os.path.exists(f"{scratch}/openssl-was-called"), "nothing has called openssl")
     second = subprocess.run(
         ["make", "--no-print-directory", "up", f"PORT={port}"], cwd=ROOT, text=True, capture_output=True,
     )

@@ -72,11 +72,14 @@ package enum AuthorityFiles {
     }
 
     /// What has been issued by a frost's CA, by path.
-    static func issued(in directory: String) throws(BranchError) -> [String] {
+    ///
+    /// - Parameter known: files that are not looked at.
+    static func issued(in directory: String, besides known: Set<String> = []) throws(BranchError) -> [String] {
         var paths: [String] = []
         for name in ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
         where name.hasSuffix(".crt") && !name.hasPrefix(".") {
             let path = "\(directory)/\(name)"
+            if known.contains(path) { continue }
             // What cannot be read was not issued, as far as anybody knows.
             let text = (try? WholeFile.read(path)) ?? ""
             if CertificateAuthority.isOfSome(certificatePEM: text) { paths.append(path) }

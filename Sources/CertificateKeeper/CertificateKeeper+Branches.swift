@@ -28,6 +28,9 @@ extension CertificateKeeper {
         }
     }
 
+    /// Between two looks at the files while nothing else has changed; a store that is used changes its files all the time.
+    private static let lookInterval = Duration.seconds(20)
+
     /// Follows the store and the route map until the task is cancelled: a new name has its certificate at once, and one
     /// that is due is renewed within the half minute after which the kernel's word is not waited for.
     ///
@@ -40,14 +43,18 @@ extension CertificateKeeper {
         var seen: (version: Int, file: FileIdentity?)?
         var wanted: Wanted?
         var fault: BranchError?
+        var looked: ContinuousClock.Instant?
         for await _ in store.changes(besides: routeFile) {
             if Task.isCancelled { return }
             do throws(BranchError) {
                 let now = (version: try store.version(), file: FileIdentity(routeFile))
-                if seen?.version != now.version || seen?.file != now.file || wanted == nil {
-                    wanted = try Wanted(store, routeFile: routeFile)
-                    seen = now
+                if seen?.version != now.version || seen?.file != now.file {
+                    let next = try Wanted(store, routeFile: routeFile)
+                    if next != wanted { looked = nil }
+                    (wanted, seen) = (next, now)
                 }
+                if let looked, .now - looked < Self.lookInterval { continue }
+                looked = .now
                 guard let wanted else { continue }
                 let changes = try keep(wanted.names, removes: wanted.isComplete, at: .now)
                 if changes != Changes() { changed(changes) }

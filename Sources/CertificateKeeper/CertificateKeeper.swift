@@ -158,7 +158,7 @@ package final class CertificateKeeper: Sendable {
     private func removeOthers(than names: Set<String>) throws(BranchError) -> [String] {
         let wanted = Set(names.map { "\(place.pairs)/\(CertificateNames.fileStem(of: $0)).crt" })
         var removed: [String] = []
-        for path in try AuthorityFiles.issued(in: place.pairs) where !wanted.contains(path) {
+        for path in try AuthorityFiles.issued(in: place.pairs, besides: wanted) {
             let stem = path.dropLast(".crt".count)
             // The key first: what is left of a removal that was cut off is known by its certificate.
             for file in ["\(stem).key", path] where unlink(file) != 0 && errno != ENOENT {

@@ -49,6 +49,13 @@ import Testing
                 let unknown = try await host.verifyFull("main", trusting: other.certFile)
                 #expect(unknown.errors.contains("certificate verify failed"), "\(unknown.errors)")
 
+                let url = try await host.verifyingURL("main", trusting: ca)
+                let wrong = try await host.psql(
+                    url: url.replacing("@main.pg.shop.", with: "@main.pg.none."),
+                    "SELECT 1"
+                )
+                #expect(wrong.errors.contains("does not match host name"), "\(wrong.errors)")
+
                 try await host.check("project", "create", "crm")
                 try await host.check("database", "create", "crm", "--project", "crm")
                 try await host.verifies("main", of: "crm", trusting: ca)
@@ -106,8 +113,9 @@ import Testing
                 }
                 try host.directory.write(due.keyPEM, to: "\(stem).key")
                 try host.directory.write(due.certificatePEM, to: "\(stem).crt")
-                // Any change has frost look at once, and not within half a minute.
+                // Another name has frost look at once, and not within half a minute.
                 try await host.check("project", "create", "other")
+                try await host.check("database", "create", "other", "--project", "other")
                 try await host.eventually("another one is served", within: .seconds(90)) {
                     let now = try await host.serial()
                     let file = try String(contentsOfFile: host.directory.file("\(stem).crt"), encoding: .utf8)
