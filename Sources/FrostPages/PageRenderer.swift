@@ -56,8 +56,7 @@ package struct PageRenderer: Sendable {
     package static let js: [UInt8] =
         Array("(() => {\n\"use strict\";\n".utf8)
         + PackageResources.frost_js + PackageResources.forms_js + PackageResources.wildcard_js
-        + PackageResources.connect_js
-        + PackageResources.live_js
+        + PackageResources.connect_js + PackageResources.lost_js + PackageResources.live_js
         + Array("})();\n".utf8)
 
     private static let templates: KeyValuePairs<String, [UInt8]> = [

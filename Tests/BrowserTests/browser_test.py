@@ -22,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
+from gateway_states import frost_gone, gateway_states  # noqa: E402
 from host import ROOT, Host, listens, psql  # noqa: E402
 from page import Page  # noqa: E402
 from ssl_switch import ssl_switch  # noqa: E402
@@ -431,6 +432,14 @@ def without_javascript(page):
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
+def frost_gone_and_gateway(page, host):
+    """Last, since frost comes back without its gateway."""
+    open_branch(page, "dev")
+    branch = page.path
+    frost_gone(page, host, branch, KNOWN_FAULTS, accessible)
+    gateway_states(page, host, branch, accessible)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--slow", type=float, default=1, metavar="FACTOR")
@@ -455,6 +464,7 @@ def main():
         change_wildcard(page, host)
         followed(page, host)
         without_javascript(page)
+        frost_gone_and_gateway(page, host)
         faults = [fault for fault in page.faults() if not any(re.search(known, fault) for known in KNOWN_FAULTS)]
         check(not faults, "the browser complains of nothing", "; ".join(faults[:5]))
     except AssertionError as error:

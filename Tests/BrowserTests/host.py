@@ -53,12 +53,22 @@ class Host:
             "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS": f"127.0.0.1:{free_port()}",
         }
         self.port = free_port()
+        self.api = free_port()
+        self.start()
+
+    def start(self, *arguments):
         self.process = subprocess.Popen(
             [
-                FROST, "up", "--port", str(self.port), "--listen-address", "127.0.0.1", "--api-address", "127.0.0.1:0",
+                FROST, "up", "--port", str(self.port), "--listen-address", "127.0.0.1",
+                "--api-address", f"127.0.0.1:{self.api}", *arguments,
             ],
             env=self.environment, stdout=open(self.log, "w"), stderr=subprocess.STDOUT, start_new_session=True,
         )
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(300)
 
     def wait(self):
         deadline = time.monotonic() + 300
@@ -75,9 +85,7 @@ class Host:
         return subprocess.run([FROST, *arguments], env=self.environment, capture_output=True, text=True, timeout=300)
 
     def remove(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(300)
+        self.stop()
         for line in self.frost("database", "list", "--json").stdout.split('"'):
             if line.startswith("db_"):
                 self.frost("database", "delete", line)

@@ -327,7 +327,8 @@ struct PageRendererTests {
                 fault: name,
                 notice: notice(named: name)
             ),
-            certificates: certificates
+            certificates: certificates,
+            keeps: KeptHostnames(seconds: 604_800, text: name)
         )
     }
 

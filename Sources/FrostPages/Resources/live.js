@@ -31,10 +31,15 @@ async function refreshOnce() {
   let response;
   let html;
   try {
-    response = await fetch(address, { headers: { Accept: "text/html" } });
+    response = await fetch(address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(patience) });
     html = await response.text();
   } catch {
-    // The stream says that the server is away; there will be a refresh when it is back.
+    // There will be a refresh when it is back.
+    showLost();
+    return;
+  }
+  if (isGone(response)) {
+    showLost();
     return;
   }
   if (response.status === 401 || (response.redirected && new URL(response.url).pathname === "/login")) {
@@ -48,6 +53,7 @@ async function refreshOnce() {
   if (!response.ok) {
     return;
   }
+  heard();
   await released();
   if (location.href !== address) {
     isAgain = true;
@@ -223,14 +229,15 @@ function listen() {
   });
   source.addEventListener("error", () => {
     showStream("lost", "Reconnecting");
+    // Whether frost is gone, or the stream alone.
+    refreshSoon();
     if (source && source.readyState === EventSource.CLOSED) {
       source = null;
       // The browser has given up, as it does on an answer that is no stream: the session may have ended.
       setTimeout(listen, 3000);
-      refreshSoon();
     }
   });
-  for (const name of ["target", "settings", "sessions"]) {
+  for (const name of ["target", "settings", "sessions", "gateway"]) {
     source.addEventListener(name, refreshSoon);
   }
   source.addEventListener("operation", (event) => {
