@@ -361,6 +361,14 @@ package struct MissingConnection: Sendable {
         offersStart: true
     )
 
+    /// `target_stopped` when nobody stopped it.
+    package static let targetFailed = Self(
+        reason: "target_stopped",
+        sentence: "This branch has failed, so nothing answers at its hostname.",
+        nextStep: "The reason is above. Start it to try again. Its hostname and port stay the same.",
+        offersStart: true
+    )
+
     /// `target_stopped` while its server replays its log, or is to be started again.
     package static let targetRecovering = Self(
         reason: "target_stopped",

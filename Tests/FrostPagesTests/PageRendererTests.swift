@@ -39,6 +39,7 @@ struct PageRendererTests {
     @Test(arguments: [
         (MissingConnection.gatewayDisabled, "/settings"), (.wildcardMissing, "/settings"), (.targetStopped, "/start"),
         (.targetBusy, "as soon as the server answers"),
+        (.targetFailed, "Start it to try again."),
     ])
     func `What is missing is said with the next step`(missing: MissingConnection, step: String) throws {
         let html = pages.branch(branchView(status: "stopped", missing: missing))

@@ -363,7 +363,7 @@ struct PageContent: Sendable {
             )
         case .targetStopped where runtime.branch.target.lifecycleStatus == .recovering: .targetRecovering
         case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy
-        default: .targetStopped
+        default: Self.status(runtime.branch.target) == "failed" ? .targetFailed : .targetStopped
         }
     }
 }
