@@ -18,15 +18,14 @@ package struct SSLSwitch: Sendable {
         ]
         self.authority = authority
         sentence =
-            switch (isVerifyFull, authority) {
+            switch (isVerifyFull, authority == nil) {
             case (false, _):
                 "Protects against eavesdropping, not against a server that poses as this one: the client does not check "
                     + "the certificate."
-            case (true, .some(let authority)):
+            case (true, false):
                 "Protects against eavesdropping and against a server that poses as this one: the client checks the "
-                    + "hostname and that Frost’s own CA issued the certificate. Save that CA as \(authority.fileName) in "
-                    + "the directory that you connect from."
-            case (true, .none):
+                    + "hostname and that Frost’s own CA issued the certificate."
+            case (true, true):
                 "Protects against eavesdropping and against a server that poses as this one: the client checks the "
                     + "hostname and that a CA known to its system issued the certificate."
             }

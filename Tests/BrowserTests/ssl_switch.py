@@ -22,6 +22,9 @@ def ssl_switch(page, host, open_branch):
     check(lambda: page.text('[data-field="sslrootcert"] [data-value]') == "frost-ca.crt", "with the file of the CA")
     check(lambda: "poses as this one: the client checks" in page.text("#ssl-sentence"), "and what it protects against")
     accessible(page, "verify-full")
+    # Anew, since the Tab key goes on from where the mouse was.
+    page.open(page.path)
+    page.until("the stream is live", lambda: page.text("#stream") == "Live")
     keyboard(page, "verify-full")
 
     page.click("#copy-snippet")

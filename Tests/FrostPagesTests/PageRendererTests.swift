@@ -70,7 +70,7 @@ struct PageRendererTests {
         #expect(links.map { $0.attributes["aria-current"] != nil } == [!isVerifyFull, isVerifyFull])
         #expect(html.contains(ssl.sentence))
         #expect(html.contains("Download frost-ca.crt") == (authority != nil))
-        #expect(ssl.sentence.contains("frost-ca.crt") == (isVerifyFull && authority != nil))
+        #expect(ssl.sentence.contains("own CA") == (isVerifyFull && authority != nil))
     }
 
     @Test
