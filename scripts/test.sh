@@ -25,7 +25,10 @@ phase2)
     libraries='^(RouteMapTests|BranchManagerTests|RouteSyncTests|FrostCertificatesTests|CertificateKeeperTests)|FileWatchTests|RouteReloadTests'
     programs_of='(Frost|GatewayAccountTests|OwnCertificateTests|DeployHookTests)'
     ;;
-phase3) libraries='^(FrostServerTests|FrostPagesTests)' programs_of='(FrostUp|FrostAPITests|GatewayWarningTests)' ;;
+phase3)
+    libraries='^(FrostServerTests|FrostPagesTests)'
+    programs_of='(FrostUp|FrostAPITests|FrostAliasTests|GatewayWarningTests|VerifyFullTests)'
+    ;;
 phase4)
     libraries='^(GatewayContractTests|GatewayCoreTests|GatewayHardeningTests|TLSWireTests|PostgresGatewayTests)'
     programs_of='(GatewayProgramTests|GatewayServiceTests)'
