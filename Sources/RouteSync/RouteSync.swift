@@ -142,7 +142,10 @@ package actor RouteSync: RouteListener {
             try await reconcile()
         } catch {
             // The write goes on being tried.
-            logger.error("a former hostname has ended, and the route map is not written", metadata: ["error": "\(error)"])
+            logger.error(
+                "a former hostname has ended, and the route map is not written",
+                metadata: ["error": "\(error)"]
+            )
         }
         // Where nothing was written, nobody sees a change.
         if alarm == nil { setAlarm(try? store.aliases(at: clock.now()).first?.endsAt) }

@@ -4,7 +4,9 @@ import Testing
 
 /// Former hostnames, through the commands, the gateway and psql.
 @Suite struct FrostAliasTests {
-    @Test("A rename and another wildcard domain that keep old hostnames: both lead there, open sessions go on, also past the end")
+    @Test(
+        "A rename and another wildcard domain that keep old hostnames: both lead there, open sessions go on, also past the end"
+    )
     func kept() async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
@@ -37,7 +39,14 @@ import Testing
                 let refused = try await host.frost(["settings", "--wildcard-base", "*.other.localhost"])
                 #expect(refused.exitCode == 64 && refused.errors.contains("--yes"), "\(refused.errors)")
                 #expect(refused.errors.contains("2 hostnames would change"), "\(refused.errors)")
-                try await host.check("settings", "--wildcard-base", "*.other.localhost", "--yes", "--keep-hostnames", "7d")
+                try await host.check(
+                    "settings",
+                    "--wildcard-base",
+                    "*.other.localhost",
+                    "--yes",
+                    "--keep-hostnames",
+                    "7d"
+                )
                 let otherURL = try await host.url("neu")
                 #expect(otherURL.contains("neu.pg.shop.other.localhost"))
                 try await host.eventually("the new domain leads there") { try await answer(host, otherURL) == "dev\n" }
@@ -92,7 +101,10 @@ import Testing
                 let newURL = try await host.url("neu")
                 try await host.eventually("the new name leads there") { try await answer(host, newURL) == "main\n" }
                 #expect(try await answer(host, oldURL) == "main\n")
-                async let session = Command.run("psql", ["-XqAt", "-c", "SELECT pg_sleep(75)", "-c", "SELECT 'goes on'", oldURL])
+                async let session = Command.run(
+                    "psql",
+                    ["-XqAt", "-c", "SELECT pg_sleep(75)", "-c", "SELECT 'goes on'", oldURL]
+                )
                 try await host.eventually("its time is over", within: .seconds(180)) {
                     try host.refusal(of: "dev.pg.shop.localhost") == "3D000"
                 }
