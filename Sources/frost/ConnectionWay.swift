@@ -27,7 +27,8 @@ enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
                         + options.command("settings --gateway-enabled true")
                 )
             }
-            guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort(), sslMode: sslMode) else {
+            guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort(), sslMode: sslMode)
+            else {
                 throw .notAllowed(
                     "branches have no hostnames without a wildcard domain; set one: "
                         + options.command("settings --wildcard-base example.net")

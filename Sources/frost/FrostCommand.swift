@@ -36,7 +36,9 @@ struct FrostCommand: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "This host",
-                subcommands: [Up.self, SettingsCommand.self, CACommand.self, TokenCommand.self, Recover.self, Sync.self]
+                subcommands: [
+                    Up.self, SettingsCommand.self, CACommand.self, TokenCommand.self, Recover.self, Sync.self,
+                ]
             ),
         ]
     )

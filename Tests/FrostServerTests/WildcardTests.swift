@@ -23,7 +23,7 @@ import Testing
             #expect(preview["confirmation"].text == "other.example")
             #expect(preview["hostnames"].number == 2)
             let dev = try #require(preview["changes"].list.last)
-            #expect(dev["targetId"].text == shop.dev && dev["name"].text == "shop/dev")
+            #expect(dev["targetId"].text == shop.dev && dev["name"].text == "dev")
             #expect(dev["from"].text == "dev.pg.shop.example.net" && dev["to"].text == "dev.pg.shop.other.example")
             #expect(preview["sessions"].isNull, "there is no gateway to ask")
             #expect(preview["resolution"].text == "not_found")

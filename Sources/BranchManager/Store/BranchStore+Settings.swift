@@ -136,7 +136,8 @@ extension BranchStore {
         try write { db in
             try Self.set(.gatewayAdmin, to: admin, in: db)
             try Self.set(.gatewayChild, to: String(isChild), in: db)
-        }    }
+        }
+    }
 
     /// The route map that the gateway reads; nil until a first command has said so.
     package func routeFile() throws(BranchError) -> String? { try text(.routeFile) }

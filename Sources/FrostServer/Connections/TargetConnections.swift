@@ -68,7 +68,8 @@ extension Shapes {
                 .text($0.externalWarning?.rawValue)
             },
             .init("externalVerifyFull", .object("Connection"), orNull: true) {
-                $0.externalVerifyFull.map { connection($0) } ?? .null            },
+                $0.externalVerifyFull.map { connection($0) } ?? .null
+            },
             .init("internal", .object("Connection"), orNull: true) { $0.internal.map { connection($0) } ?? .null },
             .init("direct", .object("Connection")) { connection($0.direct) },
         ]

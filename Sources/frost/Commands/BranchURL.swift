@@ -57,7 +57,8 @@ extension BranchCommand {
                 let info = try via.connection(branch, store, sslMode: mode, options)
                 let snippet = ConnectionSnippets.snippet(format, info)
                 let look =
-                    via == .external ? try await GatewayLook.warning(for: branch, store, in: options.dataDirectory) : nil
+                    via == .external
+                    ? try await GatewayLook.warning(for: branch, store, in: options.dataDirectory) : nil
                 if options.json {
                     try Output.json(shown(info, snippet.text, look))
                 } else {
