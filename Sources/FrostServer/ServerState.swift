@@ -19,6 +19,7 @@ package struct ServerState: Sendable {
     let lookup: HostLookup
     let logger: Logger
     let operations = OperationTasks()
+    package let oneTimeLogins = OneTimeLogins()
 
     package init(
         manager: BranchManager,

@@ -81,13 +81,19 @@ package actor RouteSync: RouteListener {
         do { try store.endAliases(at: now) } catch {
             logger.error("former hostnames not forgotten", metadata: ["error": "\(error)"])
         }
-        let branches = try Self.branches(in: store)
-        if let (routes, stopped) = try? Self.routes(of: branches, at: now),
-            let wanted = try? RouteTable(routes: routes, stopped: stopped), isInForce(wanted)
-        {
-            return
-        }
+        if try isCurrent() { return }
         try await routesChanged()
+    }
+
+    /// Whether the file says what the store says.
+    ///
+    /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
+    package func isCurrent() throws(BranchError) -> Bool {
+        let branches = try Self.branches(in: store)
+        guard let (routes, stopped) = try? Self.routes(of: branches, at: clock.now()),
+            let wanted = try? RouteTable(routes: routes, stopped: stopped)
+        else { return false }
+        return isInForce(wanted)
     }
 
     /// Keeps the file as the store says, whichever process changes either, until the task is cancelled; former

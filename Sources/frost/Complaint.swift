@@ -77,8 +77,21 @@ final class Progress: Sendable {
         return try await body()
     }
 
+    /// What has been done with a step, for people; nil for what is none of theirs.
+    private static func words(_ step: OperationStep) -> String? {
+        switch step {
+        case .registered, .copying, .finished: nil
+        case .copied: "the copy is complete"
+        case .unrouted: "new connections are refused"
+        case .stopped: "the server has stopped"
+        case .adopted: "the data is in place"
+        case .started: "the server answers"
+        case .removed: "the data is removed"
+        }
+    }
+
     func reached(_ action: BranchAction, _ step: OperationStep) {
         let what = state.withLock { $0.isShown ? $0.what : nil }
-        if let what, step != .registered, step != .finished { Complaint.print("\(what): \(step.rawValue)") }
+        if let what, let words = Self.words(step) { Complaint.print("\(what): \(words)") }
     }
 }

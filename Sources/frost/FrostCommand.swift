@@ -30,14 +30,16 @@ struct FrostCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Branches",
                 subcommands: [
-                    PsqlCommand.self, BranchCommand.self, StartCommand.self, StopCommand.self, DatabaseCommand.self,
+                    PsqlCommand.self, BranchCommand.self, BranchCommand.List.self, StartCommand.self, StopCommand.self,
+                    DatabaseCommand.self,
                     ProjectCommand.self,
                 ]
             ),
             CommandGroup(
                 name: "This host",
                 subcommands: [
-                    Up.self, SettingsCommand.self, CACommand.self, TokenCommand.self, Recover.self, Sync.self,
+                    Up.self, StatusCommand.self, SettingsCommand.self, CACommand.self, TokenCommand.self, Recover.self,
+                    Sync.self,
                 ]
             ),
         ]

@@ -23,15 +23,10 @@ struct MadeBranch {
         let what = source.map { ", a copy of \($0.displayName)," } ?? ""
         print("\(branch.displayName)\(what) is ready (\(time) s).")
         if let hostname = branch.target.hostname { print("  hostname: \(hostname)") }
-        if try store.isGatewayEnabled(), var external = ConnectionInfo(external: branch, port: try store.gatewayPort())
+        if try store.isGatewayEnabled(), let external = ConnectionInfo(external: branch, port: try store.gatewayPort())
         {
-            if !showsPassword { external.password = Self.stand }
-            let line = ConnectionSnippets.snippet(.psql, external).text
-            print("  \(line.replacing(":\(Self.stand)@", with: ":********@"))")
+            print("  \(showsPassword ? ConnectionSnippets.psql(external) : ConnectionSnippets.maskedPsql(external))")
         }
         print("  \(options.command("psql \(branch.displayName)"))")
     }
-
-    /// In place of a password, of letters that a URL leaves as they are.
-    private static let stand = "password-is-not-shown"
 }

@@ -11,6 +11,11 @@ enum Login {
     /// - Returns: what the cookie gets; nil for a text that is not the token.
     static func begin(with token: String, in store: BranchStore, at now: Date = .now) throws(BranchError) -> String? {
         guard try AccessToken.isRight(token, in: store) else { return nil }
+        return try begin(in: store, at: now)
+    }
+
+    /// For a browser that has shown otherwise that it may.
+    static func begin(in store: BranchStore, at now: Date = .now) throws(BranchError) -> String {
         let value = Secret.make()
         try store.addLogin(Secret.hash(value), from: now, to: now.addingTimeInterval(TimeInterval(lifetime)))
         return value

@@ -97,9 +97,11 @@ package struct GatewayCondition: Hashable, Sendable {
         switch state {
         case .on(var answer):
             answer.sessions = [:]
+            answer.clients = [:]
             copy.state = .on(answer)
         case .notReady(let reasons, var answer):
             answer.sessions = [:]
+            answer.clients = [:]
             copy.state = .notReady(reasons, answer)
         case .off, .unreachable, .hung, .failed, .stranger, .unseen: break
         }
@@ -111,11 +113,14 @@ package struct GatewayCondition: Hashable, Sendable {
 package struct GatewayAnswer: Hashable, Sendable {
     /// By the branch's id.
     package var sessions: [String: Int]
+    /// Who is connected, by the branch's id, in order of their numbers.
+    package var clients: [String: [SessionsDocument.Session]]
     package var certificates: [SessionsDocument.Certificate]
     package var uncovered: SessionsDocument.Uncovered
 
     package init(_ document: SessionsDocument) {
         sessions = Dictionary(document.targets.map { ($0.id, $0.count) }) { $0 + $1 }
+        clients = Dictionary(document.targets.map { ($0.id, $0.sessions) }) { $0 + $1 }
         certificates = document.certificates
         uncovered = document.hostnamesUncovered
     }

@@ -45,6 +45,7 @@ struct PageRoutes: Sendable {
             if (try? authenticator.isLoggedIn(request)) == true { return Self.redirect("/") }
             return Self.html(renderer.login(LoginView(assetVersion: PageContent.assetVersion)))
         }
+        router.get("\(OneTimeLogins.path)/{secret}") { request, context in logInOnce(request, context) }
         router.post("/login") { request, context in await logIn(request, context) }
         router.post("/logout") { request, context in
             guard Authenticator.isFromHere(request) else { return Self.redirect("/") }
@@ -128,6 +129,23 @@ struct PageRoutes: Sendable {
             return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
             return Self.html(login("The login could not be read; try again."), status: .badRequest)
+        }
+    }
+
+    /// A link that is opened logs in, once; one that is only looked at (HEAD) stays.
+    private func logInOnce(_ request: Request, _ context: ServerContext) -> Response {
+        do {
+            if try authenticator.isLoggedIn(request) { return Self.redirect("/") }
+            guard request.method == .get, state.oneTimeLogins.use(try context.parameters.require("secret")) else {
+                return Self.html(
+                    login("This link has been used, or is more than ten minutes old. Log in with the token."),
+                    status: .unauthorized
+                )
+            }
+            let value = try Login.begin(in: state.store)
+            return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
+        } catch {
+            return Self.html(login("The login could not be kept; try again."), status: .serviceUnavailable)
         }
     }
 

@@ -72,10 +72,11 @@ package struct WildcardPreview: Sendable {
         coverage = Self.coverage(of: names, by: gateway?.certificates, isIssued: issuesCertificates)
     }
 
-    private static func resolution(
+    /// Where a name under a wildcard domain leads, asked of the system's resolver.
+    package static func resolution(
         of name: String,
         _ base: Hostname,
-        _ lookup: HostLookup
+        _ lookup: HostLookup = .system
     ) async -> Finding<Resolution> {
         // RFC 6761, section 6.3: whatever a resolver says of them.
         if base.name == "localhost" || base.name.hasSuffix(".localhost") {

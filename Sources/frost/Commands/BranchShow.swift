@@ -1,6 +1,7 @@
 import ArgumentParser
 import BranchManager
 import Foundation
+import FrostServer
 import GatewayContract
 
 extension BranchCommand {
@@ -56,6 +57,17 @@ extension BranchCommand {
                 if columns.count == 2 {
                     shown.sizeBytes = Int(columns[0])
                     shown.serverVersion = String(columns[1])
+                }
+            }
+            let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: options.dataDirectory))
+            let clients = try await GatewayWatch.lookOnce(at: place, store).answer?.clients
+            shown.sessions = clients.map { clients in
+                (clients[branch.target.id] ?? []).map {
+                    Shown.Session(
+                        client: $0.client,
+                        backendProcess: $0.backendProcess.map(Int.init),
+                        ageSeconds: $0.ageSeconds
+                    )
                 }
             }
             return shown

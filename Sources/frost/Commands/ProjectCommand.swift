@@ -6,7 +6,8 @@ struct ProjectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "project",
         abstract: "What databases are grouped by; part of their hostnames.",
-        subcommands: [Create.self, List.self, Rename.self, Delete.self]
+        subcommands: [Create.self, List.self, Rename.self, Delete.self],
+        aliases: ["projects"]
     )
 
     struct Create: AsyncParsableCommand {

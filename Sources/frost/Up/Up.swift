@@ -154,6 +154,7 @@ struct Up: AsyncParsableCommand {
             try await certificates.copy()
             settings = certificates.settings(settings)
         }
+        let greeting = UpGreeting(options, isTemporary: temporary)
         let keeper = GatewayKeeper(
             store: store,
             settings: settings,
@@ -173,12 +174,14 @@ struct Up: AsyncParsableCommand {
                 },
                 {
                     if gateway {
-                        try await keeper.run(port: port) { port in printBranches(try store.branches(), port: port) }
+                        try await keeper.run(port: port) { port in
+                            try greeting.showBranches(store, port: port)
+                        }
                     } else {
                         await keeper.endLeftOver()
                         if let port { try store.setGatewayPort(port) }
                         try store.setGatewayFault(nil)
-                        try printBranches(store.branches(), port: store.gatewayPort())
+                        try greeting.showBranches(store, port: store.gatewayPort())
                         await stop.wait()
                     }
                 },
@@ -214,6 +217,7 @@ struct Up: AsyncParsableCommand {
         _ authority: CertificateAuthorityInfo?,
         at address: FrostServer.Address
     ) async throws {
+        let greeting = UpGreeting(options, isTemporary: temporary)
         let state = ServerState(
             manager: context.manager,
             routes: context.routes,
@@ -229,14 +233,7 @@ struct Up: AsyncParsableCommand {
         do {
             try await FrostServer(state, address: address).run { port in
                 let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-                var text = "  page and API: http://\(host):\(port)\n"
-                // Who has it has every password: it is for eyes, as they are.
-                if !isForEyes {
-                    text += "  its token: frost token rotate\n\n"
-                } else if let token = try? AccessToken.makeFirst(in: context.store) {
-                    text += "  token, shown this once: \(token)\n\n"
-                }
-                Output.write(text, to: STDOUT_FILENO)
+                greeting.showPage("http://\(host):\(port)", token: context.store, logins: state.oneTimeLogins)
             }
         } catch let error as IOError {
             Complaint.print(
@@ -270,27 +267,6 @@ struct Up: AsyncParsableCommand {
     }
 
     private static let defaultAPIAddress = "127.0.0.1:3000"
-
-    /// Passwords are for eyes, and for who asked; a journal keeps them for years.
-    private var isForEyes: Bool { temporary || isatty(STDOUT_FILENO) == 1 }
-
-    private func printBranches(_ branches: [BranchDetails], port: Int) {
-        var text = "\n"
-        for branch in branches where branch.target.lifecycleStatus == .active {
-            guard let external = ConnectionInfo(external: branch, port: port), let hostname = branch.target.hostname
-            else {
-                continue
-            }
-            let line =
-                isForEyes
-                ? ConnectionSnippets.snippet(.psql, external).text
-                : "\(hostname):\(port), see: frost branch url \(branch.target.name) --database \(branch.database.id)"
-            text += "  branch \(branch.target.name) of \(branch.project.name)/\(branch.database.name):\n    \(line)\n\n"
-        }
-        text +=
-            "  Try:  SELECT * FROM item;    Ctrl-C here stops \(temporary ? "everything" : "the gateway; branches go on").\n\n"
-        Output.write(text, to: STDOUT_FILENO)
-    }
 
     private static func makeTemporaryDirectory() throws -> String {
         let place = FileManager.default.temporaryDirectory.appendingPathComponent(

@@ -1,0 +1,29 @@
+package import Foundation
+import Synchronization
+
+/// Links that log a browser in once, for whoever sees the terminal of `frost up`. They are kept in memory alone.
+package final class OneTimeLogins: Sendable {
+    /// In seconds: ten minutes.
+    static let lifetime: TimeInterval = 600
+    package static let path = "/login/once"
+
+    /// Hashes of secrets that were not used, with their ends.
+    private let open = Mutex<[String: Date]>([:])
+
+    package init() {}
+
+    /// - Returns: the path of a link, to be put behind the page's address.
+    package func make(at now: Date = .now) -> String {
+        let secret = Secret.make()
+        open.withLock { $0[Secret.hash(secret)] = now.addingTimeInterval(Self.lifetime) }
+        return "\(Self.path)/\(secret)"
+    }
+
+    /// Whether a secret is that of a link, which ends with this.
+    func use(_ secret: String, at now: Date = .now) -> Bool {
+        open.withLock { open in
+            open = open.filter { $0.value > now }
+            return open.removeValue(forKey: Secret.hash(secret)) != nil
+        }
+    }
+}

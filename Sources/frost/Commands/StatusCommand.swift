@@ -1,0 +1,43 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+/// `frost status`
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Whether all is well: gateway, certificates, DNS, route map, servers, disk, ports, operations.",
+        discussion: """
+            One line each, with what to do where something is wrong; then it ends with 1. Works whether frost up runs \
+            or not.
+
+            EXAMPLE
+              frost status
+            """,
+        aliases: ["doctor"]
+    )
+    @OptionGroup(title: "Global options") var options: FrostOptions
+
+    private struct Shown: Encodable {
+        var ok: Bool
+        var checks: [HostCheck]
+    }
+
+    func run() async throws {
+        try await Complaint.exiting(options) {
+            let checks = try await HostStatus(options, FrostContext.store(options)).checks()
+            let isWell = checks.allSatisfy(\.ok)
+            if options.json {
+                try Output.json(Shown(ok: isWell, checks: checks))
+            } else {
+                let width = checks.map { $0.name.count }.max() ?? 0
+                for check in checks {
+                    let name = check.name.padding(toLength: width, withPad: " ", startingAt: 0)
+                    print("\(check.ok ? "✓" : "✗") \(name)  \(check.message)")
+                    if let fix = check.fix { print("  \(String(repeating: " ", count: width))  \(fix)") }
+                }
+            }
+            if !isWell { throw ExitCode.failure }
+        }
+    }
+}

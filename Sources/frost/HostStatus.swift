@@ -1,0 +1,219 @@
+import BranchManager
+import Foundation
+import FrostServer
+import GatewayContract
+import Logging
+import RouteMap
+import RouteSync
+
+/// One thing that is well, or is not.
+struct HostCheck: Encodable {
+    var name: String
+    var ok: Bool
+    /// A clause for people.
+    var message: String
+    /// What to do; null where nothing has to be done.
+    @OrNull var fix: String?
+
+    init(_ name: String, _ message: String, ok: Bool = true, fix: String? = nil) {
+        self.name = name
+        self.ok = ok
+        self.message = message
+        self.fix = fix
+    }
+}
+
+/// How a host is, as ``StatusCommand`` shows it. Everything is looked at, and nothing is changed.
+struct HostStatus {
+    /// Below these nothing can be copied for long.
+    private static let leastFree = 1_000_000_000
+    private static let leastPorts = 10
+
+    private let options: FrostOptions
+    private let store: BranchStore
+    private let directory: String
+
+    init(_ options: FrostOptions, _ store: BranchStore) {
+        self.options = options
+        self.store = store
+        directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path
+    }
+
+    /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
+    func checks() async throws -> [HostCheck] {
+        let branches = try store.branches()
+        let isUpRunning = UpLock.isHeld(in: directory)
+        let place = try GatewayPlace(store, isUpRunning: isUpRunning)
+        let report = try GatewayReport(try await GatewayWatch.lookOnce(at: place, store), store)
+        return [
+            up(isUpRunning), gateway(report), certificates(report), try await dns(branches), try await routeMap(),
+            state(branches),
+            await runtimes(branches), disk(), try ports(branches), try operations(),
+        ]
+    }
+
+    private func up(_ isRunning: Bool) -> HostCheck {
+        isRunning
+            ? HostCheck("frost up", "runs: servers that end are started again, and the page is served")
+            : HostCheck(
+                "frost up",
+                "does not run: servers that end stay down, and no page is served",
+                ok: false,
+                fix: options.command("up")
+            )
+    }
+
+    private func gateway(_ report: GatewayReport) -> HostCheck {
+        if let trouble = report.trouble {
+            return HostCheck("gateway", trouble.clause, ok: false, fix: trouble.nextStep?.line)
+        }
+        guard let sessions = report.condition.sessions else {
+            return HostCheck("gateway", "is disabled; branches are reached on this host only")
+        }
+        let count = sessions.values.reduce(0, +)
+        return HostCheck("gateway", "on port \(report.port), \(count) \(count == 1 ? "session" : "sessions")")
+    }
+
+    private func certificates(_ report: GatewayReport) -> HostCheck {
+        guard report.condition.answer != nil else {
+            return HostCheck(
+                "certificates",
+                "unknown: the gateway does not say which it has",
+                ok: report.trouble == nil
+            )
+        }
+        guard report.uncovered.isEmpty else {
+            let names = report.uncovered.prefix(5).joined(separator: ", ")
+            let more = report.uncovered.count > 5 ? " and \(report.uncovered.count - 5) more" : ""
+            return HostCheck(
+                "certificates",
+                "none covers \(names)\(more)",
+                ok: false,
+                fix: "get certificates for \(report.wanted.joined(separator: ", ")); see docs/certificates.md"
+            )
+        }
+        let soon = report.certificates.filter { $0.validity != .valid }
+        guard let first = soon.first else {
+            let ends = report.certificates.compactMap(\.document.validUntil).min()
+            let until = ends.map { ", the first ends \($0.formatted(.iso8601.year().month().day()))" } ?? ""
+            return HostCheck("certificates", "all \(report.hostnames) hostnames are covered\(until)")
+        }
+        return HostCheck(
+            "certificates",
+            "\(first.document.file) is not valid for long, or not now: until \(first.document.notAfter)",
+            ok: false,
+            fix: "renew it; see docs/certificates.md"
+        )
+    }
+
+    private func dns(_ branches: [BranchDetails]) async throws -> HostCheck {
+        guard let base = try store.wildcardBase(), let name = branches.compactMap(\.target.hostname).first else {
+            return HostCheck("DNS", "no branch has a hostname")
+        }
+        let found = await WildcardPreview.resolution(of: name, base)
+        // Behind a NAT or a load balancer the address is another host's.
+        let isWell = found.kind == .thisHost || found.kind == .elsewhere
+        return HostCheck(
+            "DNS",
+            found.sentence,
+            ok: isWell,
+            fix: isWell ? nil : "point the DNS record *.\(base) at this host"
+        )
+    }
+
+    private func routeMap() async throws -> HostCheck {
+        let path = try store.routeFile() ?? "\(directory)/routes.json"
+        let sync = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ComplaintLogHandler() })
+        let fix = options.command("recover")
+        let table: RouteTable
+        do {
+            table = try RouteMapFile.load(path: path)
+        } catch {
+            return HostCheck("route map", "\(path) cannot be used: \(error)", ok: false, fix: fix)
+        }
+        guard try await sync.isCurrent() else {
+            return HostCheck("route map", "\(path) does not say what frost knows", ok: false, fix: fix)
+        }
+        let written = (try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date) ?? nil
+        let age = written.map { ", written \($0.formatted(.iso8601))" } ?? ""
+        return HostCheck("route map", "\(path), \(table.count) hostnames\(age)")
+    }
+
+    private func state(_ branches: [BranchDetails]) -> HostCheck {
+        let running = branches.count { $0.target.lifecycleStatus == .active }
+        let failed = branches.filter { $0.target.lifecycleStatus == .stopped && $0.target.reason != nil }
+        guard let first = failed.first else {
+            return HostCheck("branches", "\(running) of \(branches.count) run")
+        }
+        let names = failed.prefix(5).map(\.displayName).joined(separator: ", ")
+        return HostCheck(
+            "branches",
+            "failed: \(names) (\(first.target.reason ?? ""))",
+            ok: false,
+            fix: options.command("branch logs \(first.displayName)")
+        )
+    }
+
+    private func runtimes(_ branches: [BranchDetails]) async -> HostCheck {
+        var parts: [String] = []
+        do throws(BranchError) {
+            let versions = try await PostgresInstallations.find(options.postgresPrograms).all().map { String($0.major) }
+            parts.append("PostgreSQL \(versions.joined(separator: ", "))")
+        } catch {
+            if branches.contains(where: { $0.target.runtime == .local }) {
+                return HostCheck("runtimes", "\(error)", ok: false, fix: "apt-get install postgresql")
+            }
+            parts.append("no PostgreSQL of this host")
+        }
+        if let container = branches.first(where: { $0.target.runtime == .docker }) {
+            do throws(BranchError) {
+                try await FrostContext.runtime(of: container, options, store).checkAvailable()
+                parts.append("the Docker engine answers")
+            } catch {
+                return HostCheck("runtimes", "\(error)", ok: false, fix: "systemctl status docker")
+            }
+        }
+        return HostCheck("runtimes", parts.joined(separator: "; "))
+    }
+
+    private func disk() -> HostCheck {
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: directory)
+        guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue,
+            let size = (attributes?[.systemSize] as? NSNumber)?.intValue
+        else { return HostCheck("disk", "the file system of \(directory) cannot be asked", ok: false) }
+        let isWell = free >= Self.leastFree && free >= size / 20
+        return HostCheck(
+            "disk",
+            "\(Output.size(free)) of \(Output.size(size)) are free at \(directory)",
+            ok: isWell,
+            fix: isWell ? nil : "delete branches, or make the file system larger"
+        )
+    }
+
+    private func ports(_ branches: [BranchDetails]) throws -> HostCheck {
+        let range = try options.hostPortRange()
+        let used = Set(branches.map(\.target.hostPort)).count { range.contains($0) }
+        let isWell = range.count - used >= Self.leastPorts
+        return HostCheck(
+            "ports",
+            "\(used) of \(range.count) are used (\(range.lowerBound)-\(range.upperBound))",
+            ok: isWell,
+            fix: isWell ? nil : "give more with --host-ports"
+        )
+    }
+
+    private func operations() throws -> HostCheck {
+        let unfinished = try store.operations().filter { $0.status == .running }
+        guard let last = unfinished.last else { return HostCheck("operations", "none is unfinished") }
+        let what = "\(last.action.rawValue) of \(last.targetName ?? last.targetId)"
+        let since = last.startedAt.formatted(.iso8601)
+        // One that is under way is well; one that nobody works on is made good by the next command.
+        let isOld = last.startedAt < .now.addingTimeInterval(-3_600)
+        return HostCheck(
+            "operations",
+            "\(unfinished.count) unfinished; the oldest is \(what), since \(since)",
+            ok: !isOld,
+            fix: isOld ? options.command("recover") : nil
+        )
+    }
+}

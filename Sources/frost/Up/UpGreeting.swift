@@ -1,0 +1,66 @@
+import BranchManager
+import Foundation
+import FrostServer
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// What `frost up` prints when it has come up: where the page is, and how to connect.
+final class UpGreeting: Sendable {
+    private let options: FrostOptions
+    private let isTemporary: Bool
+    private let isTerminal: Bool
+    private let isShown = Mutex(false)
+
+    init(_ options: FrostOptions, isTemporary: Bool) {
+        self.options = options
+        self.isTemporary = isTemporary
+        isTerminal = isatty(STDOUT_FILENO) == 1
+    }
+
+    /// - Parameter address: `http://127.0.0.1:3000`
+    func showPage(_ address: String, token store: BranchStore, logins: OneTimeLogins) {
+        var text = "  page and API: \(address)\n"
+        // Who has it has every password. It is for eyes: a journal keeps what it is told for years.
+        if isTerminal || isTemporary {
+            let token = try? AccessToken.makeFirst(in: store)
+            if isTerminal { text += "  log in once with: \(address)\(logins.make())\n" }
+            if let token { text += "  token, shown this once: \(token)\n" }
+        } else {
+            text += "  its token: \(options.command("token rotate"))\n"
+        }
+        Output.write("\(text)\n", to: STDOUT_FILENO)
+    }
+
+    /// Says how to connect, the first time; later only that the port is another.
+    func showBranches(_ store: BranchStore, port: Int) throws {
+        let isFirst = isShown.withLock { isShown in
+            defer { isShown = true }
+            return !isShown
+        }
+        guard isFirst else { return Output.write("  the gateway is on port \(port)\n", to: STDOUT_FILENO) }
+        var text = "\n"
+        let active = try store.branches().filter { $0.target.lifecycleStatus == .active && $0.target.hostname != nil }
+        // Of branches that end with this, all: their password guards nothing.
+        for branch in isTemporary ? active[...] : active.prefix(1) {
+            guard let external = ConnectionInfo(external: branch, port: port) else { continue }
+            text += "  branch \(branch.displayName) of \(branch.project.name)/\(branch.database.name):\n"
+            text += "    \(isTemporary ? ConnectionSnippets.psql(external) : ConnectionSnippets.maskedPsql(external))\n"
+            if !isTemporary {
+                text += "    \(options.command("psql \(branch.displayName)"))\n"
+                text += "    \(options.command("branch url \(branch.displayName)"))    (with the password)\n"
+            }
+            text += "\n"
+        }
+        if active.count > 1, !isTemporary {
+            text += "  and \(active.count - 1) more: \(options.command("branch list"))\n\n"
+        }
+        if try store.isExampleMade() { text += "  Try:  SELECT * FROM item;\n" }
+        text += "  Ctrl-C here stops \(isTemporary ? "everything" : "the gateway; branches go on").\n\n"
+        Output.write(text, to: STDOUT_FILENO)
+    }
+}
