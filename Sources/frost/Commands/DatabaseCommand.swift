@@ -6,7 +6,7 @@ struct DatabaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "database",
         abstract: "A database with its branches; the first is main.",
-        subcommands: [Create.self, List.self, Password.self, Delete.self],
+        subcommands: [Create.self, Import.self, List.self, Password.self, Delete.self],
         aliases: ["databases"]
     )
 

@@ -1,0 +1,91 @@
+import ArgumentParser
+import BranchManager
+import Foundation
+
+extension DatabaseCommand {
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a database from one of a running PostgreSQL server, which goes on undisturbed.",
+            discussion: """
+                Copies schema and data as they are at one moment (pg_dump), owned by the new database's own role. Roles, \
+                privileges, publications and subscriptions stay behind. Nothing is left of an import that fails.
+
+                EXAMPLE
+                  frost database import shop --from postgresql://admin:secret@db.example.net/shop --project shop
+                """
+        )
+        @Argument(help: "What to call it: lowercase letters, digits and hyphens.") var name: String
+        @Option(help: "The database to import, as a URL that psql takes.") var from: String
+        @Option(help: "Its project, by name or id.") var project: String
+        @Option(help: "Where its servers run: local, or docker.") var runtime = RuntimeKind.local
+        @Option(help: "PostgreSQL's major version of the new database. (default: the newest of this host)")
+        var postgresVersion: Int?
+        @Flag(help: "Show the password in the connection string.") var showPassword = false
+        @OptionGroup(title: "Global options") var options: FrostOptions
+
+        func run() async throws {
+            try await Complaint.exiting(options) {
+                let began = ContinuousClock.now
+                let tools = try await ImportTools.find(options.postgresPrograms)
+                let source = try ImportSource(from)
+                let size = try await tools.look(at: source)
+                let context = try await FrostContext.open(options)
+                let project = try context.store.project(project)
+                try tools.check(size.major, against: postgresVersion)
+                let main = try await context.progress.during("creating \(name)") {
+                    try await context.manager.createDatabase(
+                        name,
+                        in: project,
+                        runtime: runtime,
+                        postgresVersion: postgresVersion
+                    )
+                }
+                do {
+                    try await copy(source, size.bytes, to: context.finishRecovery(main), tools, context)
+                } catch {
+                    // Half a database looks like a whole one.
+                    try await context.manager.deleteDatabase(main.database)
+                    throw error
+                }
+                let branch = try context.store.branch(id: main.target.id)
+                let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
+                try MadeBranch(branch, source: nil, took: .now - began).show(
+                    options,
+                    in: context.store,
+                    look: look,
+                    showsPassword: showPassword
+                )
+            }
+        }
+
+        private func copy(
+            _ source: ImportSource,
+            _ size: Int,
+            to branch: BranchDetails,
+            _ tools: ImportTools,
+            _ context: FrostContext
+        ) async throws {
+            let runtime = try await FrostContext.runtime(of: branch, options, context.store)
+            let began = ContinuousClock.now
+            let reporter = Task(executorPreference: BlockingWork.executor) {
+                while true {
+                    try await Task.sleep(for: .seconds(2))
+                    let answer = try? await runtime.query(
+                        "SELECT pg_catalog.pg_database_size('\(branch.database.databaseName)')",
+                        on: ServerSpec(branch)
+                    )
+                    guard let done = answer.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) else {
+                        continue
+                    }
+                    let seconds = (ContinuousClock.now - began).components.seconds
+                    Complaint.print(
+                        "importing \(name): \(Output.size(done)) of about \(Output.size(size)) · \(seconds) s"
+                    )
+                }
+            }
+            defer { reporter.cancel() }
+            try await tools.copy(source, to: branch)
+            try await context.manager.execute(["ANALYZE"], on: branch)
+        }
+    }
+}
