@@ -6,6 +6,8 @@ enum CommandLineFault {
     /// Ends the process as ArgumentParser would, with a suggestion for a word that no command has.
     static func end(_ error: any Error) -> Never {
         let words = Array(ProcessInfo.processInfo.arguments.dropFirst())
+        // A command that has said what it could not do.
+        if error is ExitCode { FrostCommand.exit(withError: error) }
         guard FrostCommand.exitCode(for: error) == .validationFailure else { FrostCommand.exit(withError: error) }
         let meant = suggestion(words, of: FrostCommand.self).map { "Did you mean 'frost \($0)'?" }
         if words.prefix(while: { $0 != "--" }).contains("--json") {

@@ -57,7 +57,8 @@ struct FrostOptions: ParsableArguments {
     private static var defaultDataDirectory: String {
         if geteuid() == 0 || access(systemDataDirectory, W_OK) == 0 { return systemDataDirectory }
         let data = value(nil, "XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-        return "\(data ?? "\(NSHomeDirectory())/.local/share")/frost"
+        let home = value(nil, "HOME") ?? NSHomeDirectory()
+        return "\(data ?? "\(home)/.local/share")/frost"
     }
 
     /// A command line of frost's that finds the same state as this one: what was given here is repeated.

@@ -19,6 +19,7 @@ struct APIHost: Sendable {
     let port: Int
     let token: String
     let routeFile: String
+    let oneTimeLogins: OneTimeLogins
     let document: JSONObject
 
     struct Answer: Sendable {
@@ -86,6 +87,7 @@ struct APIHost: Sendable {
                     port: port,
                     token: token,
                     routeFile: routeFile,
+                    oneTimeLogins: state.oneTimeLogins,
                     document: document
                 )
             )
