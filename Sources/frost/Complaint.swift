@@ -53,7 +53,7 @@ struct ComplaintLogHandler: LogHandler {
     }
 }
 
-/// Says how far an operation is, once it has taken more than a second.
+/// Says how far an operation is, once it has taken more than a second, and how long it has taken every ten.
 final class Progress: Sendable {
     private struct State {
         var what: String?
@@ -69,6 +69,11 @@ final class Progress: Sendable {
             try await Task.sleep(for: .seconds(1))
             self.state.withLock { $0.isShown = true }
             Complaint.print("\(what) ...")
+            let began = ContinuousClock.now
+            while true {
+                try await Task.sleep(for: .seconds(10))
+                Complaint.print("\(what) ... \((ContinuousClock.now - began).components.seconds + 1) s")
+            }
         }
         defer {
             reminder.cancel()
