@@ -58,8 +58,13 @@ struct PageContent: Sendable {
     }
 
     private static func statusText(_ target: BranchTarget) -> String {
-        target.lifecycleStatus == .stopped && target.reason != nil
-            ? "Failed" : target.lifecycleStatus.rawValue.capitalized
+        if target.lifecycleStatus == .stopped, target.reason != nil { return "Failed" }
+        return target.lifecycleStatus == .deploying ? "Restarting" : target.lifecycleStatus.rawValue.capitalized
+    }
+
+    /// What people call an action; the API says `deploy`, as Frost's does.
+    private static func word(for action: BranchAction) -> String {
+        action == .deploy ? "Restart" : action.rawValue.capitalized
     }
 
     static func moment(_ date: Date, now: Date = .now) -> Moment {
@@ -96,7 +101,7 @@ struct PageContent: Sendable {
             let name = branch.map { inDatabase ? $0.target.name : "\($0.database.name) / \($0.target.name)" }
             return OperationRow(
                 id: operation.id,
-                action: operation.action.rawValue.capitalized,
+                action: Self.word(for: operation.action),
                 target: name ?? operation.targetName ?? "a branch that is gone",
                 targetHref: branch.map { "/branches/\($0.target.id)" },
                 status: operation.status.rawValue,
@@ -223,7 +228,7 @@ struct PageContent: Sendable {
             running: all.first { $0.status == .running }.map { operation in
                 RunningOperation(
                     id: operation.id,
-                    title: "\(operation.action.rawValue.capitalized) \(branch.target.name)",
+                    title: "\(Self.word(for: operation.action)) \(branch.target.name)",
                     progress: isSettled ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress)
                 )
             },
