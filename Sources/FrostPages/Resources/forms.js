@@ -92,12 +92,31 @@ function showErrors(form, error) {
   }
   const place = error.field && form.querySelector(`[data-error-for="${CSS.escape(error.field)}"]`);
   if (place) {
-    place.textContent = error.message;
     const control = form.elements.namedItem(error.field);
+    place.textContent = forPeople(error, control);
     control?.setAttribute("aria-invalid", "true");
     control?.focus();
   } else {
     form.querySelector("[data-error]").textContent = error.message;
+  }
+}
+
+/** The message of an error, with what the form calls a field in place of the API's name of it. */
+function forPeople(error, control) {
+  const label = control?.labels?.[0]?.textContent.trim();
+  const [first, ...rest] = error.message.split(" ");
+  return label && first.toLowerCase() === error.field.toLowerCase() ? [label, ...rest].join(" ") : error.message;
+}
+
+/** Takes back what was said of a control that is now filled in otherwise. */
+function clearError(control) {
+  const place = control.form.querySelector(`[data-error-for="${CSS.escape(control.name)}"]`);
+  if (place) {
+    place.textContent = "";
+  }
+  control.removeAttribute("aria-invalid");
+  for (const general of control.form.querySelectorAll("[data-error]")) {
+    general.textContent = "";
   }
 }
 
@@ -159,6 +178,7 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (form?.matches("[data-api], [data-wildcard]")) {
+    clearError(event.target);
     checkConfirmation(form);
     showSaved(form, "");
   }

@@ -19,11 +19,26 @@ async function api(method, path, body) {
   }
   const data = await response.json().catch(() => null);
   if (!response.ok) {
-    const error = new Error(data?.error?.message ?? `Frost answered with ${response.status}.`);
+    const error = new Error(sentence(data?.error?.message ?? `Frost answered with ${response.status}.`));
     error.field = data?.error?.field ?? null;
     throw error;
   }
   return data;
+}
+
+/**
+ * What the API says, as a sentence. It says one without a capital letter and a full stop, as programs print it.
+ * What does not begin with a word stays: a path, a program with a colon behind it, several lines.
+ */
+function sentence(text) {
+  const trimmed = text.trim();
+  if (trimmed.includes("\n")) {
+    return trimmed;
+  }
+  const start = /^\p{Ll}[\p{L}’-]*(?=[\s,;])/u.test(trimmed) ? trimmed[0].toUpperCase() + trimmed.slice(1) : trimmed;
+  // A command at the end is pasted as it stands.
+  const isComplete = /[.!?…]$/.test(start) || /: (apt-get|docker|frost|sudo|systemctl) [^:]*$/.test(start);
+  return isComplete ? start : `${start}.`;
 }
 
 /** Says something to screen readers; the same words twice are said twice. */

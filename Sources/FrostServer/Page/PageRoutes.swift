@@ -12,6 +12,11 @@ struct PageRoutes: Sendable {
     private let renderer: PageRenderer
     private let authenticator: Authenticator
 
+    /// Nothing is shown at an address.
+    private struct MissingPage: Error {
+        var sentence: String
+    }
+
     /// Largest form that is read, in bytes.
     private static let maximumForm = 4 * 1_024
 
@@ -33,12 +38,16 @@ struct PageRoutes: Sendable {
         router.get("/branches/{targetId}") { request, context in
             await page(request, context) {
                 let parameters = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
-                return renderer.branch(
-                    try await content.branch(
-                        context.parameters.require("targetId"),
-                        query: Dictionary(parameters) { first, _ in first }
+                do {
+                    return renderer.branch(
+                        try await content.branch(
+                            context.parameters.require("targetId"),
+                            query: Dictionary(parameters) { first, _ in first }
+                        )
                     )
-                )
+                } catch BranchError.notFound {
+                    throw MissingPage(sentence: "There is no branch with this id. It may have been deleted.")
+                }
             }
         }
         router.get("/login") { request, _ in
@@ -71,7 +80,7 @@ struct PageRoutes: Sendable {
             }
         }
         router.get("/**") { request, context in
-            await page(request, context) { throw BranchError.notFound("There is no page \(request.uri.path).") }
+            await page(request, context) { throw MissingPage(sentence: "There is no page at this address.") }
         }
     }
 
@@ -84,8 +93,8 @@ struct PageRoutes: Sendable {
         do {
             guard try authenticator.isLoggedIn(request) else { return Self.redirect("/login") }
             return Self.html(try await body())
-        } catch BranchError.notFound(let text) {
-            return await problem(.notFound, "Not found", "\(text) It may have been deleted or renamed.", context)
+        } catch let missing as MissingPage {
+            return await problem(.notFound, "Not found", missing.sentence, context)
         } catch {
             state.logger.error("page failed", metadata: ["error": "\(error)"])
             return await problem(.internalServerError, "This page cannot be shown", "\(error)", context)
