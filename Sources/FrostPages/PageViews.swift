@@ -214,11 +214,17 @@ package struct SettingsView: Sendable {
 /// `/login`.
 package struct LoginView: Sendable {
     package var assetVersion: String
+    /// Where the form goes: a path of this site, with the page to come back to.
+    package var action: String
+    /// Why one has to log in again.
+    package var notice: String?
     /// Why the last attempt failed.
     package var fault: String?
 
-    package init(assetVersion: String, fault: String? = nil) {
+    package init(assetVersion: String, action: String = "/login", notice: String? = nil, fault: String? = nil) {
         self.assetVersion = assetVersion
+        self.action = action
+        self.notice = notice
         self.fault = fault
     }
 }

@@ -16,6 +16,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case containerCPUs
     case exampleMade
     case accessTokenHash
+    case endedLogins
 }
 
 extension BranchStore {

@@ -15,7 +15,7 @@ async function api(method, path, body) {
     throw new Error("Frost does not answer. Check that it is running, then try again.");
   }
   if (response.status === 401) {
-    location.assign("/login");
+    logInAgain();
   }
   const data = await response.json().catch(() => null);
   if (!response.ok) {
@@ -24,6 +24,11 @@ async function api(method, path, body) {
     throw error;
   }
   return data;
+}
+
+/** Goes to the login, which leads back to this page. */
+function logInAgain() {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /**

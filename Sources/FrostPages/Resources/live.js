@@ -43,7 +43,7 @@ async function refreshOnce() {
     return;
   }
   if (response.status === 401 || (response.redirected && new URL(response.url).pathname === "/login")) {
-    location.assign("/login");
+    logInAgain();
     return;
   }
   if (response.status === 404 && currentTarget()) {

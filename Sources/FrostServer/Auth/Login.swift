@@ -26,6 +26,11 @@ enum Login {
         try store.hasLogin(Secret.hash(value), at: now)
     }
 
+    /// Whether a login has ended because the token was changed.
+    static func hasEndedWithToken(_ value: String, in store: BranchStore) throws(BranchError) -> Bool {
+        try store.hasEndedWithToken(Secret.hash(value))
+    }
+
     static func end(_ value: String, in store: BranchStore) throws(BranchError) {
         try store.endLogin(Secret.hash(value))
     }

@@ -51,8 +51,9 @@ struct PageRoutes: Sendable {
             }
         }
         router.get("/login") { request, _ in
-            if (try? authenticator.isLoggedIn(request)) == true { return Self.redirect("/") }
-            return Self.html(renderer.login(LoginView(assetVersion: PageContent.assetVersion)))
+            let next = LoginReturn(in: request)
+            if (try? authenticator.isLoggedIn(request)) == true { return Self.redirect(next.path) }
+            return Self.html(login(next, notice: reason(request)))
         }
         router.get("\(OneTimeLogins.path)/{secret}") { request, context in logInOnce(request, context) }
         router.post("/login") { request, context in await logIn(request, context) }
@@ -91,7 +92,9 @@ struct PageRoutes: Sendable {
         _ body: () async throws -> String
     ) async -> Response {
         do {
-            guard try authenticator.isLoggedIn(request) else { return Self.redirect("/login") }
+            guard try authenticator.isLoggedIn(request) else {
+                return Self.redirect(LoginReturn(to: request.uri.string).loginPath)
+            }
             return Self.html(try await body())
         } catch let missing as MissingPage {
             return await problem(.notFound, "Not found", missing.sentence, context)
@@ -119,9 +122,10 @@ struct PageRoutes: Sendable {
 
     private func logIn(_ request: Request, _ context: ServerContext) async -> Response {
         var request = request
+        let next = LoginReturn(in: request)
         do {
             guard Authenticator.isFromHere(request) else {
-                return Self.html(login("This login came from a page of another site."), status: .forbidden)
+                return Self.html(login(next, fault: "This login came from a page of another site."), status: .forbidden)
             }
             let form = try await request.collectBody(upTo: Self.maximumForm)
             let fields = URLComponents(string: "?\(String(buffer: form).replacing("+", with: "%20"))")?.queryItems ?? []
@@ -130,14 +134,16 @@ struct PageRoutes: Sendable {
             guard let value = try Login.begin(with: token, in: state.store) else {
                 return Self.html(
                     login(
-                        "That is not the token. It was shown when frost first started; make another with: frost token rotate"
+                        next,
+                        fault:
+                            "That is not the token. It was shown when frost first started; make another with: frost token rotate"
                     ),
                     status: .unauthorized
                 )
             }
-            return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
+            return Self.redirect(next.path, cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
-            return Self.html(login("The login could not be read; try again."), status: .badRequest)
+            return Self.html(login(next, fault: "The login could not be read; try again."), status: .badRequest)
         }
     }
 
@@ -147,19 +153,34 @@ struct PageRoutes: Sendable {
             if try authenticator.isLoggedIn(request) { return Self.redirect("/") }
             guard request.method == .get, state.oneTimeLogins.use(try context.parameters.require("secret")) else {
                 return Self.html(
-                    login("This link has been used, or is more than ten minutes old. Log in with the token."),
+                    login(LoginReturn(in: request), fault: "This link has been used, or is more than ten minutes old. Log in with the token."),
                     status: .unauthorized
                 )
             }
             let value = try Login.begin(in: state.store)
             return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
-            return Self.html(login("The login could not be kept; try again."), status: .serviceUnavailable)
+            return Self.html(login(LoginReturn(in: request), fault: "The login could not be kept. Try again."), status: .serviceUnavailable)
         }
     }
 
-    private func login(_ fault: String) -> String {
-        renderer.login(LoginView(assetVersion: PageContent.assetVersion, fault: fault))
+    private func login(_ next: LoginReturn, notice: String? = nil, fault: String? = nil) -> String {
+        renderer.login(
+            LoginView(
+                assetVersion: PageContent.assetVersion,
+                action: next.loginPath,
+                notice: notice,
+                fault: fault
+            )
+        )
+    }
+
+    /// Why a browser that was logged in is not any more, as far as it is known.
+    private func reason(_ request: Request) -> String? {
+        guard let value = Authenticator.login(of: request),
+            (try? Login.hasEndedWithToken(value, in: state.store)) == true
+        else { return nil }
+        return "You were logged out because the token was changed."
     }
 
     // MARK: Answers
