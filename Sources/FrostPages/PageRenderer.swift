@@ -56,7 +56,8 @@ package struct PageRenderer: Sendable {
     package static let js: [UInt8] =
         Array("(() => {\n\"use strict\";\n".utf8)
         + PackageResources.frost_js + PackageResources.forms_js + PackageResources.wildcard_js
-        + PackageResources.connect_js + PackageResources.lost_js + PackageResources.live_js
+        + PackageResources.connect_js + PackageResources.lost_js + PackageResources.gone_js
+        + PackageResources.tree_js + PackageResources.live_js
         + Array("})();\n".utf8)
 
     private static let templates: KeyValuePairs<String, [UInt8]> = [

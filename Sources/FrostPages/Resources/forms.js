@@ -130,6 +130,7 @@ async function send(form, more = {}) {
   showErrors(form, null);
   showSaved(form, "");
   button.disabled = true;
+  rememberDelete(method, path);
   try {
     const answer = await api(method, path, method === "DELETE" ? undefined : { ...fieldValues(form), ...more });
     if (answer?.operation) {

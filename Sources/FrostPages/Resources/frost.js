@@ -1,5 +1,5 @@
 // What all parts of the script use: the API, what is said to screen readers, and notices that stay.
-// The parts are served as one function, in the order frost, forms, wildcard, connect, live.
+// The parts are served as one function, in the order of PageRenderer.js.
 
 /** Asks the JSON API. Throws an Error whose `field` names the field at fault, if one is. */
 async function api(method, path, body) {
@@ -71,26 +71,27 @@ const memory = {
   },
 };
 
-/** Shows why something failed, on this page and the next ones, until it is dismissed. */
-function notify(text) {
+/** Shows what failed, or what is `done`, on this page and the next ones, until it is dismissed. */
+function notify(text, kind = "failed") {
   const notices = memory.read("notices", []);
   const key = `${Date.now()}-${notices.length}`;
-  memory.write("notices", [...notices, { key, text }].slice(-5));
-  showNotice(key, text);
+  memory.write("notices", [...notices, { key, text, kind }].slice(-5));
+  showNotice(key, text, kind);
 }
 
-function showNotice(key, text) {
+function showNotice(key, text, kind) {
   const template = document.getElementById("notice-template");
   const notice = template.content.firstElementChild.cloneNode(true);
   notice.dataset.stored = key;
+  notice.dataset.kind = kind;
   notice.querySelector("[data-slot=text]").textContent = text;
   document.getElementById("notices").append(notice);
 }
 
 /** Shows the notices of earlier pages. */
 function restoreNotices() {
-  for (const { key, text } of memory.read("notices", [])) {
-    showNotice(key, text);
+  for (const { key, text, kind } of memory.read("notices", [])) {
+    showNotice(key, text, kind);
   }
 }
 

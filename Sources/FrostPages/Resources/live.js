@@ -27,11 +27,13 @@ function refresh() {
 }
 
 async function refreshOnce() {
+  // Of a page whose branch is gone, the tree goes on.
+  const isTreeOnly = isBranchGone;
   const address = location.href;
   let response;
   let html;
   try {
-    response = await fetch(address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(patience) });
+    response = await fetch(isTreeOnly ? "/" : address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(patience) });
     html = await response.text();
   } catch {
     // There will be a refresh when it is back.
@@ -55,7 +57,7 @@ async function refreshOnce() {
   }
   heard();
   await released();
-  if (location.href !== address) {
+  if (location.href !== address || isTreeOnly !== isBranchGone) {
     isAgain = true;
     return;
   }
@@ -66,7 +68,9 @@ async function refreshOnce() {
   for (const fresh of page.querySelectorAll("form[data-only-changed] input")) {
     takeOverControl(fresh);
   }
-  document.title = page.title;
+  if (!isTreeOnly) {
+    document.title = page.title;
+  }
   afterRender();
 }
 
@@ -160,6 +164,7 @@ function showFault() {
 
 /** What the script adds to a page that the server rendered. */
 function afterRender() {
+  rove();
   hideDismissed();
   showFault();
   for (const row of document.querySelectorAll("#operations [data-operation]")) {
@@ -172,11 +177,6 @@ function afterRender() {
 
 function currentTarget() {
   return document.getElementById("main").dataset.target;
-}
-
-/** Goes to the overview because the branch of this page is gone. */
-function leave() {
-  location.assign("/");
 }
 
 // Links of the connection card: the same page with another query.

@@ -1,0 +1,64 @@
+// The branch of the page that is open is deleted: here, in another window, or with the command.
+
+/** Whether the branch of this page is known to be gone; the page then stays as it is. */
+let isBranchGone = false;
+
+/** Remembers that this branch is being deleted here, whose page leads to the overview afterwards. */
+function rememberDelete(method, path) {
+  const target = currentTarget();
+  if (method === "DELETE" && target && path.endsWith(`/targets/${target}`)) {
+    memory.write("deleting", target);
+  }
+}
+
+/** Says that the branch is gone: on the overview when it was deleted here, else in place of its page. */
+async function leave() {
+  const target = currentTarget();
+  if (!target || isBranchGone) {
+    return;
+  }
+  isBranchGone = true;
+  const name = document.querySelector("#main h1").textContent;
+  const text = await goneSentence(target, name);
+  if (memory.read("deleting", null) === target) {
+    memory.write("deleting", null);
+    notify(text, "done");
+    location.assign("/");
+  } else {
+    showGone(name, text);
+  }
+}
+
+/** `dev was deleted at 18:50.`, without the time where nobody knows it. */
+async function goneSentence(target, name) {
+  try {
+    const operations = await api("GET", "/api/operations");
+    const deletion = operations.find(({ targetId, action }) => targetId === target && action === "delete");
+    if (deletion) {
+      const time = deletion.finishedAt === null ? new Date() : new Date(deletion.finishedAt);
+      return `${name} was deleted at ${timeText(time)}.`;
+    }
+  } catch {
+    // The time is not worth an error.
+  }
+  return `${name} was deleted.`;
+}
+
+function showGone(name, text) {
+  for (const dialog of document.querySelectorAll("dialog[open]")) {
+    dialog.close();
+  }
+  const main = document.getElementById("main");
+  delete main.dataset.target;
+  for (const part of main.querySelectorAll(":scope > :not(#lost, #notices)")) {
+    part.remove();
+  }
+  const page = document.getElementById("gone-template").content.cloneNode(true);
+  page.querySelector("[data-slot=name]").textContent = name;
+  page.querySelector("[data-slot=text]").textContent = text;
+  main.append(page);
+  document.title = `${name} · Frost`;
+  main.focus({ preventScroll: true });
+  announce(text);
+  refresh();
+}
