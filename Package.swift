@@ -205,7 +205,7 @@ let package = Package(
         // MARK: Phase 3
         .target(
             name: "FrostPages",
-            dependencies: [mustache],
+            dependencies: ["RouteMap", mustache],
             // In the program itself: a static binary needs no files.
             resources: [.embedInCode("Resources")],
             swiftSettings: settings

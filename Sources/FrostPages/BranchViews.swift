@@ -32,18 +32,22 @@ package struct BranchView: Sendable {
         self.branch = branch
         self.connections = connections
         self.sessionsNow = sessions.map(Self.sessionsText) ?? "Unknown"
-        self.sessionsWarning =
-            switch sessions {
-            case .some(0): "Nobody is connected through the gateway right now."
-            case .some(1): "The 1 session that is open now will be closed."
-            case .some(let count): "The \(count) sessions that are open now will be closed."
-            case .none: "Sessions that are open now will be closed."
-            }
+        self.sessionsWarning = Self.sessionsWarning(sessions)
         self.others = others
         self.operations = operations
         self.running = running
         self.hasOperations = !operations.isEmpty
         self.can = BranchActions(branch: branch, isRunning: running != nil, hasOthers: !others.isEmpty)
+    }
+
+    /// What becomes of a number of sessions when their server stops.
+    static func sessionsWarning(_ count: Int?) -> String {
+        switch count {
+        case .some(0): "Nobody is connected through the gateway right now."
+        case .some(1): "The 1 session that is open now will be closed."
+        case .some(let count): "The \(count) sessions that are open now will be closed."
+        case .none: "Sessions that are open now will be closed."
+        }
     }
 
     /// A number of sessions in words.

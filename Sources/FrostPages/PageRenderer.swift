@@ -1,4 +1,5 @@
 import Mustache
+import RouteMap
 
 /// Makes the HTML of the web page, and holds the style sheet and the script that go with it.
 ///
@@ -50,15 +51,22 @@ package struct PageRenderer: Sendable {
     package static let css: [UInt8] =
         PackageResources.frost_css + PackageResources.components_css + PackageResources.pages_css
         + PackageResources.branch_css + PackageResources.connect_css + PackageResources.gateway_css
-        + PackageResources.wildcard_css
+        + PackageResources.wildcard_css + PackageResources.overview_css
 
     /// `/assets/frost.js`.
     package static let js: [UInt8] =
-        Array("(() => {\n\"use strict\";\n".utf8)
+        Array("(() => {\n\"use strict\";\n\(slugLetters)\n".utf8)
         + PackageResources.frost_js + PackageResources.forms_js + PackageResources.wildcard_js
         + PackageResources.connect_js + PackageResources.lost_js + PackageResources.gone_js
-        + PackageResources.tree_js + PackageResources.live_js
+        + PackageResources.tree_js + PackageResources.names_js + PackageResources.overview_js + PackageResources.live_js
         + Array("})();\n".utf8)
+
+    /// The letters that hostnames have in place of others, so that names are previewed as they will be. In one order:
+    /// browsers keep the script for as long as it is the same.
+    private static var slugLetters: String {
+        let pairs = Slug.letters.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }
+        return "const slugLetters = {\(pairs.joined(separator: ","))};"
+    }
 
     private static let templates: KeyValuePairs<String, [UInt8]> = [
         "layout": PackageResources.layout_mustache,
@@ -68,6 +76,7 @@ package struct PageRenderer: Sendable {
         "gatewaynotice": PackageResources.gatewaynotice_mustache,
         "certificates": PackageResources.certificates_mustache,
         "branchdialogs": PackageResources.branchdialogs_mustache,
+        "overview": PackageResources.overview_mustache,
         "homedialogs": PackageResources.homedialogs_mustache,
         "wildcarddialog": PackageResources.wildcarddialog_mustache,
         "login": PackageResources.login_mustache,

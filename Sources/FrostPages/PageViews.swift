@@ -48,11 +48,21 @@ package struct BranchNode: Sendable {
     package let dot: StatusDot
     /// Whether it is the branch of the page that is shown.
     package var isCurrent: Bool
+    package var hostname: String?
     /// "3 sessions"; nil when there are none or the gateway was not heard.
     package let sessionsText: String?
 
-    package init(id: String, name: String, status: String, statusText: String, isCurrent: Bool, sessions: Int?) {
+    package init(
+        id: String,
+        name: String,
+        status: String,
+        statusText: String,
+        isCurrent: Bool,
+        hostname: String? = nil,
+        sessions: Int?
+    ) {
         self.id = id
+        self.hostname = hostname
         self.name = name
         self.dot = StatusDot(status: status, text: statusText)
         self.isCurrent = isCurrent
@@ -149,6 +159,9 @@ package struct Choice: Sendable {
 /// `/`: all projects, the gateway and what happened lately.
 package struct HomeView: Sendable {
     package var shell: Shell
+    package var projects: [OverviewProject]
+    /// nil while nothing needs it.
+    package var attention: AttentionView?
     package var operations: [OperationRow]
     /// "4 sessions on 2 branches", "No sessions", "Unknown".
     package var sessionsSummary: String
@@ -163,6 +176,7 @@ package struct HomeView: Sendable {
 
     package init(
         shell: Shell,
+        projects: [OverviewProject] = [],
         operations: [OperationRow],
         sessionsSummary: String,
         gateway: GatewaySummary,
@@ -170,6 +184,8 @@ package struct HomeView: Sendable {
         versions: [Choice] = []
     ) {
         self.shell = shell
+        self.projects = projects
+        attention = AttentionView(projects, gateway: shell.gateway)
         self.operations = operations
         self.sessionsSummary = sessionsSummary
         self.gateway = gateway

@@ -6,9 +6,15 @@ function openDialog(button) {
   const form = dialog.querySelector("form");
   form.reset();
   showErrors(form, null);
-  if (button.dataset.path) {
-    form.dataset.path = button.dataset.path;
+  for (const key of ["path", "label", "zone", "database"]) {
+    if (key in button.dataset) {
+      form.dataset[key] = button.dataset[key];
+    }
   }
+  for (const slot of dialog.querySelectorAll("[data-slot=sessions]")) {
+    slot.textContent = button.dataset.sessions;
+  }
+  fillSources(form, button.dataset.sources);
   const name = button.dataset.name;
   if (name !== undefined) {
     for (const slot of dialog.querySelectorAll("[data-slot=name]")) {
@@ -22,6 +28,7 @@ function openDialog(button) {
     }
   }
   checkConfirmation(form);
+  showPreview(form);
   dialog.showModal();
   // Not the first button, which a stray Enter would press.
   dialog.querySelector("input, select, [data-close]")?.focus();
@@ -180,6 +187,7 @@ document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (form?.matches("[data-api], [data-wildcard]")) {
     clearError(event.target);
+    showPreview(form);
     checkConfirmation(form);
     showSaved(form, "");
   }

@@ -165,6 +165,7 @@ function showFault() {
 /** What the script adds to a page that the server rendered. */
 function afterRender() {
   rove();
+  filterBranches();
   hideDismissed();
   showFault();
   for (const row of document.querySelectorAll("#operations [data-operation]")) {

@@ -38,6 +38,7 @@ struct PageContent: Sendable {
                                 status: Self.status(branch.target),
                                 statusText: Self.statusText(branch.target),
                                 isCurrent: branch.target.id == current,
+                                hostname: branch.target.hostname,
                                 sessions: counts?[branch.target.id]
                             )
                         }
@@ -53,11 +54,11 @@ struct PageContent: Sendable {
         )
     }
 
-    private static func status(_ target: BranchTarget) -> String {
+    static func status(_ target: BranchTarget) -> String {
         target.lifecycleStatus == .stopped && target.reason != nil ? "failed" : target.lifecycleStatus.rawValue
     }
 
-    private static func statusText(_ target: BranchTarget) -> String {
+    static func statusText(_ target: BranchTarget) -> String {
         if target.lifecycleStatus == .stopped, target.reason != nil { return "Failed" }
         return target.lifecycleStatus == .deploying ? "Restarting" : target.lifecycleStatus.rawValue.capitalized
     }
@@ -138,6 +139,7 @@ struct PageContent: Sendable {
             }
         return HomeView(
             shell: try shell(gateway: gateway),
+            projects: try overview(gateway, settings),
             operations: try rows(state.store.operations(limit: Self.operations), inDatabase: false),
             sessionsSummary: sessionsSummary,
             gateway: summary(settings, try GatewayReport(gateway, state.store)),

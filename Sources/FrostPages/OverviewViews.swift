@@ -1,0 +1,132 @@
+/// A project on the overview.
+package struct OverviewProject: Sendable {
+    package var id: String
+    package var name: String
+    package var databases: [OverviewDatabase]
+    /// Whether it cannot be deleted yet.
+    package let hasDatabases: Bool
+    /// What its hostnames end in: `pg.shop.example.net`; nil without a wildcard domain.
+    package var zone: String?
+
+    package init(id: String, name: String, databases: [OverviewDatabase], zone: String?) {
+        self.id = id
+        self.name = name
+        self.databases = databases
+        self.hasDatabases = !databases.isEmpty
+        self.zone = zone
+    }
+}
+
+/// A database on the overview, with the table of its branches.
+package struct OverviewDatabase: Sendable {
+    package var id: String
+    package var name: String
+    package var branches: [BranchRow]
+    /// As its project has it.
+    package var zone: String?
+
+    package init(id: String, name: String, branches: [BranchRow], zone: String?) {
+        self.id = id
+        self.name = name
+        self.branches = branches
+        self.zone = zone
+    }
+}
+
+/// A branch in the table of its database.
+package struct BranchRow: Sendable {
+    package var id: String
+    package var name: String
+    package var databaseId: String
+    package let dot: StatusDot
+    /// Why it failed.
+    package let reason: String?
+    package var hostname: String?
+    /// Whether no certificate covers its hostname.
+    package var isUncovered: Bool
+    /// The branch it was copied from: its id and name.
+    package var source: Choice?
+    /// "3"; "Unknown" while the gateway is not heard.
+    package let sessions: String
+    /// What stopping would do to sessions, for the question before.
+    package let sessionsWarning: String
+    package var createdAt: Moment
+    package let canStart: Bool
+    package let canStop: Bool
+
+    /// - Parameter status: `failed` for a branch that is stopped and has a reason.
+    package init(
+        id: String,
+        name: String,
+        databaseId: String,
+        status: String,
+        statusText: String,
+        reason: String? = nil,
+        hostname: String?,
+        isUncovered: Bool = false,
+        source: Choice? = nil,
+        sessions: Int?,
+        createdAt: Moment
+    ) {
+        self.id = id
+        self.name = name
+        self.databaseId = databaseId
+        self.dot = StatusDot(status: status, text: statusText)
+        self.reason = status == "failed" ? reason : nil
+        self.hostname = hostname
+        self.isUncovered = isUncovered
+        self.source = source
+        self.sessions = sessions.map(String.init) ?? "Unknown"
+        self.sessionsWarning = BranchView.sessionsWarning(sessions)
+        self.createdAt = createdAt
+        canStart = status == "stopped" || status == "failed"
+        canStop = status == "active" || status == "recovering"
+    }
+}
+
+/// What somebody has to look at, above all else on the overview.
+package struct AttentionView: Sendable {
+    /// One of it.
+    package struct Row: Sendable {
+        package let dot: StatusDot
+        /// `shop / dev`; nil where the word beside the dot says it.
+        package let title: String?
+        /// Why, as the server says it.
+        package let reason: String?
+        /// Where more is said.
+        package let href: String
+    }
+
+    /// `2 things need attention`.
+    package let title: String
+    package let rows: [Row]
+    /// `and 3 more failed branches`; nil when all are shown.
+    package let more: String?
+
+    private static let most = 5
+
+    /// - Returns: nil while nothing needs attention.
+    package init?(_ projects: [OverviewProject], gateway: GatewayMark?) {
+        var failed: [Row] = []
+        for database in projects.flatMap(\.databases) {
+            for branch in database.branches where branch.dot.status == "failed" {
+                let row = Row(
+                    dot: branch.dot,
+                    title: "\(database.name) / \(branch.name)",
+                    reason: branch.reason,
+                    href: "/branches/\(branch.id)"
+                )
+                failed.append(row)
+            }
+        }
+        let count = failed.count + (gateway == nil ? 0 : 1)
+        guard count > 0 else { return nil }
+        title = count == 1 ? "1 thing needs attention" : "\(count) things need attention"
+        // The gateway keeps clients from all branches.
+        rows =
+            (gateway.map { [Row(dot: $0.dot, title: nil, reason: nil, href: $0.href)] } ?? [])
+            + failed.prefix(Self.most)
+        let rest = failed.count - Self.most
+        more = rest > 0 ? (rest == 1 ? "and 1 more failed branch" : "and \(rest) more failed branches") : nil
+    }
+}
