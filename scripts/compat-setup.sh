@@ -27,10 +27,11 @@ make_venv() {
 }
 
 make_venv .build-compat/venv Compat/Clients/python/requirements.txt "the Python clients and PostgreSQL 18"
+make_venv .build-compat/snippets Tests/Snippets/requirements.txt "what the page's tabs for Python name"
 make_venv .build-compat/browser Tests/BrowserTests/requirements.txt "what drives a browser"
 
 scripts/base-image.sh
-for file in Compat/Clients/*/Dockerfile Tests/BranchManagerTests/Image/Dockerfile; do
+for file in Compat/Clients/*/Dockerfile Tests/Snippets/*/Dockerfile Tests/BranchManagerTests/Image/Dockerfile; do
     directory=$(dirname "$file")
     image=frost-compat-$(basename "$directory")
     # What the tests of the Docker runtime have branches of.

@@ -5,13 +5,14 @@
     snippets_test.py --expected VALUE --trusted FILE [SNIPPETS]   the same with FILE among the CAs of their systems
     snippets_test.py --refuses name|issuer --ca FILE [SNIPPETS]   each refuses the server's certificate, in its own words
 
-SNIPPETS (else standard input) is the JSON that ConnectionSnippets.all gives: a list of objects with "kind" and "text".
-VALUE is what each must print: the answer to SELECT current_database(). The text of the tab URL is given to every
-driver that takes one; those that do not know `hostaddr` are left out where that is in it. With --ca, FILE lies as
-frost-ca.crt where the snippets run. One line a driver, one line a snippet; exits 1 when one failed.
+SNIPPETS (else standard input) is the JSON that ConnectionSnippets.all gives: a list of objects with "kind", "text" and
+perhaps "url". VALUE is what each must print: the answer to SELECT current_database(). The text of the tab URL is given to
+every driver that its note names, and the "url" of a tab to that tab's driver; where their host is under .localhost they
+have it looked up, as the notes ask for. With --ca, FILE lies as frost-ca.crt where the snippets run. One line a driver, one
+line a snippet; exits 1 when one failed.
 
-Needs psql, the virtual environment and the images that scripts/compat-setup.sh makes, and Docker: node-pg, pgjdbc, lib/pq
-and pgx run in containers on the host's network. Swift is not run: PostgresNIO cannot be had where this runs.
+Needs psql, the virtual environments and the images that scripts/compat-setup.sh makes, and Docker: node-pg, pgjdbc, lib/pq,
+pgx and ActiveRecord run in containers on the host's network.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import functools
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +29,8 @@ import tarfile
 import tempfile
 
 PYTHON = os.environ.get("SNIPPETS_PYTHON", ".build-compat/venv/bin/python")
+# What has the packages that the tabs for Python name.
+TABS_PYTHON = ".build-compat/snippets/bin/python"
 SECONDS = 180
 # What the snippets call the CA's certificate.
 CA_FILE = "frost-ca.crt"
@@ -89,6 +93,19 @@ async function main() {
 }
 main();
 """
+JDBC_URL = """
+import java.sql.*;
+
+public class Main {
+    public static void main(String[] arguments) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(System.getenv("DATABASE_URL"));
+                ResultSet rows = connection.createStatement().executeQuery("SELECT current_database()")) {
+            rows.next();
+            System.out.println(rows.getString(1));
+        }
+    }
+}
+"""
 PGX = """package main
 
 import (
@@ -118,10 +135,10 @@ class Failure(Exception):
     """What a snippet did instead of printing the answer."""
 
 
-def run(command, directory, text=b""):
+def run(command, directory, text=b"", variables=()):
     """Returns the standard output without the line break at its end."""
     try:
-        result = subprocess.run(command, cwd=directory, env=ENVIRONMENT, input=text, capture_output=True,
+        result = subprocess.run(command, cwd=directory, env=ENVIRONMENT | dict(variables), input=text, capture_output=True,
                                 timeout=SECONDS, check=False)
     except FileNotFoundError as error:
         raise Failure(str(error)) from error
@@ -141,7 +158,7 @@ def in_container(image, name, text, commands, directory, url=""):
             member = tarfile.TarInfo(file)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    hosts = [f"--add-host={host}" for host in ADDED_HOSTS]
+    hosts = [f"--add-host={host}" for host in ADDED_HOSTS + of_this_host(url)]
     return run(["docker", "run", "--rm", "--interactive", "--network", "host", "--env", "LC_ALL=C.UTF-8",
                 "--env", f"DATABASE_URL={url}", *hosts, "--entrypoint", "sh", image, "-c",
                 f'set -e; cd "$(mktemp -d)"; tar -x; {TRUST if TRUSTED_FILE in FILES else ""}{commands}'], directory, archive.getvalue())
@@ -159,6 +176,11 @@ def libpq_knows(text):
     return "=system" not in text or ctypes.CDLL("libpq.so.5").PQlibVersion() >= 160000
 
 
+def of_this_host(url):
+    """The line for the hosts file that the notes ask for, NAME:ADDRESS, where the URL's host is under .localhost."""
+    return [f"{name}:127.0.0.1" for name in re.findall(r"@([^@:/]+\.localhost):", url)]
+
+
 def write(directory, name, content):
     with open(os.path.join(directory, name), "wb") as file:
         file.write(content)
@@ -171,7 +193,13 @@ def in_shell(text, directory):
 
 
 def in_python(program, text, directory):
-    return run([os.path.abspath(PYTHON), "-c", program, text, *ADDED_HOSTS], directory)
+    hosts = ADDED_HOSTS + of_this_host(text)
+    return run([os.path.abspath(PYTHON), "-c", program, text, *hosts], directory, variables=addresses(text))
+
+
+def addresses(url):
+    """What stands for the hosts file to libpq."""
+    return {"PGHOSTADDR": host.split(":", 1)[1] for host in of_this_host(url)}
 
 
 def in_node(text, directory, url=""):
@@ -185,25 +213,30 @@ def in_go(text, directory, url=""):
     return in_container("frost-compat-pgx", "main.go", text, commands, directory, url)
 
 
-def url(text, directory):
+def url(snippet, directory):
+    text = snippet["text"]
     if libpq_knows(text):
-        yield "psql", LIBPQ, lambda: run(["psql", text], directory, ASK_PSQL.encode())
+        yield "psql", LIBPQ, lambda: run(["psql", text], directory, ASK_PSQL.encode(), addresses(text))
     yield "psycopg2", LIBPQ, lambda: in_python(PSYCOPG2, text, directory)
     yield "psycopg", LIBPQ, lambda: in_python(PSYCOPG, text, directory)
-    # A word of libpq's; to node-postgres sslmode=require is verify-full, and to the others it is as to libpq.
-    if "hostaddr=" not in text and "sslmode=verify-full&sslrootcert=frost" in text:
-        yield "asyncpg", OPENSSL, lambda: in_python(ASYNCPG, text, directory)
+    # Not for other drivers, as the note says.
+    if "=system" in text:
+        return
+    yield "asyncpg", OPENSSL, lambda: in_python(ASYNCPG, text, directory)
+    yield "pgx", GO, lambda: in_go(PGX, directory, text)
+    if "sslmode=require" not in text:
         yield "node-pg", NODE, lambda: in_node(NODE_URL, directory, text)
-        yield "pgx", GO, lambda: in_go(PGX, directory, text)
 
 
-def psql(text, directory):
+def psql(snippet, directory):
+    text = snippet["text"]
     if libpq_knows(text):
         yield "sh", LIBPQ, lambda: in_shell(text, directory)
 
 
-def env(text, directory):
+def env(snippet, directory):
     """The file in a shell, for programs of both kinds, and read by Node.js to the same values."""
+    text = snippet["text"]
     write(directory, ".env", text.encode())
     load = "set -a; . ./.env; set +a; "
     if libpq_knows(text):
@@ -221,26 +254,40 @@ def env(text, directory):
             raise Failure("a shell and Node.js read different values from the file")
 
 
-def node(text, directory):
-    yield "node-pg", NODE, lambda: in_node(text, directory)
+def node(snippet, directory):
+    yield "node-pg", NODE, lambda: in_node(snippet["text"], directory)
+    yield "node-pg by DATABASE_URL", NODE, lambda: in_node(NODE_URL, directory, snippet["url"])
 
 
-def jdbc(text, directory):
+def jdbc(snippet, directory):
     driver = "/usr/share/java/postgresql.jar"
     commands = f"javac -cp {driver} Main.java; java -cp {driver}:. Main"
-    yield "pgjdbc", JAVA, lambda: in_container("frost-compat-jdbc", "Main.java", text, commands, directory)
+    image = functools.partial(in_container, "frost-compat-jdbc", "Main.java")
+    yield "pgjdbc", JAVA, lambda: image(snippet["text"], commands, directory)
+    yield "pgjdbc by URL", JAVA, lambda: image(JDBC_URL, commands, directory, snippet["url"])
 
 
-def python(text, directory):
-    write(directory, "example.py", text.encode())
-    yield "psycopg", LIBPQ, lambda: run([os.path.abspath(PYTHON), "example.py"], directory)
+def in_tabs_python(driver, snippet, directory):
+    write(directory, "example.py", snippet["text"].encode())
+    yield driver, LIBPQ, lambda: run([os.path.abspath(TABS_PYTHON), "example.py"], directory)
 
 
-def go(text, directory):
-    yield "lib/pq", GO, lambda: in_go(text, directory)
+def go(snippet, directory):
+    yield "lib/pq", GO, lambda: in_go(snippet["text"], directory)
 
 
-RUNNERS = {"url": url, "psql": psql, "env": env, "node": node, "jdbc": jdbc, "python": python, "go": go}
+def activerecord(snippet, directory):
+    image = functools.partial(in_container, "frost-compat-activerecord", "example.rb")
+    if libpq_knows(snippet["text"].replace('"system"', "=system")):
+        yield "pg", LIBPQ, lambda: image(snippet["text"], "ruby example.rb", directory)
+
+
+RUNNERS = {
+    "url": url, "psql": psql, "env": env, "node": node, "jdbc": jdbc, "go": go, "activerecord": activerecord,
+    "python": functools.partial(in_tabs_python, "psycopg"),
+    "sqlalchemy": functools.partial(in_tabs_python, "SQLAlchemy over psycopg"),
+    "django": functools.partial(in_tabs_python, "Django over psycopg"),
+}
 
 
 def answers(expected, _, action):
@@ -266,11 +313,9 @@ def refuses(reason, words, action):
     return f"refused: {lines[0] if lines else said}"
 
 
-def check(kind, text, act):
+def check(snippet, act):
     """Returns whether every driver of the snippet did what it should, and says so."""
-    if kind == "swift":
-        print("swift: not run: PostgresNIO cannot be had here")
-        return True
+    kind = snippet["kind"]
     driver = "driver"
     try:
         if kind not in RUNNERS:
@@ -278,7 +323,7 @@ def check(kind, text, act):
         with tempfile.TemporaryDirectory() as directory:
             for name, content in FILES.items():
                 write(directory, name, content)
-            for driver, words, action in RUNNERS[kind](text, directory):
+            for driver, words, action in RUNNERS[kind](snippet, directory):
                 print(f"{kind}, {driver}: {act(words, action)}", flush=True)
     except Failure as failure:
         print(f"{kind}: FAILED: {driver}: {failure}")
@@ -314,7 +359,7 @@ def main():
     else:
         snippets = json.load(sys.stdin)
     act = functools.partial(answers, options.expected) if options.refuses is None else functools.partial(refuses, options.refuses)
-    results = [check(snippet["kind"], snippet["text"], act) for snippet in snippets]
+    results = [check(snippet, act) for snippet in snippets]
     if not any(snippet["kind"] in RUNNERS for snippet in snippets):
         sys.exit("snippets_test: there was nothing to run")
     sys.exit(0 if all(results) else 1)

@@ -289,11 +289,13 @@ package struct ConnectionField: Sendable {
 
 /// A connection string as one driver wants it.
 package struct SnippetView: Sendable {
-    /// `url`, `psql`, `env`, `node`, `jdbc`, `python`, `go`, `swift`.
+    /// `url`, `psql`, `env` and so on, as in `?tab=` and in the API.
     package var kind: String
     package var title: String
     package var language: String
     package var text: String
+    /// Shown before the text.
+    package var url: SnippetURL?
     package var note: String?
     package var href: String
     package var isCurrent: Bool
@@ -305,6 +307,7 @@ package struct SnippetView: Sendable {
         title: String,
         language: String,
         text: String,
+        url: SnippetURL? = nil,
         note: String?,
         href: String,
         isCurrent: Bool
@@ -313,10 +316,23 @@ package struct SnippetView: Sendable {
         self.title = title
         self.language = language
         self.text = text
+        self.url = url
         self.note = note
         self.href = href
         self.isCurrent = isCurrent
         self.isOneLine = !text.contains("\n")
+    }
+}
+
+/// A driver's own URL, for settings that ask for nothing else.
+package struct SnippetURL: Sendable {
+    /// "DATABASE_URL", "JDBC URL".
+    package var title: String
+    package var text: String
+
+    package init(title: String, text: String) {
+        self.title = title
+        self.text = text
     }
 }
 

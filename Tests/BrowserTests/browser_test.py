@@ -23,9 +23,9 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
 from gateway_states import frost_gone, gateway_states  # noqa: E402
-from host import ROOT, Host, listens, psql  # noqa: E402
+from host import ROOT, Host, client_environment, listens, psql  # noqa: E402
 from page import Page  # noqa: E402
-from ssl_switch import ssl_switch  # noqa: E402
+from ssl_switch import TABS, ssl_switch  # noqa: E402
 
 SHOTS = ROOT / ".build/browser-test"
 MASK = "••••••••"
@@ -91,14 +91,13 @@ def copy_and_paste(page, host):
     page.click("#reveal")
     page.until("it is masked again", lambda: MASK in page.text("#snippet-text"))
 
-    session = subprocess.Popen(["psql", string, "-XqAtc", "SELECT pg_sleep(6000)"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    session = subprocess.Popen(["psql", string, "-XqAtc", "SELECT pg_sleep(6000)"], env=client_environment(string), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     page.until("the session is counted", lambda: page.text("#sessions-now") == "1 session")
     check(lambda: "1 session" in page.text('.tree-branch[aria-current="page"]'), "in the tree too")
     page.shot("branch-connected")
-    for tab in ["psql", "env", "node", "jdbc", "python", "go", "swift"]:
+    for tab in TABS:
         page.click(f"#tab-{tab}")
         page.until(f"the tab {tab} is shown", lambda: page.attribute("#snippet-text", "data-snippet") == tab)
-    page.shot("branch-swift")
     return string, session
 
 

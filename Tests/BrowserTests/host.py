@@ -97,5 +97,11 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def client_environment(string):
+    """Of a client whose system can look up names under .localhost, as the note of the URL asks for."""
+    return os.environ | ({"PGHOSTADDR": "127.0.0.1"} if ".localhost" in string else {})
+
+
 def psql(string, command, **options):
-    return subprocess.run(["psql", string, "-XqAtc", command], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(["psql", string, "-XqAtc", command], env=client_environment(string), capture_output=True, text=True,
+                          timeout=120, **options)

@@ -5,6 +5,9 @@ from selenium.webdriver.common.keys import Keys
 from checks import accessible, check, keyboard
 from host import psql
 
+# Of strings, but for URL, which comes first.
+TABS = ["psql", "env", "node", "jdbc", "python", "sqlalchemy", "django", "go", "activerecord"]
+
 
 def ssl_switch(page, host, open_branch):
     """The strings that check the certificate: chosen once for all branches, and psql with exactly them connects."""
@@ -40,7 +43,7 @@ def ssl_switch(page, host, open_branch):
     page.until("psql with exactly that string reaches dev",
                lambda: psql(string, "SELECT branch FROM item WHERE id = 1", cwd=host.directory).stdout == "dev\n")
 
-    for tab in ["psql", "env", "node", "jdbc", "python", "go", "swift"]:
+    for tab in TABS:
         page.click(f"#tab-{tab}")
         page.until(f"the tab {tab} is shown", lambda: page.attribute("#snippet-text", "data-snippet") == tab)
         check(lambda: "frost-ca.crt" in text(), f"{tab} names the file", text)

@@ -214,6 +214,7 @@ import Testing
                     struct Snippet: Codable {
                         var kind: String
                         var text: String
+                        var url: String?
                     }
                     var external: Connection
                     var direct: Connection
@@ -228,7 +229,7 @@ import Testing
                         ["scripts/snippets_test.py", "--expected", "shop", host.directory.file("snippets.json")]
                     )
                     #expect(tried.exitCode == 0, "\(tried.output) \(tried.errors)")
-                    for kind in ["url", "psql", "env", "node", "jdbc", "python", "go"] {
+                    for kind in VerifyFullTests.kinds {
                         #expect(tried.output.contains("\(kind): ok\n"), "\(kind): \(tried.output)")
                     }
                 }

@@ -19,8 +19,11 @@ import Testing
 
     @Test func aTabForEachKindInOrder() {
         let all = ConnectionSnippets.all(Self.plain)
+        let titles = [
+            "URL", "psql", ".env", "Node.js", "JDBC", "Python", "SQLAlchemy", "Django", "Go", "ActiveRecord",
+        ]
         #expect(all.map(\.kind) == SnippetKind.allCases)
-        #expect(all.map(\.title) == ["URL", "psql", ".env", "Node.js", "JDBC", "Python", "Go", "Swift"])
+        #expect(all.map(\.title) == titles)
         #expect(all.allSatisfy { !$0.language.isEmpty && $0.note?.hasSuffix(".") == true })
     }
 
@@ -45,29 +48,78 @@ import Testing
         var info = Self.plain
         info.sslMode = nil
         #expect(ConnectionSnippets.url(info) == "postgresql://frost:s3cret_-x@dev.pg.shop.example.net:5432/shop")
-        for kind in SnippetKind.allCases where kind != .go && kind != .swift {
+        for kind in SnippetKind.allCases where kind != .go {
             let snippet = ConnectionSnippets.snippet(kind, info)
             #expect(!snippet.text.lowercased().contains("ssl"))
-            #expect(snippet.note == nil)
+            #expect(snippet.url?.contains("ssl") != true)
+            #expect(snippet.note == nil || kind == .url)
         }
-        // Their defaults are others than libpq's.
+        // Its default is another than libpq's, as the URL's note says.
         #expect(text(.go, info).contains("sslmode=disable"))
-        #expect(text(.swift, info).contains("tls: .disable"))
+        #expect(ConnectionSnippets.snippet(.url, info).note?.contains("lib/pq encrypts unless") == true)
     }
 
     @Test func namesOfThisHostAreNotLookedUp() {
         var info = Self.plain
         info.host = "dev.pg.shop.localhost"
         #expect(ConnectionSnippets.url(info).hasSuffix("/shop?sslmode=require&hostaddr=127.0.0.1"))
-        #expect(text(.env, info).hasPrefix("DATABASE_URL='postgresql://"))
+        #expect(text(.psql, info).contains("/shop?sslmode=require&hostaddr=127.0.0.1\""))
+        #expect(text(.env, info).hasPrefix("DATABASE_URL=postgresql://"))
         #expect(text(.env, info).contains("\nPGHOSTADDR=127.0.0.1\n"))
         #expect(text(.node, info).contains(#"servername: "dev.pg.shop.localhost""#))
         #expect(text(.jdbc, info).contains("jdbc:postgresql://dev.pg.shop.localhost:5432/"))
         #expect(text(.jdbc, info).contains(#"new Socket("127.0.0.1", 5432)"#))
         #expect(text(.go, info).contains(#"thisHost{"127.0.0.1:5432"}"#))
-        #expect(text(.swift, info).contains(#"tlsServerName = "dev.pg.shop.localhost""#))
+        #expect(text(.sqlalchemy, info).contains(#"query={"sslmode": "require", "hostaddr": "127.0.0.1"}"#))
+        #expect(text(.django, info).contains(#""OPTIONS": {"sslmode": "require", "hostaddr": "127.0.0.1"}"#))
+        #expect(text(.activerecord, info).contains(#"hostaddr: "127.0.0.1""#))
         for snippet in ConnectionSnippets.all(Self.plain) {
             #expect(!snippet.text.contains("127.0.0.1"))
+        }
+    }
+
+    /// A word of libpq's, which asyncpg hands on to the server, which refuses it.
+    @Test func noPlainURLHasAnAddress() {
+        for mode in [SSLMode.require, .verifyFull(.file("frost-ca.crt")), .verifyFull(.system)] {
+            var info = Self.plain
+            info.host = "dev.pg.shop.localhost"
+            info.sslMode = mode
+            let url = ConnectionSnippets.snippet(.url, info)
+            #expect(!url.text.contains("hostaddr"))
+            #expect(url.note?.contains(#"add the line "127.0.0.1 dev.pg.shop.localhost" to /etc/hosts"#) == true)
+            let database = text(.env, info).split(separator: "\n").first ?? ""
+            #expect(database.hasPrefix("DATABASE_URL=") && !database.contains("hostaddr"))
+            for kind in [SnippetKind.node, .jdbc] {
+                let own = ConnectionSnippets.snippet(kind, info)
+                #expect(own.url?.contains("hostaddr") == false && own.note?.contains("for the URL, where") == true)
+            }
+        }
+        #expect(ConnectionSnippets.snippet(.url, Self.plain).note?.contains("/etc/hosts") == false)
+    }
+
+    @Test func aDriverWithAURLOfItsOwnHasItInOneLine() {
+        var info = Self.plain
+        let place = "dev.pg.shop.example.net:5432/shop"
+        #expect(own(.node, info) == "postgresql://frost:s3cret_-x@\(place)?sslmode=no-verify")
+        #expect(own(.jdbc, info) == "jdbc:postgresql://\(place)?user=frost&password=s3cret_-x&sslmode=require")
+        info.sslMode = .verifyFull(.file("frost-ca.crt"))
+        #expect(own(.node, info)?.hasSuffix("?sslmode=verify-full&sslrootcert=frost-ca.crt") == true)
+        info.sslMode = .verifyFull(.system)
+        #expect(own(.node, info)?.hasSuffix("/shop?sslmode=verify-full") == true)
+        for kind in SnippetKind.allCases where ![.node, .jdbc].contains(kind) { #expect(own(kind, info) == nil) }
+    }
+
+    @Test func theURLSaysForWhichDriversItIsNot() {
+        var info = Self.plain
+        let note = { (mode: SSLMode?) -> String in
+            info.sslMode = mode
+            return ConnectionSnippets.snippet(.url, info).note ?? ""
+        }
+        #expect(note(.require).contains("node-postgres reads sslmode=require as verify-full"))
+        #expect(note(.verifyFull(.system)).contains("leave it out"))
+        for mode in [nil, .require, .verifyFull(.file("a")), .verifyFull(.system)] as [SSLMode?] {
+            #expect(note(mode).hasPrefix("Works in psql, psycopg and others that use libpq"))
+            #expect(note(mode).contains("JDBC has URLs of its own"))
         }
     }
 
@@ -84,7 +136,8 @@ import Testing
         #expect(text(.jdbc, info).contains("&\(parameters)\""))
         #expect(text(.python, info).contains(#"sslrootcert="/var/lib/frost data/ca.crt","#))
         #expect(text(.go, info).contains("?\(parameters)\""))
-        #expect(text(.swift, info).contains(#"trustRoots = .file("/var/lib/frost data/ca.crt")"#))
+        #expect(text(.django, info).contains(#""sslrootcert": "/var/lib/frost data/ca.crt""#))
+        #expect(text(.activerecord, info).contains(#"sslrootcert: "/var/lib/frost data/ca.crt""#))
     }
 
     @Test func withTheSystemsCAsEveryDriverHasItsOwnWord() {
@@ -100,7 +153,7 @@ import Testing
         )
         #expect(text(.python, info).contains(#"sslrootcert="system","#))
         #expect(text(.go, info).contains("?sslmode=verify-full\""))
-        #expect(text(.swift, info).contains("let tlsConfiguration"))
+        #expect(text(.activerecord, info).contains(#"sslrootcert: "system""#))
         info.password = "it's"
         #expect(text(.env, info).hasSuffix("\nPGSSLROOTCERT=system\n"), "also where the other variables are left out")
     }
@@ -113,7 +166,7 @@ import Testing
             info.sslMode = .verifyFull(roots)
             for snippet in ConnectionSnippets.all(info) {
                 for word in ["rejectUnauthorized", "no-verify", "NonValidating", ".none", "sslmode=require"] {
-                    #expect(!snippet.text.contains(word), "\(snippet.kind)")
+                    #expect(!snippet.text.contains(word) && snippet.url?.contains(word) != true, "\(snippet.kind)")
                 }
                 #expect(snippet.note?.hasSuffix(".") == true)
             }
@@ -241,13 +294,44 @@ import Testing
         }
     }
 
-    @Test func swiftReadsItsLiterals() async throws {
+    @Test func pythonReadsItsMappers() async throws {
         let directory = try Directory()
-        let literals = Self.texts.map { "    \(ConnectionSnippets.swift($0)),\n" }.joined()
-        let program = "let texts: [String] = [\n\(literals)]\nfor text in texts { print(text, terminator: \"\\0\") }\n"
-        try directory.write("main.swift", program)
-        _ = try await directory.run("swiftc", "-Onone", "main.swift", "-o", "main")
-        try expectTexts(try await directory.run("./main"))
+        let texts = Self.infos.map { [text(.sqlalchemy, $0), text(.django, $0)] }
+        try directory.write("texts.json", String(decoding: JSONEncoder().encode(texts), as: UTF8.self))
+        let script = """
+            import json, sys
+            from unittest.mock import MagicMock
+            read = []
+            def url(driver, *, username, password, database, query, **place):
+                read.append([username, password, database, query.get("sslrootcert")])
+            def configure(DATABASES):
+                given = DATABASES["default"]
+                read.append([given["USER"], given["PASSWORD"], given["NAME"], given["OPTIONS"].get("sslrootcert")])
+            for name in ["sqlalchemy", "django", "django.conf", "django.db"]:
+                sys.modules[name] = MagicMock()
+            sys.modules["sqlalchemy"].URL.create = url
+            sys.modules["django.conf"].settings.configure = configure
+            with open("texts.json", encoding="utf-8") as file:
+                texts = json.load(file)
+            write, sys.stdout = sys.stdout.write, open("printed", "w")
+            for text in sum(texts, []):
+                exec(text, {})
+            write(json.dumps(read))
+            """
+        let read = try JSONDecoder().decode([[String?]].self, from: await directory.run("python3", "-c", script))
+        try #require(read.count == Self.infos.count * 2)
+        for (index, read) in read.enumerated() {
+            let info = Self.infos[index / 2]
+            #expect(same(read, [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]))
+        }
+    }
+
+    @Test func rubyReadsItsLiterals() async throws {
+        let directory = try Directory()
+        let literals = Self.texts.map { "    \(ConnectionSnippets.ruby($0)),\n" }.joined()
+        let program = "[\n\(literals)].each { |text| $stdout.binmode.write(text, \"\\0\") }\n"
+        try directory.write("main.rb", program)
+        try expectTexts(try await directory.run(in: "frost-compat-activerecord", "ruby", "main.rb"))
     }
 
     @Test func javaReadsItsLiterals() async throws {
@@ -326,6 +410,10 @@ import Testing
         if index % 2 == 1 { info.host = "dev.pg.shop.localhost" }
         if index % 3 == 2 { info.sslMode = .verifyFull(.file(texts[(index + 3) % texts.count])) }
         return info
+    }
+
+    private func own(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
+        ConnectionSnippets.snippet(kind, info).url
     }
 
     private func text(_ kind: SnippetKind, _ info: ConnectionInfo) -> String {

@@ -39,13 +39,13 @@ async function fetchSnippets() {
   return answer[connection]?.snippets ?? [];
 }
 
-async function fetchText() {
+async function fetchSnippet() {
   const { snippet } = document.getElementById("snippet-text").dataset;
   const found = (await fetchSnippets()).find(({ kind }) => kind === snippet);
   if (!found) {
     throw new Error("There is no connection string now.");
   }
-  return found.text;
+  return found;
 }
 
 async function fetchPassword() {
@@ -64,10 +64,14 @@ async function applyReveal() {
   }
   const code = document.getElementById("snippet-text");
   const password = document.querySelector("[data-field=password] [data-value]");
-  const [text, secret] = await Promise.all([fetchText(), fetchPassword()]);
+  const ownURL = document.getElementById("own-url-text");
+  const [snippet, secret] = await Promise.all([fetchSnippet(), fetchPassword()]);
   // The reader may have hidden it, or gone to another tab, while the answer was on its way.
   if (isRevealed && code.isConnected) {
-    code.textContent = text;
+    code.textContent = snippet.text;
+    if (ownURL) {
+      ownURL.textContent = snippet.url;
+    }
     if (password) {
       password.textContent = secret;
     }
@@ -149,7 +153,7 @@ function flash(button, word) {
 }
 
 document.addEventListener("click", (event) => {
-  const control = event.target.closest("[data-ssl], [data-reveal], [data-copy-snippet], [data-copy-field]");
+  const control = event.target.closest("[data-ssl], [data-reveal], [data-copy-snippet], [data-copy-url], [data-copy-field]");
   if (!control) {
     return;
   }
@@ -163,7 +167,9 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     toggleReveal(control).catch((error) => notify(error.message));
   } else if ("copySnippet" in control.dataset) {
-    copyFrom(control, fetchText(), document.getElementById("snippet-text"));
+    copyFrom(control, fetchSnippet().then(({ text }) => text), document.getElementById("snippet-text"));
+  } else if ("copyUrl" in control.dataset) {
+    copyFrom(control, fetchSnippet().then(({ url }) => url), document.getElementById("own-url-text"));
   } else {
     const value = control.closest(".field-row").querySelector("[data-value]");
     const text = "secret" in control.dataset ? fetchPassword() : Promise.resolve(value.textContent);

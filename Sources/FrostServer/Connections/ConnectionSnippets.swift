@@ -1,6 +1,6 @@
 /// The tabs that show how to connect.
 package enum SnippetKind: String, CaseIterable, Sendable, Codable {
-    case url, psql, env, node, jdbc, python, go, swift
+    case url, psql, env, node, jdbc, python, sqlalchemy, django, go, activerecord
 
     /// What the tab is called.
     package var title: String {
@@ -11,8 +11,10 @@ package enum SnippetKind: String, CaseIterable, Sendable, Codable {
         case .node: "Node.js"
         case .jdbc: "JDBC"
         case .python: "Python"
+        case .sqlalchemy: "SQLAlchemy"
+        case .django: "Django"
         case .go: "Go"
-        case .swift: "Swift"
+        case .activerecord: "ActiveRecord"
         }
     }
 
@@ -24,9 +26,9 @@ package enum SnippetKind: String, CaseIterable, Sendable, Codable {
         case .env: "dotenv"
         case .node: "javascript"
         case .jdbc: "java"
-        case .python: "python"
+        case .python, .sqlalchemy, .django: "python"
         case .go: "go"
-        case .swift: "swift"
+        case .activerecord: "ruby"
         }
     }
 }
@@ -38,6 +40,8 @@ package struct Snippet: Hashable, Sendable, Codable {
     package let language: String
     /// Ends with a line break where it is a file.
     package let text: String
+    /// For drivers whose URL is another than ``SnippetKind/url``'s: the URL alone, in one line.
+    package let url: String?
     /// A sentence for beside the text; nil when there is nothing to know.
     package let note: String?
 }
@@ -45,14 +49,15 @@ package struct Snippet: Hashable, Sendable, Codable {
 /// What people paste to reach a branch, for each driver.
 ///
 /// Each text works as it is, with any legal user, password and database name (but see the note of JDBC). The programs connect, ask
-/// `SELECT current_database()`, print the answer and close. All but Swift's are run with their drivers by
-/// `snippets_test.py`, in both modes.
+/// `SELECT current_database()`, print the answer and close. Each is run with its driver by `snippets_test.py`, in both
+/// modes; what cannot be run is not here.
 ///
 /// With ``SSLMode/require`` nothing checks the certificate, as libpq means it
 /// (https://www.postgresql.org/docs/current/libpq-ssl.html). With ``SSLMode/verifyFull(_:)`` every driver checks that
 /// the certificate covers the hostname and who issued it; where that is a file, it has to be where the string says.
 package enum ConnectionSnippets {
-    /// A URL as libpq reads it: https://www.postgresql.org/docs/current/libpq-connect.html, "Connection URIs".
+    /// A URL for libpq on this host: https://www.postgresql.org/docs/current/libpq-connect.html, "Connection URIs". It
+    /// works where names under .localhost cannot be looked up, because it says the address too, which only libpq reads.
     ///
     /// Only letters, digits and `-._:/@%?&=[]` are in it, whatever the password is.
     package static func url(_ info: ConnectionInfo) -> String {
@@ -65,6 +70,7 @@ package enum ConnectionSnippets {
             title: kind.title,
             language: kind.language,
             text: text(kind, info),
+            url: ownURL(kind, info),
             note: note(kind, info)
         )
     }
@@ -76,7 +82,7 @@ package enum ConnectionSnippets {
 
     private static func text(_ kind: SnippetKind, _ info: ConnectionInfo) -> String {
         switch kind {
-        case .url: url(info)
+        case .url: url(info, parameters: parametersWithoutAddress(info))
         // Double quotes, because cmd.exe knows no others. Nothing in a URL of ours means anything inside them: no
         // `$`, backtick, backslash or `!`.
         case .psql: "psql \"\(url(info))\""
@@ -84,8 +90,18 @@ package enum ConnectionSnippets {
         case .node: node(info)
         case .jdbc: info.fixedAddress.map { jdbcOnThisHost(info, address: $0) } ?? jdbc(info)
         case .python: python(info)
+        case .sqlalchemy: sqlalchemy(info)
+        case .django: django(info)
         case .go: info.fixedAddress == nil ? go(info) : goOnThisHost(info)
-        case .swift: swift(info)
+        case .activerecord: activerecord(info)
+        }
+    }
+
+    private static func ownURL(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
+        switch kind {
+        case .node: nodeURL(info)
+        case .jdbc: jdbcURL(info)
+        case .url, .psql, .env, .python, .sqlalchemy, .django, .go, .activerecord: nil
         }
     }
 }

@@ -13,7 +13,7 @@ extension ConnectionSnippets {
         import java.sql.Statement;
 
         public class Main {
-        \(jdbcMain(jdbcURL(info, parameters: [])))
+        \(jdbcMain(jdbcURL(info)))
         }
 
         """
@@ -70,7 +70,7 @@ extension ConnectionSnippets {
         """
     }
 
-    private static func jdbcURL(_ info: ConnectionInfo, parameters: [(String, String)]) -> String {
+    static func jdbcURL(_ info: ConnectionInfo, parameters: [(String, String)] = []) -> String {
         let login = [("user", info.username), ("password", info.password)]
         // Otherwise the driver looks for a file of its own even with verify-full.
         let factory = info.sslMode == .verifyFull(.system) ? [("sslfactory", systemRoots)] : []

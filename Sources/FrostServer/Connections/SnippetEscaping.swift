@@ -56,9 +56,9 @@ extension ConnectionSnippets {
         literal(text, escape: shortOrLong)
     }
 
-    /// A literal of Swift. An interpolation cannot begin, because every backslash is doubled.
-    static func swift(_ text: String) -> String {
-        literal(text) { "\\u{\(hex($0.value, digits: 1))}" }
+    /// A literal of Ruby in double quotes, where `#` may begin code.
+    static func ruby(_ text: String) -> String {
+        literal(text) { "\\u{\(hex($0.value, digits: 1))}" }.replacing("#", with: "\\#")
     }
 
     /// The text in double quotes: printable ASCII as it is, backslash and quote behind a backslash, and `escape` for

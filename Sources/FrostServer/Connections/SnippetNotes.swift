@@ -2,7 +2,7 @@
 extension ConnectionSnippets {
     static func note(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
         let sentences = [
-            kind == .swift ? swiftIsNotRun : nil,
+            kind == .url ? driversNote(info.sslMode) : nil,
             info.sslMode.flatMap { tlsNote(kind, $0) },
             info.sslMode == nil ? nil : serverNameNote(kind),
             addressNote(kind, info),
@@ -10,6 +10,26 @@ extension ConnectionSnippets {
             kind == .jdbc && mayBeRefusedByJDBC(info) ? jdbcRefuses : nil,
         ].compactMap { $0 }
         return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+    }
+
+    // MARK: Drivers
+
+    /// For whom the plain URL is, and for whom it is not.
+    private static func driversNote(_ mode: SSLMode?) -> String {
+        switch mode {
+        case .require:
+            "Works in psql, psycopg and others that use libpq, and in asyncpg and pgx. node-postgres reads sslmode=require "
+                + "as verify-full, and JDBC has URLs of its own: see their tabs."
+        case .verifyFull(.file):
+            "Works in psql, psycopg and others that use libpq, and in asyncpg, pgx and node-postgres. JDBC has URLs of "
+                + "its own: see its tab."
+        case .verifyFull(.system):
+            "Works in psql, psycopg and others that use libpq. Other drivers may take sslrootcert=system for the name of "
+                + "a file: leave it out for them. JDBC has URLs of its own: see its tab."
+        case nil:
+            "Works in psql, psycopg and others that use libpq, and in asyncpg, pgx and node-postgres. lib/pq encrypts "
+                + "unless it is told not to, and JDBC has URLs of its own: see their tabs."
+        }
     }
 
     // MARK: TLS
@@ -25,16 +45,13 @@ extension ConnectionSnippets {
     private static func requireNote(_ kind: SnippetKind) -> String? {
         switch kind {
         case .node:
-            "rejectUnauthorized: false encrypts without checking the server's certificate; node-postgres has no other "
-                + "setting for that. Use verify-full to have it checked."
+            "sslmode=no-verify and rejectUnauthorized: false encrypt without checking the server's certificate; "
+                + "node-postgres has no other setting for that. Use verify-full to have it checked."
         // pg-connection-string 2.x: `sslmode=require` is an alias of `verify-full`.
         case .env:
-            "node-postgres reads sslmode=require in a URL as verify-full: use verify-full, or the settings of the "
+            "node-postgres reads sslmode=require in a URL as verify-full: use verify-full, or the DATABASE_URL of the "
                 + "Node.js tab."
-        case .swift:
-            "Without the line about certificateVerification the server's certificate is checked against the system's "
-                + "CAs."
-        case .url, .psql, .jdbc, .python, .go:
+        case .url, .psql, .jdbc, .python, .sqlalchemy, .django, .go, .activerecord:
             "sslmode=require encrypts without checking the server's certificate; use verify-full to have it checked."
         }
     }
@@ -47,8 +64,8 @@ extension ConnectionSnippets {
 
     private static func systemNote(_ kind: SnippetKind) -> String? {
         switch kind {
-        case .url, .psql: systemNeedsLibpq16
-        case .python:
+        case .url, .psql, .activerecord: systemNeedsLibpq16
+        case .python, .sqlalchemy, .django:
             "sslrootcert=system needs libpq 16 or newer. psycopg's binary package looks for CAs in a directory of its "
                 + "own; set SSL_CERT_FILE to the system's file, such as \(debianRoots)."
         case .env:
@@ -57,7 +74,7 @@ extension ConnectionSnippets {
             "The certificate is checked against the CAs that come with Node.js; NODE_EXTRA_CA_CERTS names a file with "
                 + "more."
         case .jdbc: "The certificate is checked against the CAs of the Java runtime."
-        case .go, .swift: "The certificate is checked against the system's CAs."
+        case .go: "The certificate is checked against the system's CAs."
         }
     }
 
@@ -72,23 +89,24 @@ extension ConnectionSnippets {
         switch kind {
         case .psql: "Needs psql 14 or newer, which sends the server name that the gateway finds the branch by."
         case .go: "Needs lib/pq 1.10.7 or newer, which sends the server name that the gateway finds the branch by."
-        case .url, .env, .node, .jdbc, .python, .swift: nil
+        case .activerecord: "Needs libpq 14 or newer, which sends the server name that the gateway finds the branch by."
+        case .url, .env, .node, .jdbc, .python, .sqlalchemy, .django: nil
         }
     }
 
     // MARK: Names of this host
 
-    /// Only where the text has something in it that a client may not take.
+    /// Only where something has to be looked up, which libpq and the programs need not.
     private static func addressNote(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
-        guard info.fixedAddress != nil else { return nil }
+        guard let address = info.fixedAddress else { return nil }
+        let remedy =
+            "where the system cannot look up names under .localhost, as on Debian without libnss-myhostname, add the line "
+            + "\"\(address) \(info.host)\" to /etc/hosts"
         return switch kind {
-        case .url, .env:
-            "hostaddr is for psql, psycopg and others that use libpq, which check the certificate against the hostname "
-                + "all the same; for Node.js, JDBC and Go see their tabs."
-        case .jdbc:
-            "Where the system can look up names under .localhost, the URL works without socketFactory; elsewhere the "
-                + "hosts file needs the line \"127.0.0.1 \(info.host)\"."
-        case .psql, .node, .python, .go, .swift: nil
+        case .url: "The psql tab works everywhere; for this URL, \(remedy)."
+        case .env: "libpq goes to PGHOSTADDR; for other drivers, \(remedy)."
+        case .node, .jdbc: "The program works everywhere; for the URL, \(remedy)."
+        case .psql, .python, .sqlalchemy, .django, .go, .activerecord: nil
         }
     }
 
@@ -107,7 +125,4 @@ extension ConnectionSnippets {
     private static let urlOnly =
         "PGPASSWORD and the like are left out, because readers of .env files disagree on how to quote a character in "
         + "the user, password or database name."
-
-    /// Said until it is no longer so.
-    private static let swiftIsNotRun = "Written from PostgresNIO's documentation; unlike the other tabs, not yet run."
 }

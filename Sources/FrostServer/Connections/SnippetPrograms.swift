@@ -8,10 +8,13 @@ extension ConnectionSnippets {
     }
 
     static func libpqParameters(_ info: ConnectionInfo) -> [(String, String)] {
-        [
-            ("sslmode", info.sslMode?.name), ("sslrootcert", info.sslMode?.rootCertificate),
-            ("hostaddr", info.fixedAddress),
-        ].compactMap { name, value in value.map { (name, $0) } }
+        parametersWithoutAddress(info) + (info.fixedAddress.map { [("hostaddr", $0)] } ?? [])
+    }
+
+    /// Those that drivers which are not libpq take as well, or at least do not hand on to the server.
+    static func parametersWithoutAddress(_ info: ConnectionInfo) -> [(String, String)] {
+        [("sslmode", info.sslMode?.name), ("sslrootcert", info.sslMode?.rootCertificate)]
+            .compactMap { name, value in value.map { (name, $0) } }
     }
 
     /// `sslmode`, and `sslrootcert` where that is a file: drivers that are not libpq know no word for the system's CAs.
@@ -46,18 +49,19 @@ extension ConnectionSnippets {
     /// `DATABASE_URL` for programs, and libpq's own variables for psql, pg_dump and the like, where all readers agree
     /// on their values.
     ///
-    /// `sslrootcert=system` is in a variable and not in the URL: to all but libpq it is the name of a file.
+    /// `sslrootcert=system` and the address are in variables and not in the URL: to all but libpq the one is the name of
+    /// a file and the other unknown.
     static func env(_ info: ConnectionInfo) -> String {
-        let address = info.fixedAddress.map { [("hostaddr", $0)] } ?? []
-        let url = url(info, parameters: fileParameters(info) + address)
-        let variables = variables(info) ?? rootVariable(info).map { [$0] } ?? []
+        let url = url(info, parameters: fileParameters(info))
+        let variables = variables(info) ?? libpqVariables(info)
         return "DATABASE_URL=\(environmentValue(url) ?? "")\n" + variables.map { "\($0.0)=\($0.1)\n" }.joined()
     }
 
-    /// nil where the URL says all of it.
-    private static func rootVariable(_ info: ConnectionInfo) -> (String, String)? {
-        guard case .verifyFull(.system) = info.sslMode else { return nil }
-        return info.sslMode?.rootCertificate.map { ("PGSSLROOTCERT", $0) }
+    /// What the URL leaves to variables.
+    private static func libpqVariables(_ info: ConnectionInfo) -> [(String, String)] {
+        let root = info.sslMode == .verifyFull(.system) ? info.sslMode?.rootCertificate : nil
+        return [("PGHOSTADDR", info.fixedAddress), ("PGSSLROOTCERT", root)]
+            .compactMap { name, value in value.map { (name, $0) } }
     }
 
     static func hasVariables(_ info: ConnectionInfo) -> Bool {
@@ -121,6 +125,12 @@ extension ConnectionSnippets {
             main();
 
             """
+    }
+
+    /// The `DATABASE_URL` of node-postgres and what is made on it. `no-verify` is its own word
+    /// (https://github.com/brianc/node-postgres/tree/master/packages/pg-connection-string), for what libpq calls `require`.
+    static func nodeURL(_ info: ConnectionInfo) -> String {
+        url(info, parameters: info.sslMode == .require ? [("sslmode", "no-verify")] : fileParameters(info))
     }
 
     /// What Node.js checks is `servername`, which node-postgres sets to a host that is no address.
@@ -251,68 +261,7 @@ extension ConnectionSnippets {
         """
 }
 
-// MARK: Swift
-
 extension ConnectionSnippets {
-    /// PostgresNIO 1.x: https://api.vapor.codes/postgresnio/documentation/postgresnio/
-    static func swift(_ info: ConnectionInfo) -> String {
-        let usesTLS = info.sslMode != nil
-        let namesHost = usesTLS && info.fixedAddress != nil
-        let checks: [String] =
-            switch info.sslMode {
-            case .require: ["tlsConfiguration.certificateVerification = .none"]
-            case .verifyFull(.file(let path)): ["tlsConfiguration.trustRoots = .file(\(swift(path)))"]
-            case .verifyFull(.system), nil: []
-            }
-        let before =
-            ["\(checks.isEmpty ? "let" : "var") tlsConfiguration = TLSConfiguration.makeClientConfiguration()"] + checks
-        let server = ["configuration.options.tlsServerName = \(swift(info.host))"]
-        let tls = usesTLS ? ".require(try NIOSSLContext(configuration: tlsConfiguration))" : ".disable"
-        let statements =
-            (usesTLS ? before : [])
-            + [
-                "\(namesHost ? "var" : "let") configuration = PostgresConnection.Configuration(",
-                "    host: \(swift(info.fixedAddress ?? info.host)),",
-                "    port: \(info.port),",
-                "    username: \(swift(info.username)),",
-                "    password: \(swift(info.password)),",
-                "    database: \(swift(info.databaseName)),",
-                "    tls: \(tls)",
-                ")",
-            ]
-            + (namesHost ? server : [])
-        return """
-            // Save as Example.swift (not main.swift) in a package that depends on postgres-nio 1.21 or newer,
-            // \(usesTLS ? "swift-nio-ssl and swift-log" : "and on swift-log").
-            import Logging\(usesTLS ? "\nimport NIOSSL" : "")
-            import PostgresNIO
-
-            @main
-            struct Example {
-                static func main() async throws {
-            \(indented(statements, by: 8))
-                    let logger = Logger(label: "example")
-                    let connection = try await PostgresConnection.connect(
-                        configuration: configuration,
-                        id: 1,
-                        logger: logger
-                    )
-                    do {
-                        let rows = try await connection.query("SELECT current_database()", logger: logger)
-                        for try await name in rows.decode(String.self) {
-                            print(name)
-                        }
-                    } catch {
-                        try? await connection.close()
-                        throw error
-                    }
-                    try await connection.close()
-                }
-            }
-
-            """
-    }
-
     static func indented(_ lines: [String], by count: Int) -> String {
         lines.map { String(repeating: " ", count: count) + $0 }.joined(separator: "\n")
     }

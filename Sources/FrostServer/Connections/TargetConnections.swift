@@ -42,6 +42,7 @@ extension Shapes {
             .init("title", .string) { .string($0.title) },
             .init("language", .string) { .string($0.language) },
             .init("text", .string) { .string($0.text) },
+            .init("url", .string, orNull: true) { .text($0.url) },
             .init("note", .string, orNull: true) { .text($0.note) },
         ]
     )

@@ -306,6 +306,12 @@ struct PageContent: Sendable {
                         title: snippet.title,
                         language: snippet.language,
                         text: snippet.text.replacing(Self.placeholder, with: Self.mask),
+                        url: snippet.url.map {
+                            SnippetURL(
+                                title: snippet.kind == .jdbc ? "JDBC URL" : "DATABASE_URL",
+                                text: $0.replacing(Self.placeholder, with: Self.mask)
+                            )
+                        },
                         note: snippet.note,
                         href: "\(place)?via=\(kind.rawValue)&tab=\(snippet.kind.rawValue)\(ssl)\(reveal)",
                         isCurrent: snippet.kind == tab

@@ -15,8 +15,13 @@ extension BranchCommand {
                 """
         )
         @OptionGroup var selection: BranchSelection
-        @Option(help: "What for: \(SnippetKind.allCases.map(\.rawValue).joined(separator: ", ")).")
-        var format = SnippetKind.url
+        @Option(
+            help: ArgumentHelp(
+                "What for: \(SnippetKind.allCases.map(\.rawValue).joined(separator: ", ")).",
+                discussion: "Without it, a URL for psql and others that use libpq, on this host."
+            )
+        )
+        var format: SnippetKind?
         @Option(help: "external: through the gateway; internal: from a container beside it; direct: on this host.")
         var via = ConnectionWay.external
         @Flag(help: "Have the client check the gateway's certificate: sslmode=verify-full in place of require.")
@@ -55,14 +60,15 @@ extension BranchCommand {
                 let branch = try selection.find(in: store)
                 let mode = verifyFull ? SSLMode.verifyFull(try GatewayRoots.find(options, store)) : .require
                 let info = try via.connection(branch, store, sslMode: mode, options)
-                let snippet = ConnectionSnippets.snippet(format, info)
+                let snippet = format.map { ConnectionSnippets.snippet($0, info) }
+                let text = snippet?.text ?? ConnectionSnippets.url(info)
                 let look =
                     via == .external
                     ? try await GatewayLook.warning(for: branch, store, in: options.dataDirectory) : nil
                 if options.json {
-                    try Output.json(shown(info, snippet.text, look))
+                    try Output.json(shown(info, text, look))
                 } else {
-                    print(snippet.text, terminator: snippet.text.hasSuffix("\n") ? "" : "\n")
+                    print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
                 }
                 look?.show()
                 try await note(branch, snippet, store)
@@ -86,8 +92,8 @@ extension BranchCommand {
         }
 
         /// What keeps it from working now, and what there is to know about the format.
-        private func note(_ branch: BranchDetails, _ snippet: Snippet, _ store: BranchStore) async throws {
-            if format != .url, let note = snippet.note { Complaint.print("note: \(note)") }
+        private func note(_ branch: BranchDetails, _ snippet: Snippet?, _ store: BranchStore) async throws {
+            if let note = snippet?.note { Complaint.print("note: \(note)") }
             if branch.target.lifecycleStatus != .active {
                 Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
             } else {
