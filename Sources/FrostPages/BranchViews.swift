@@ -67,10 +67,14 @@ package struct BranchFields: Sendable {
     package var name: String
     package var database: String
     package var project: String
+    package var projectId: String
+    /// The id of the database's main branch; nil for that branch itself.
+    package var main: String?
     package let dot: StatusDot
     /// Why it is stopped, when nobody stopped it; how far it is, while it recovers.
     package var reason: String?
     package let isRecovering: Bool
+    package let isFailed: Bool
     package var hostname: String?
     package var hostPort: Int
     /// "Local process", "Docker container".
@@ -91,6 +95,8 @@ package struct BranchFields: Sendable {
         name: String,
         database: String,
         project: String,
+        projectId: String,
+        main: String? = nil,
         status: String,
         statusText: String,
         reason: String?,
@@ -109,6 +115,9 @@ package struct BranchFields: Sendable {
         self.passwordMark = passwordMark
         self.aliases = aliases
         isRecovering = status == "recovering"
+        isFailed = status == "failed"
+        self.projectId = projectId
+        self.main = main
         self.databaseId = databaseId
         self.name = name
         self.database = database
@@ -172,12 +181,15 @@ package struct BranchActions: Sendable {
 /// An operation under way.
 package struct RunningOperation: Sendable {
     package var id: String
-    /// "Deploying dev".
+    /// "Restart dev".
     package var title: String
     /// How far it has come: "Waiting for the server to answer".
     package var progress: String?
+    /// "14:03:12 UTC".
+    package var startedAt: Moment
 
-    package init(id: String, title: String, progress: String?) {
+    package init(id: String, title: String, progress: String?, startedAt: Moment) {
+        self.startedAt = startedAt
         self.id = id
         self.title = title
         self.progress = progress
@@ -203,7 +215,8 @@ package enum ConnectionKind: String, CaseIterable, Sendable {
         switch self {
         case .external: "From anywhere, encrypted. The gateway finds this branch by its hostname."
         case .internal: "From containers on this host’s private network. Nothing leaves the host."
-        case .direct: "Straight to the server’s own port, past the gateway. It keeps working while clients move."
+        case .direct:
+            "Only from this host: straight to the server’s own port, past the gateway. From elsewhere, open the SSH tunnel first; the strings are then the same."
         }
     }
 }
@@ -272,7 +285,7 @@ package struct ConnectionView: Sendable {
 
 /// A part of a connection that people copy alone.
 package struct ConnectionField: Sendable {
-    /// `host`, `port`, `sslmode`, `sslrootcert`, `database`, `user` or `password`.
+    /// `host`, `port`, `sslmode`, `sslrootcert`, `database`, `user`, `password` or `tunnel`.
     package var name: String
     package var label: String
     /// For a password: dots, unless it is revealed.

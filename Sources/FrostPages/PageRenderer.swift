@@ -58,7 +58,8 @@ package struct PageRenderer: Sendable {
         Array("(() => {\n\"use strict\";\n\(slugLetters)\n".utf8)
         + PackageResources.frost_js + PackageResources.forms_js + PackageResources.wildcard_js
         + PackageResources.connect_js + PackageResources.lost_js + PackageResources.gone_js
-        + PackageResources.tree_js + PackageResources.names_js + PackageResources.overview_js + PackageResources.live_js
+        + PackageResources.elapsed_js + PackageResources.tree_js + PackageResources.names_js
+        + PackageResources.overview_js + PackageResources.live_js
         + Array("})();\n".utf8)
 
     /// The letters that hostnames have in place of others, so that names are previewed as they will be. In one order:

@@ -115,6 +115,8 @@ package struct OperationRow: Sendable {
     package var targetHref: String?
     package let dot: StatusDot
     package var message: String?
+    /// Whether the page shows the message elsewhere; it is then there for the script alone.
+    package var isSaidAbove: Bool
     package var startedAt: Moment
     /// "4 s"; nil while it runs.
     package var duration: String?
@@ -127,6 +129,7 @@ package struct OperationRow: Sendable {
         status: String,
         statusText: String,
         message: String?,
+        isSaidAbove: Bool = false,
         startedAt: Moment,
         duration: String?
     ) {
@@ -136,6 +139,7 @@ package struct OperationRow: Sendable {
         self.targetHref = targetHref
         self.dot = StatusDot(status: status, text: statusText)
         self.message = message
+        self.isSaidAbove = isSaidAbove
         self.startedAt = startedAt
         self.duration = duration
     }

@@ -80,11 +80,17 @@ struct PageRendererTests {
 
     @Test
     func `A branch shows its status, its reason and what is under way`() {
-        let running = RunningOperation(id: "op_1", title: "Deploying dev", progress: "Copying")
+        let running = RunningOperation(
+            id: "op_1",
+            title: "Restart dev",
+            progress: "Copying",
+            startedAt: Moment(iso: "2026-11-23T00:00:00Z", text: "00:00:00 UTC")
+        )
         let html = pages.branch(branchView(status: "deploying", reason: "No space left", running: running))
         #expect(html.contains("data-status=\"deploying\""))
         #expect(html.contains("No space left"))
-        #expect(html.contains("Deploying dev"))
+        #expect(html.contains("Restart dev"))
+        #expect(html.contains("datetime=\"2026-11-23T00:00:00Z\" data-elapsed"))
         #expect(html.contains("Copying"))
     }
 
@@ -93,6 +99,21 @@ struct PageRendererTests {
         let html = pages.branch(branchView(status: status))
         #expect(html.contains("id=\"\(offered)\""))
         #expect(!html.contains("id=\"\(hidden)\""))
+    }
+
+    @Test(arguments: [false, true])
+    func `The crumbs lead to the project and to the main branch`(isMain: Bool) throws {
+        let html = pages.branch(branchView(isMain: isMain))
+        try check(html)
+        let links = try tags(of: html).compactMap { $0.attributes["href"] }
+        #expect(links.contains("/#project-prj_1"))
+        #expect(links.contains("/branches/dbt_0") == !isMain)
+    }
+
+    @Test(arguments: [("failed", "has failed"), ("recovering", "is recovering"), ("deleting", "is not running")])
+    func `The reason stands below the word of the status`(status: String, words: String) {
+        let html = pages.branch(branchView(status: status, reason: "No space left"))
+        #expect(html.contains("<strong>This branch \(words).</strong> <span data-text>No space left</span>"))
     }
 
     @Test
@@ -292,6 +313,8 @@ struct PageRendererTests {
             name: name,
             database: name,
             project: name,
+            projectId: "prj_1",
+            main: isMain ? nil : "dbt_0",
             status: status,
             statusText: status,
             reason: reason,

@@ -168,6 +168,7 @@ function afterRender() {
   filterBranches();
   hideDismissed();
   showFault();
+  showElapsed();
   for (const row of document.querySelectorAll("#operations [data-operation]")) {
     settle(row.dataset.operation, row.dataset.status, row.querySelector(".operation-message")?.textContent);
   }

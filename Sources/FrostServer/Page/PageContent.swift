@@ -63,11 +63,6 @@ struct PageContent: Sendable {
         return target.lifecycleStatus == .deploying ? "Restarting" : target.lifecycleStatus.rawValue.capitalized
     }
 
-    /// What people call an action; the API says `deploy`, as Frost's does.
-    private static func word(for action: BranchAction) -> String {
-        action == .deploy ? "Restart" : action.rawValue.capitalized
-    }
-
     static func moment(_ date: Date, now: Date = .now) -> Moment {
         let age = Int(now.timeIntervalSince(date))
         let text =
@@ -83,6 +78,11 @@ struct PageContent: Sendable {
         return Moment(iso: date.formatted(.iso8601), text: text)
     }
 
+    private static func clock(_ date: Date) -> Moment {
+        let time = date.formatted(.iso8601.time(includingFractionalSeconds: false).timeSeparator(.colon))
+        return Moment(iso: date.formatted(.iso8601), text: "\(time) UTC")
+    }
+
     private static let keeps = KeptHostnames(seconds: AliasDuration.usual.seconds, text: AliasDuration.usual.text)
 
     /// A time to come, to the minute.
@@ -95,19 +95,26 @@ struct PageContent: Sendable {
         return Moment(iso: date.formatted(.iso8601), text: "\(text.dropLast(3)) UTC")
     }
 
-    private func rows(_ operations: [BranchOperation], inDatabase: Bool) throws -> [OperationRow] {
+    /// What the page calls an operation; the API keeps Frost's word `deploy`.
+    private static func name(of action: BranchAction) -> String {
+        action == .deploy ? "Restart" : action.rawValue.capitalized
+    }
+
+    /// - Parameter said: what the page says already; a message with the same in it is not shown again.
+    private func rows(_ operations: [BranchOperation], inDatabase: Bool, said: String? = nil) throws -> [OperationRow] {
         let branches = Dictionary(uniqueKeysWithValues: try state.store.branches().map { ($0.target.id, $0) })
         return operations.map { operation in
             let branch = branches[operation.targetId]
             let name = branch.map { inDatabase ? $0.target.name : "\($0.database.name) / \($0.target.name)" }
             return OperationRow(
                 id: operation.id,
-                action: Self.word(for: operation.action),
+                action: Self.name(of: operation.action),
                 target: name ?? operation.targetName ?? "a branch that is gone",
                 targetHref: branch.map { "/branches/\($0.target.id)" },
                 status: operation.status.rawValue,
                 statusText: operation.status.rawValue.capitalized,
                 message: operation.message,
+                isSaidAbove: said.map { operation.message?.contains($0) == true } == true,
                 startedAt: Self.moment(operation.startedAt),
                 duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) }
             )
@@ -202,6 +209,8 @@ struct PageContent: Sendable {
                 name: branch.target.name,
                 database: branch.database.name,
                 project: branch.project.name,
+                projectId: branch.project.id,
+                main: branch.target.isMain ? nil : siblings.first { $0.target.isMain }?.target.id,
                 status: Self.status(branch.target),
                 statusText: Self.statusText(branch.target),
                 reason: branch.target.reason,
@@ -226,12 +235,14 @@ struct PageContent: Sendable {
                     isSelected: $0.target.id == branch.target.sourceTargetId
                 )
             },
-            operations: try rows(all, inDatabase: true),
+            operations: try rows(all, inDatabase: true, said: branch.target.reason),
             running: all.first { $0.status == .running }.map { operation in
                 RunningOperation(
                     id: operation.id,
-                    title: "\(Self.word(for: operation.action)) \(branch.target.name)",
-                    progress: isSettled ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress)
+                    title: "\(Self.name(of: operation.action)) \(branch.target.name)",
+                    progress: isSettled
+                        ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress),
+                    startedAt: Self.clock(operation.startedAt)
                 )
             },
             keeps: Self.keeps
@@ -299,7 +310,9 @@ struct PageContent: Sendable {
                         verifyFullHref: "\(here)&ssl=\(Self.verifyFull)\(reveal)",
                         authority: state.certificateAuthority.map { _ in Self.authorityDownload }
                     ),
-                fields: shown.map { Self.fields($0, isRevealed: isRevealed) } ?? [],
+                fields: shown.map {
+                    Self.fields($0, isRevealed: isRevealed) + (kind == .direct ? [Self.tunnel(runtime.branch)] : [])
+                } ?? [],
                 snippets: shown.map { ConnectionSnippets.all($0) }?.map { snippet in
                     SnippetView(
                         kind: snippet.kind.rawValue,
@@ -338,6 +351,14 @@ struct PageContent: Sendable {
 
     /// Stands for a password until the snippet is made: no language escapes it.
     private static let placeholder = "frostPasswordIsHidden"
+
+    /// Makes the port of this host one of another. HOST is to be filled in where the branch has no name that leads here from
+    /// elsewhere.
+    private static func tunnel(_ branch: BranchDetails) -> ConnectionField {
+        let port = branch.target.hostPort
+        let host = branch.target.hostname.flatMap { $0.hasSuffix(".localhost") ? nil : $0 } ?? "HOST"
+        return ConnectionField(name: "tunnel", label: "SSH tunnel", value: "ssh -L \(port):127.0.0.1:\(port) \(host)")
+    }
 
     private static func fields(_ info: ConnectionInfo, isRevealed: Bool) -> [ConnectionField] {
         let fields: [ConnectionField?] = [
