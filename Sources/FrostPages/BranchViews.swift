@@ -6,6 +6,11 @@ package struct BranchView: Sendable {
     package var connections: [ConnectionView]
     /// "3 sessions", "No sessions", "Unknown".
     package let sessionsNow: String
+    package var openSessions: [SessionRow]
+    /// "and 3 more"; nil when all of them are shown.
+    package let moreSessions: String?
+    package let hasSessions: Bool
+    package var log: ServerLogView
     /// What stopping and the like would do to sessions, for the dialogs.
     package let sessionsWarning: String
     /// The other branches of the database, to create from and to reset from.
@@ -22,11 +27,18 @@ package struct BranchView: Sendable {
         branch: BranchFields,
         connections: [ConnectionView],
         sessions: Int?,
+        openSessions: [SessionRow] = [],
+        log: ServerLogView,
         others: [Choice],
         operations: [OperationRow],
         running: RunningOperation?,
         keeps: KeptHostnames
     ) {
+        self.openSessions = openSessions
+        hasSessions = !openSessions.isEmpty
+        let more = (sessions ?? 0) - openSessions.count
+        moreSessions = more > 0 && hasSessions ? "and \(more) more" : nil
+        self.log = log
         self.keeps = keeps
         self.shell = shell
         self.branch = branch
@@ -83,8 +95,10 @@ package struct BranchFields: Sendable {
     package var isMain: Bool
     /// The branch it was copied from: its id (for the link) and name.
     package var source: Choice?
-    /// "15"; nil as long as nobody knows.
+    /// "15", or "15.8" while its server runs; nil as long as nobody knows.
     package var postgresVersion: String?
+    /// "7.6 MB"; nil while it does not run.
+    package var size: String?
     /// Differs from what it was once the password does, and says nothing of it.
     package var passwordMark: String
     package var aliases: [AliasView]
@@ -107,11 +121,13 @@ package struct BranchFields: Sendable {
         isMain: Bool,
         source: Choice?,
         postgresVersion: String? = nil,
+        size: String? = nil,
         passwordMark: String = "",
         aliases: [AliasView] = []
     ) {
         self.id = id
         self.postgresVersion = postgresVersion
+        self.size = size
         self.passwordMark = passwordMark
         self.aliases = aliases
         isRecovering = status == "recovering"
@@ -194,225 +210,4 @@ package struct RunningOperation: Sendable {
         self.title = title
         self.progress = progress
     }
-}
-
-/// A way to a branch.
-package enum ConnectionKind: String, CaseIterable, Sendable {
-    case external
-    case `internal`
-    case direct
-
-    package var title: String {
-        switch self {
-        case .external: "External"
-        case .internal: "Internal"
-        case .direct: "Direct"
-        }
-    }
-
-    /// For whom it is, in one sentence.
-    package var lead: String {
-        switch self {
-        case .external: "From anywhere, encrypted. The gateway finds this branch by its hostname."
-        case .internal: "From containers on this host’s private network. Nothing leaves the host."
-        case .direct:
-            "Only from this host: straight to the server’s own port, past the gateway. From elsewhere, open the SSH tunnel first; the strings are then the same."
-        }
-    }
-}
-
-/// One way to connect: its fields and snippets, or why there are none.
-package struct ConnectionView: Sendable {
-    /// A ``ConnectionKind``, as in `?via=` and in the API.
-    package let kind: String
-    /// What the API calls these strings.
-    package let apiName: String
-    package let title: String
-    package let lead: String
-    package var href: String
-    package var isCurrent: Bool
-    /// nil where nothing is encrypted.
-    package var ssl: SSLSwitch?
-    /// Host, port, SSL mode, CA certificate, database, user, password.
-    package var fields: [ConnectionField]
-    package var snippets: [SnippetView]
-    /// Set when there is no connection string, with what to do about it.
-    package var missing: MissingConnection?
-    /// Said above strings that do not work at the moment.
-    package var warning: String?
-    /// What keeps clients of a string that is right from connecting; of External.
-    package var notice: GatewayNotice?
-    /// Whether the password is shown, which is so with `?reveal=1`.
-    package var isRevealed: Bool
-    /// This page with and without `reveal=1`.
-    package var revealHref: String
-    package var hideHref: String
-    package let isExternal: Bool
-
-    package init(
-        kind: ConnectionKind,
-        apiName: String? = nil,
-        href: String,
-        isCurrent: Bool,
-        ssl: SSLSwitch? = nil,
-        fields: [ConnectionField],
-        snippets: [SnippetView],
-        missing: MissingConnection? = nil,
-        warning: String? = nil,
-        notice: GatewayNotice? = nil,
-        isRevealed: Bool,
-        revealHref: String,
-        hideHref: String
-    ) {
-        self.kind = kind.rawValue
-        self.apiName = apiName ?? kind.rawValue
-        self.ssl = ssl
-        self.title = kind.title
-        self.lead = kind.lead
-        self.href = href
-        self.isCurrent = isCurrent
-        self.fields = fields
-        self.snippets = snippets
-        self.missing = missing
-        self.warning = warning
-        self.notice = notice
-        self.isRevealed = isRevealed
-        self.revealHref = revealHref
-        self.hideHref = hideHref
-        self.isExternal = kind == .external
-    }
-}
-
-/// A part of a connection that people copy alone.
-package struct ConnectionField: Sendable {
-    /// `host`, `port`, `sslmode`, `sslrootcert`, `database`, `user`, `password` or `tunnel`.
-    package var name: String
-    package var label: String
-    /// For a password: dots, unless it is revealed.
-    package var value: String
-    package var isSecret: Bool
-
-    package init(name: String, label: String, value: String, isSecret: Bool = false) {
-        self.name = name
-        self.label = label
-        self.value = value
-        self.isSecret = isSecret
-    }
-}
-
-/// A connection string as one driver wants it.
-package struct SnippetView: Sendable {
-    /// `url`, `psql`, `env` and so on, as in `?tab=` and in the API.
-    package var kind: String
-    package var title: String
-    package var language: String
-    package var text: String
-    /// Shown before the text.
-    package var url: SnippetURL?
-    package var note: String?
-    package var href: String
-    package var isCurrent: Bool
-    /// One line is wrapped, code keeps its lines and scrolls.
-    package let isOneLine: Bool
-
-    package init(
-        kind: String,
-        title: String,
-        language: String,
-        text: String,
-        url: SnippetURL? = nil,
-        note: String?,
-        href: String,
-        isCurrent: Bool
-    ) {
-        self.kind = kind
-        self.title = title
-        self.language = language
-        self.text = text
-        self.url = url
-        self.note = note
-        self.href = href
-        self.isCurrent = isCurrent
-        self.isOneLine = !text.contains("\n")
-    }
-}
-
-/// A driver's own URL, for settings that ask for nothing else.
-package struct SnippetURL: Sendable {
-    /// "DATABASE_URL", "JDBC URL".
-    package var title: String
-    package var text: String
-
-    package init(title: String, text: String) {
-        self.title = title
-        self.text = text
-    }
-}
-
-/// Why there is no connection string, and the next step.
-package struct MissingConnection: Sendable {
-    /// As `externalUnavailableReason` of the API has it.
-    package var reason: String
-    package var sentence: String
-    package var nextStep: String
-    /// Which button goes with the next step, if any.
-    package var offersStart: Bool
-    package var offersSettings: Bool
-
-    package init(
-        reason: String,
-        sentence: String,
-        nextStep: String,
-        offersStart: Bool = false,
-        offersSettings: Bool = false
-    ) {
-        self.reason = reason
-        self.sentence = sentence
-        self.nextStep = nextStep
-        self.offersStart = offersStart
-        self.offersSettings = offersSettings
-    }
-
-    package static let gatewayDisabled = Self(
-        reason: "gateway_disabled",
-        sentence: "The gateway is turned off, so this branch cannot be reached from outside.",
-        nextStep: "Turn it on in Settings. The connection string then appears here.",
-        offersSettings: true
-    )
-
-    package static let wildcardMissing = Self(
-        reason: "wildcard_missing",
-        sentence: "There is no wildcard domain yet, so this branch has no hostname.",
-        nextStep: "Point a wildcard DNS record at this host, then enter its domain in Settings.",
-        offersSettings: true
-    )
-
-    package static let targetStopped = Self(
-        reason: "target_stopped",
-        sentence: "This branch is stopped, so nothing answers at its hostname.",
-        nextStep: "Start it to connect. Its hostname and port stay the same.",
-        offersStart: true
-    )
-
-    /// `target_stopped` when nobody stopped it.
-    package static let targetFailed = Self(
-        reason: "target_stopped",
-        sentence: "This branch has failed, so nothing answers at its hostname.",
-        nextStep: "The reason is above. Start it to try again. Its hostname and port stay the same.",
-        offersStart: true
-    )
-
-    /// `target_stopped` while its server replays its log, or is to be started again.
-    package static let targetRecovering = Self(
-        reason: "target_stopped",
-        sentence: "This branch is recovering, and takes no connections meanwhile.",
-        nextStep: "That takes as long as it takes. The connection string appears here as soon as the server answers."
-    )
-
-    /// `target_stopped` while an operation works on it.
-    package static let targetBusy = Self(
-        reason: "target_stopped",
-        sentence: "This branch is not taking connections yet.",
-        nextStep: "Wait a moment. The connection string appears here as soon as the server answers."
-    )
 }

@@ -73,6 +73,7 @@ package struct PageRenderer: Sendable {
         "layout": PackageResources.layout_mustache,
         "tree": PackageResources.tree_mustache,
         "operations": PackageResources.operations_mustache,
+        "server": PackageResources.server_mustache,
         "connect": PackageResources.connect_mustache,
         "gatewaynotice": PackageResources.gatewaynotice_mustache,
         "certificates": PackageResources.certificates_mustache,

@@ -17,6 +17,7 @@ package struct ServerState: Sendable {
     /// Whether frost's own CA issues the gateway's certificates.
     var issuesCertificates: Bool { certificateAuthority != nil }
     let lookup: HostLookup
+    let facts: ServerFactsWatch
     let logger: Logger
     let operations = OperationTasks()
     package let oneTimeLogins = OneTimeLogins()
@@ -39,6 +40,7 @@ package struct ServerState: Sendable {
         self.gateway = GatewayWatch(gateway, store: manager.store)
         self.certificateAuthority = certificateAuthority
         self.lookup = lookup
+        facts = ServerFactsWatch { try? await manager.facts(of: $0) }
         self.logger = logger
     }
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
+from branch_page import branch_page  # noqa: E402
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
 from gateway_states import frost_gone, gateway_states  # noqa: E402
 from host import ROOT, Host, client_environment, listens, psql  # noqa: E402
@@ -261,7 +262,7 @@ def choose_version(page):
         page.until("its panel is opened", lambda: f"/ {name}" in page.text(".crumbs"))
         page.until("it is active", lambda: page.text("#branch-status") == "Active")
         version = {"Default": "16", "15": "15"}[choice]
-        check(lambda: page.text("#postgres-version") == version, f"{name}: the page shows PostgreSQL {version}",
+        check(lambda: page.text("#postgres-version").split(".")[0] == version, f"{name}: the page shows PostgreSQL {version}",
               lambda: page.text("#postgres-version"))
         page.click("#via-direct")
         page.until("the direct way is shown", lambda: page.attribute("#via-direct", "aria-current") == "true")
@@ -453,6 +454,7 @@ def main():
         log_in(page, token)
         string, session = copy_and_paste(page, host)
         ssl_switch(page, host, lambda name: open_branch(page, name))
+        branch_page(page, host, lambda name: open_branch(page, name))
         stop_and_start(page, string, session)
         create_rename_delete(page)
         failing_create(page)

@@ -117,6 +117,25 @@ struct PageRendererTests {
     }
 
     @Test
+    func `The log is shown on request, escaped, with where it is kept`() throws {
+        #expect(!pages.branch(branchView()).contains("log-text"))
+        let html = pages.branch(branchView(log: "<script>alert(1)</script> & more"))
+        try check(html)
+        #expect(html.contains(">&lt;script&gt;alert(1)&lt;/script&gt; &amp; more</pre>"))
+        #expect(pages.branch(branchView(log: "")).contains("The server has written nothing yet."))
+    }
+
+    @Test(arguments: [(0, nil), (1, nil), (20, nil), (23, "and 3 more")])
+    func `Sessions are listed, the first twenty`(count: Int, more: String?) throws {
+        let html = pages.branch(branchView(sessions: count))
+        try check(html)
+        #expect(html.ranges(of: "<td>4 s</td>").count == min(count, 20))
+        #expect(html.contains("id=\"more-sessions\"") == (more != nil))
+        if let more { #expect(html.contains(more)) }
+        #expect(html.contains("not yet known") == (count > 0))
+    }
+
+    @Test
     func `Main cannot be renamed, reset or deleted`() {
         let html = pages.branch(branchView(isMain: true))
         for word in ["rename", "reset", "delete"] {
@@ -283,7 +302,9 @@ struct PageRendererTests {
         ssl: SSLSwitch? = nil,
         snippet: String = "postgresql://",
         operations: [OperationRow] = [],
-        running: RunningOperation? = nil
+        running: RunningOperation? = nil,
+        sessions: Int = 1,
+        log: String? = nil
     ) -> BranchView {
         let shown = SnippetView(
             kind: "url",
@@ -330,7 +351,11 @@ struct PageRendererTests {
             shell: shell(named: name),
             branch: branch,
             connections: [connection],
-            sessions: 1,
+            sessions: sessions,
+            openSessions: (0..<min(sessions, 20)).map {
+                SessionRow(client: name, backendProcess: $0 == 0 ? nil : "42", age: "4 s")
+            },
+            log: ServerLogView(href: "?log=1", home: log, text: log, fault: nil),
             others: [Choice(value: "dbt_2", title: name)],
             operations: operations,
             running: running,

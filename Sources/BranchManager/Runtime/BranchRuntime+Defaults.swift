@@ -13,6 +13,8 @@ extension BranchRuntime {
         ServerLogPart(text: "", place: place ?? ServerLogPart.Place(text: ""))
     }
 
+    package func logHome(_ server: ServerSpec) -> ServerLogHome? { nil }
+
     package func imageName(_ server: ServerSpec) async throws(BranchError) -> String? { nil }
 
     package func surelyRunning(of servers: [ServerSpec]) -> Set<String> { [] }

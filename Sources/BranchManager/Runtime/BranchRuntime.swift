@@ -117,6 +117,9 @@ package protocol BranchRuntime: Sendable {
     /// - Returns: nothing of a server that has no log now.
     func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError) -> ServerLogPart
 
+    /// Where ``log(_:after:)`` reads; nil where no log is kept.
+    func logHome(_ server: ServerSpec) -> ServerLogHome?
+
     /// Removes the server's data, which does not run any more.
     func remove(_ server: ServerSpec) async throws(BranchError)
 

@@ -118,6 +118,9 @@ package struct GatewayAnswer: Hashable, Sendable {
     package var certificates: [SessionsDocument.Certificate]
     package var uncovered: SessionsDocument.Uncovered
 
+    /// Sessions of a branch that a page shows one by one.
+    package static let most = 20
+
     package init(_ document: SessionsDocument) {
         sessions = Dictionary(document.targets.map { ($0.id, $0.count) }) { $0 + $1 }
         clients = Dictionary(document.targets.map { ($0.id, $0.sessions) }) { $0 + $1 }

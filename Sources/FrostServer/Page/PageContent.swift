@@ -8,7 +8,7 @@ struct PageContent: Sendable {
 
     /// Operations that a page lists.
     private static let operations = 12
-    private static let mask = "••••••••"
+    static let mask = "••••••••"
 
     /// Of the style sheet and the script, so that browsers may keep them.
     static let assetVersion = String(
@@ -192,7 +192,7 @@ struct PageContent: Sendable {
         ProblemView(shell: try shell(gateway: nil), status: status, title: title, sentence: sentence)
     }
 
-    /// - Parameter query: `via`, `tab` and `reveal`; what is not known of them is the first of its kind.
+    /// - Parameter query: `via`, `tab`, `ssl`, `reveal` and `log`; what is not known of them is the first of its kind.
     func branch(_ id: String, query: [String: String]) async throws -> BranchView {
         let branch = try state.store.branch(id: id)
         let gateway = try await state.gateway.condition()
@@ -201,6 +201,7 @@ struct PageContent: Sendable {
         let all = try state.store.operations(of: id, limit: Self.operations)
         let siblings = try state.store.branches(of: branch.database.id)
         let isSettled = branch.target.lifecycleStatus.isSettled
+        let facts = await state.facts.facts(of: branch)
         return BranchView(
             shell: try shell(current: id, gateway: gateway),
             branch: BranchFields(
@@ -222,12 +223,15 @@ struct PageContent: Sendable {
                 source: siblings.first { $0.target.id == branch.target.sourceTargetId }.map {
                     Choice(value: $0.target.id, title: $0.target.name)
                 },
-                postgresVersion: branch.target.postgresVersion.map(String.init),
+                postgresVersion: facts?.version ?? branch.target.postgresVersion.map(String.init),
+                size: facts.map { Self.size($0.size) },
                 passwordMark: Self.mark(of: branch),
                 aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) }
             ),
             connections: connections(runtime, gateway, query: query),
             sessions: gateway.sessions.map { $0[id] ?? 0 },
+            openSessions: Self.sessions(gateway, of: id),
+            log: await log(of: branch, showing: query["log"] == "1", at: Self.place(of: id, query)),
             others: siblings.filter { $0.target.id != id }.map {
                 Choice(
                     value: $0.target.id,
@@ -269,135 +273,6 @@ struct PageContent: Sendable {
         case .started: "The server answers"
         case .removed: "The data is removed"
         case .finished: "Almost done"
-        }
-    }
-
-    private func connections(
-        _ runtime: TargetRuntime,
-        _ gateway: GatewayCondition,
-        query: [String: String]
-    ) -> [ConnectionView] {
-        let connections = TargetConnections(runtime, authority: state.certificateAuthority)
-        let isVerifyFull = query["ssl"] == Self.verifyFull
-        let ways: [(ConnectionKind, ConnectionInfo?)] = [
-            (.external, isVerifyFull ? connections.externalVerifyFull : connections.external),
-            (.internal, connections.internal), (.direct, connections.direct),
-        ]
-        let current = query["via"].flatMap(ConnectionKind.init(rawValue:)) ?? .external
-        let tab = query["tab"].flatMap(SnippetKind.init(rawValue:)) ?? .url
-        let isRevealed = query["reveal"] == "1"
-        let place = "/branches/\(runtime.branch.target.id)"
-        // Of every link of the card, so that what was chosen stays.
-        let ssl = isVerifyFull ? "&ssl=\(Self.verifyFull)" : ""
-        let reveal = isRevealed ? "&reveal=1" : ""
-        let isActive = runtime.branch.target.lifecycleStatus == .active
-        return ways.map { kind, info in
-            let here = "\(place)?via=\(kind.rawValue)&tab=\(tab.rawValue)"
-            let href = here + ssl
-            // Masked before a snippet is made of it: what is escaped for a language is masked all the same.
-            var shown = info
-            if !isRevealed { shown?.password = Self.placeholder }
-            return ConnectionView(
-                kind: kind,
-                apiName: kind == .external && isVerifyFull ? "externalVerifyFull" : kind.rawValue,
-                href: href + reveal,
-                isCurrent: kind == current,
-                ssl: info?.sslMode == nil
-                    ? nil
-                    : SSLSwitch(
-                        isVerifyFull: isVerifyFull,
-                        requireHref: "\(here)&ssl=\(SSLMode.require.name)\(reveal)",
-                        verifyFullHref: "\(here)&ssl=\(Self.verifyFull)\(reveal)",
-                        authority: state.certificateAuthority.map { _ in Self.authorityDownload }
-                    ),
-                fields: shown.map {
-                    Self.fields($0, isRevealed: isRevealed) + (kind == .direct ? [Self.tunnel(runtime.branch)] : [])
-                } ?? [],
-                snippets: shown.map { ConnectionSnippets.all($0) }?.map { snippet in
-                    SnippetView(
-                        kind: snippet.kind.rawValue,
-                        title: snippet.title,
-                        language: snippet.language,
-                        text: snippet.text.replacing(Self.placeholder, with: Self.mask),
-                        url: snippet.url.map {
-                            SnippetURL(
-                                title: snippet.kind == .jdbc ? "JDBC URL" : "DATABASE_URL",
-                                text: $0.replacing(Self.placeholder, with: Self.mask)
-                            )
-                        },
-                        note: snippet.note,
-                        href: "\(place)?via=\(kind.rawValue)&tab=\(snippet.kind.rawValue)\(ssl)\(reveal)",
-                        isCurrent: snippet.kind == tab
-                    )
-                } ?? [],
-                missing: info == nil ? missing(kind, runtime) : nil,
-                warning: kind != .external && !isActive
-                    ? "This branch is not running, so nothing answers there now."
-                    : runtime.branch.target.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
-                notice: kind == .external ? Self.notice(runtime, gateway) : nil,
-                isRevealed: isRevealed,
-                revealHref: "\(href)&reveal=1",
-                hideHref: href
-            )
-        }
-    }
-
-    private static let verifyFull = SSLMode.verifyFull(.system).name
-
-    private static let authorityDownload = AuthorityDownload(
-        href: CertificateAuthorityInfo.path,
-        fileName: CertificateAuthorityInfo.fileName
-    )
-
-    /// Stands for a password until the snippet is made: no language escapes it.
-    private static let placeholder = "frostPasswordIsHidden"
-
-    /// Makes the port of this host one of another. HOST is to be filled in where the branch has no name that leads here from
-    /// elsewhere.
-    private static func tunnel(_ branch: BranchDetails) -> ConnectionField {
-        let port = branch.target.hostPort
-        let host = branch.target.hostname.flatMap { $0.hasSuffix(".localhost") ? nil : $0 } ?? "HOST"
-        return ConnectionField(name: "tunnel", label: "SSH tunnel", value: "ssh -L \(port):127.0.0.1:\(port) \(host)")
-    }
-
-    private static func fields(_ info: ConnectionInfo, isRevealed: Bool) -> [ConnectionField] {
-        let fields: [ConnectionField?] = [
-            ConnectionField(name: "host", label: "Host", value: info.host),
-            ConnectionField(name: "port", label: "Port", value: String(info.port)),
-            ConnectionField(name: "sslmode", label: "SSL mode", value: info.sslMode?.name ?? "disable"),
-            info.sslMode?.rootCertificate.map { ConnectionField(name: "sslrootcert", label: "Root CA", value: $0) },
-            ConnectionField(name: "database", label: "Database", value: info.databaseName),
-            ConnectionField(name: "user", label: "User", value: info.username),
-            ConnectionField(
-                name: "password",
-                label: "Password",
-                value: isRevealed ? info.password : mask,
-                isSecret: true
-            ),
-        ]
-        return fields.compactMap { $0 }
-    }
-
-    private func missing(_ kind: ConnectionKind, _ runtime: TargetRuntime) -> MissingConnection {
-        guard kind == .external else {
-            return MissingConnection(
-                reason: "no_container",
-                sentence: "This branch runs as a process of this host, so containers have no internal name for it.",
-                nextStep: "Use External from containers, or Direct on this host."
-            )
-        }
-        return switch runtime.unavailableReason {
-        case .gatewayDisabled: .gatewayDisabled
-        case .wildcardMissing: .wildcardMissing
-        case .targetStopped where runtime.branch.target.lifecycleStatus == .deleting:
-            MissingConnection(
-                reason: "target_stopped",
-                sentence: "This branch is being deleted.",
-                nextStep: "If that has failed, the reason is above; delete it again."
-            )
-        case .targetStopped where runtime.branch.target.lifecycleStatus == .recovering: .targetRecovering
-        case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy
-        default: Self.status(runtime.branch.target) == "failed" ? .targetFailed : .targetStopped
         }
     }
 }

@@ -48,16 +48,9 @@ extension BranchCommand {
             )
             if branch.target.lifecycleStatus == .active {
                 let runtime = try await FrostContext.runtime(of: branch, options, store)
-                let answer = try? await runtime.query(
-                    "SELECT coalesce(sum(pg_catalog.pg_database_size(oid)), 0), pg_catalog.current_setting('server_version') "
-                        + "FROM pg_catalog.pg_database WHERE datallowconn",
-                    on: ServerSpec(branch)
-                )
-                let columns = answer?.trimmingCharacters(in: .newlines).split(separator: "|", maxSplits: 1) ?? []
-                if columns.count == 2 {
-                    shown.sizeBytes = Int(columns[0])
-                    shown.serverVersion = String(columns[1])
-                }
+                let facts = try? await runtime.facts(ServerSpec(branch))
+                shown.sizeBytes = facts?.size
+                shown.serverVersion = facts?.version
             }
             let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: options.dataDirectory))
             let clients = try await GatewayWatch.lookOnce(at: place, store).answer?.clients

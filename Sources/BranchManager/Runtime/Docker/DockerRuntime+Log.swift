@@ -2,6 +2,8 @@ import Foundation
 import NIOHTTP1
 
 extension DockerRuntime {
+    package func logHome(_ server: ServerSpec) -> ServerLogHome? { .container(name(server)) }
+
     /// The place is the time of the last line, as the engine has it.
     package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
         -> ServerLogPart

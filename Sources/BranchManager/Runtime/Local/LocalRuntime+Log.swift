@@ -1,5 +1,7 @@
 extension LocalRuntime {
     /// The place is a number of bytes in the present file. One that is smaller now was begun anew.
+    package func logHome(_ server: ServerSpec) -> ServerLogHome? { .file(log(server)) }
+
     package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
         -> ServerLogPart
     {

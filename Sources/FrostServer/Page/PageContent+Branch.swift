@@ -1,0 +1,59 @@
+import BranchManager
+import Foundation
+import FrostPages
+import GatewayContract
+
+/// Parts of a branch's page that tell of its server.
+extension PageContent {
+    /// Lines of the log that are shown.
+    private static let logLines = 50
+
+    /// - Parameters:
+    ///   - showing: whether the reader has asked for the log.
+    ///   - place: the page's address without a word about the log; it has a query.
+    func log(of branch: BranchDetails, showing: Bool, at place: String) async -> ServerLogView {
+        guard showing else { return ServerLogView(href: "\(place)&log=1", home: nil, text: nil, fault: nil) }
+        let home: String? =
+            switch try? state.manager.logHome(of: branch) {
+            case .file(let path): "The last \(Self.logLines) lines of \(path) on this host."
+            case .container(let name): "The last \(Self.logLines) lines that Docker keeps: docker logs \(name)"
+            case nil: nil
+            }
+        do {
+            let lines = try await state.manager.log(of: branch).split(separator: "\n", omittingEmptySubsequences: false)
+            // What ends with a line break has nothing after it.
+            let text = (lines.last == "" ? lines.dropLast() : lines[...]).suffix(Self.logLines).joined(separator: "\n")
+            return ServerLogView(href: place, home: home, text: text, fault: nil)
+        } catch {
+            return ServerLogView(href: place, home: home, text: nil, fault: "The log cannot be read: \(error)")
+        }
+    }
+
+    /// Who is connected through the gateway, the oldest first.
+    static func sessions(_ gateway: GatewayCondition, of id: String) -> [SessionRow] {
+        (gateway.answer?.clients[id] ?? []).prefix(GatewayAnswer.most).map { session in
+            SessionRow(
+                client: session.client,
+                backendProcess: session.backendProcess.map(String.init),
+                age: age(session.ageSeconds)
+            )
+        }
+    }
+
+    private static func age(_ seconds: Int) -> String {
+        switch seconds {
+        case ..<60: "\(seconds) s"
+        case ..<3_600: "\(seconds / 60) min"
+        case ..<86_400: "\(seconds / 3_600) h \(seconds % 3_600 / 60) min"
+        default: "\(seconds / 86_400) d \(seconds % 86_400 / 3_600) h"
+        }
+    }
+
+    static func size(_ bytes: Int) -> String {
+        let units = ["bytes", "kB", "MB", "GB", "TB"]
+        var (value, unit) = (Double(bytes), 0)
+        while value >= 1_000, unit + 1 < units.count { (value, unit) = (value / 1_000, unit + 1) }
+        let style = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(unit == 0 ? 0 : 1))
+        return "\(value.formatted(style.locale(Locale(identifier: "en_US_POSIX")))) \(units[unit])"
+    }
+}

@@ -1,0 +1,59 @@
+import BranchManager
+
+/// What branches' servers say of themselves, asked for their pages: off the threads that pages are made on, of each server at
+/// most once in a while, and never of one that does not run.
+actor ServerFactsWatch {
+    /// How long an answer is good.
+    private static let lifetime = Duration.seconds(30)
+    /// No page waits longer for a server; what it says then is on the next one.
+    private static let patience = Duration.seconds(1)
+    /// After that nobody looks at the branch any more.
+    private static let kept = Duration.seconds(600)
+
+    private struct Answer {
+        var at: ContinuousClock.Instant
+        var facts: ServerFacts?
+    }
+
+    private let ask: @Sendable (BranchDetails) async -> ServerFacts?
+    private var known: [String: Answer] = [:]
+    /// Pages that wait for a server that is being asked, by branch and then by number.
+    private var waiting: [String: [Int: CheckedContinuation<ServerFacts?, Never>]] = [:]
+    private var number = 0
+
+    init(_ ask: @escaping @Sendable (BranchDetails) async -> ServerFacts?) {
+        self.ask = ask
+    }
+
+    /// At most ``lifetime`` old; nil while nobody can say.
+    func facts(of branch: BranchDetails) async -> ServerFacts? {
+        let id = branch.target.id
+        guard branch.target.lifecycleStatus == .active else { return nil }
+        if let answer = known[id], ContinuousClock.now - answer.at < Self.lifetime { return answer.facts }
+        if waiting[id] == nil {
+            waiting[id] = [:]
+            Task(executorPreference: BlockingWork.executor) { await self.remember(await self.ask(branch), of: id) }
+        }
+        number += 1
+        let place = number
+        return await withCheckedContinuation { continuation in
+            waiting[id, default: [:]][place] = continuation
+            Task {
+                try? await Task.sleep(for: Self.patience)
+                self.giveUp(place, of: id)
+            }
+        }
+    }
+
+    private func remember(_ facts: ServerFacts?, of id: String) {
+        let now = ContinuousClock.now
+        known = known.filter { now - $0.value.at < Self.kept }
+        known[id] = Answer(at: now, facts: facts)
+        for continuation in (waiting.removeValue(forKey: id) ?? [:]).values { continuation.resume(returning: facts) }
+    }
+
+    private func giveUp(_ place: Int, of id: String) {
+        // The older answer is still the best there is.
+        waiting[id]?.removeValue(forKey: place)?.resume(returning: known[id]?.facts)
+    }
+}
