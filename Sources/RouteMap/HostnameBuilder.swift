@@ -123,11 +123,11 @@ package enum HostnameBuilder {
         return String((0..<8).map { alphabet[Int(bits >> (35 - 5 * UInt64($0)) & 31)] })
     }
 
-    /// What the hostnames of a project end in: `pg.shop.example.net`. Projects that are called alike share it.
-    package static func zone(ofProject name: String, id: String, base: Hostname) -> String {
-        let slug = Slug.make(name)
-        let isCut = slug.isEmpty || slug.utf8.count > Hostname.maximumLabelLength
-        return "pg.\(isCut ? suffixed(slug, with: hash(id)) : slug).\(base)"
+    /// The label of a project; two that are called alike share it.
+    private static func projectLabel(_ request: Request) -> String {
+        let slug = Slug.make(request.project)
+        return slug.isEmpty || slug.utf8.count > Hostname.maximumLabelLength
+            ? suffixed(slug, with: hash(request.projectID)) : slug
     }
 
     /// A label that ends in a suffix, cut so that both fit.
@@ -153,7 +153,7 @@ package enum HostnameBuilder {
         init(_ request: Request, base: Hostname) throws(HostnameError) {
             self.request = request
             slug = Slug.make(request.target)
-            zone = HostnameBuilder.zone(ofProject: request.project, id: request.projectID, base: base)
+            zone = "pg.\(HostnameBuilder.projectLabel(request)).\(base)"
             let database = Slug.make(request.database)
             var labels: [String] = []
             if !slug.isEmpty { labels.append(slug) }

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import BranchManager
 import NIOCore
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -8,7 +9,10 @@ import Testing
 
 /// After a login one comes back to where one was, and only within this site.
 @Suite struct LoginReturnTests {
-    @Test("A page of this site is come back to, with its query", arguments: ["/settings", "/branches/dbt_1?via=direct&tab=psql"])
+    @Test(
+        "A page of this site is come back to, with its query",
+        arguments: ["/settings", "/branches/dbt_1?via=direct&tab=psql"]
+    )
     func page(path: String) {
         #expect(LoginReturn(to: path).path == path)
         #expect(LoginReturn(to: path).loginPath.hasPrefix("/login?next=%2F"))
@@ -17,8 +21,10 @@ import Testing
     @Test(
         "What is no page of this site leads to the overview",
         arguments: [
-            "", "/", "https://evil.example/", "//evil.example/", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
-            "/\n/evil.example", " //evil.example", "evil.example", "javascript:alert(1)", "/login", "/login?next=/login",
+            "", "/", "https://evil.example/", "//evil.example/", "/\\evil.example", "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example", " //evil.example", "evil.example", "javascript:alert(1)", "/login",
+            "/login?next=/login",
             "/logout", "/api/events", "/assets/frost.js", "/a\r\nSet-Cookie: a=b", "/ü",
             "/" + String(repeating: "a", count: 1_024),
         ]
@@ -45,7 +51,9 @@ import Testing
             func text(_ response: HTTPClientResponse) async throws -> String {
                 String(buffer: try await response.body.collect(upTo: 1_024 * 1_024))
             }
-            let login = try #require(try await ask("/branches/dbt_1?via=direct&tab=psql").headers.first(name: "Location"))
+            let login = try #require(
+                try await ask("/branches/dbt_1?via=direct&tab=psql").headers.first(name: "Location")
+            )
             #expect(login == "/login?next=%2Fbranches%2Fdbt%5F1%3Fvia%3Ddirect%26tab%3Dpsql")
             let form = try await text(ask(login))
             #expect(form.contains("action=\"\(login)\"") && !form.contains("You were logged out"))
@@ -55,7 +63,10 @@ import Testing
             let answer = try await ask(login, token: host.token)
             #expect(answer.headers.first(name: "Location") == "/branches/dbt_1?via=direct&tab=psql")
             let cookie = try #require(answer.headers.first(name: "Set-Cookie").map { String($0.prefix { $0 != ";" }) })
-            for next in ["//evil.example", "%2F%2Fevil.example", "/%5Cevil.example", "/%09/evil.example", "https:%2F%2Fevil.example"] {
+            for next in [
+                "//evil.example", "%2F%2Fevil.example", "/%5Cevil.example", "/%09/evil.example",
+                "https:%2F%2Fevil.example",
+            ] {
                 let answer = try await ask("/login?next=\(next)", token: host.token)
                 #expect(answer.headers.first(name: "Location") == "/", "\(next)")
                 let again = try await ask("/login?next=\(next)", cookie: cookie)

@@ -1,4 +1,6 @@
 import BranchManager
+import Foundation
+import FrostPages
 import GatewayContract
 import Synchronization
 import Testing

@@ -153,14 +153,20 @@ struct PageRoutes: Sendable {
             if try authenticator.isLoggedIn(request) { return Self.redirect("/") }
             guard request.method == .get, state.oneTimeLogins.use(try context.parameters.require("secret")) else {
                 return Self.html(
-                    login(LoginReturn(in: request), fault: "This link has been used, or is more than ten minutes old. Log in with the token."),
+                    login(
+                        LoginReturn(in: request),
+                        fault: "This link has been used, or is more than ten minutes old. Log in with the token."
+                    ),
                     status: .unauthorized
                 )
             }
             let value = try Login.begin(in: state.store)
             return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
-            return Self.html(login(LoginReturn(in: request), fault: "The login could not be kept. Try again."), status: .serviceUnavailable)
+            return Self.html(
+                login(LoginReturn(in: request), fault: "The login could not be kept. Try again."),
+                status: .serviceUnavailable
+            )
         }
     }
 
