@@ -25,6 +25,7 @@ from branch_page import branch_page  # noqa: E402
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
 from gateway_states import frost_gone, gateway_states  # noqa: E402
 from host import ROOT, Host, client_environment, listens, psql  # noqa: E402
+from overview import overview  # noqa: E402
 from page import Page  # noqa: E402
 from ssl_switch import TABS, ssl_switch  # noqa: E402
 
@@ -464,6 +465,7 @@ def main():
         null_states(page, host)
         change_wildcard(page, host)
         followed(page, host)
+        overview(page, host, lambda name: open_branch(page, name), KNOWN_FAULTS)
         without_javascript(page)
         frost_gone_and_gateway(page, host)
         faults = [fault for fault in page.faults() if not any(re.search(known, fault) for known in KNOWN_FAULTS)]

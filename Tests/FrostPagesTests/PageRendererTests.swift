@@ -398,6 +398,7 @@ struct PageRendererTests {
         return [
             pages.login(LoginView(assetVersion: "1", fault: name)),
             pages.home(homeView(shell)),
+            OverviewTests.page(pages, named: name),
             pages.branch(branchView(name: name, reason: name, snippet: name)),
             pages.branch(branchView(name: name, status: "stopped", missing: .targetStopped)),
             pages.settings(settings(shell, named: name, certificates: nil)),

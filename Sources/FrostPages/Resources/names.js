@@ -89,6 +89,11 @@ function branchPreview(form, place, name) {
   if (!zone || label === "" || database === "") {
     return "";
   }
+  // A branch is made beside those that it can be a copy of.
+  const siblings = [...(form.elements.namedItem("sourceTargetId")?.options ?? [])];
+  if (siblings.some((option) => option.text === name)) {
+    return `${form.dataset.database} has a branch ${name} already.`;
+  }
   const own = "renames" in form.dataset ? current : null;
   const taken = new Set(
     [...document.querySelectorAll(".tree-branch")].filter((link) => link !== own).map((link) => link.dataset.host),
