@@ -160,7 +160,7 @@ def in_container(image, name, text, commands, directory, url=""):
             tar.addfile(member, io.BytesIO(content))
     hosts = [f"--add-host={host}" for host in ADDED_HOSTS + of_this_host(url)]
     return run(["docker", "run", "--rm", "--interactive", "--network", "host", "--env", "LC_ALL=C.UTF-8",
-                "--env", f"DATABASE_URL={url}", *hosts, "--entrypoint", "sh", image, "-c",
+                *(["--env", f"DATABASE_URL={url}"] if url else []), *hosts, "--entrypoint", "sh", image, "-c",
                 f'set -e; cd "$(mktemp -d)"; tar -x; {TRUST if TRUSTED_FILE in FILES else ""}{commands}'], directory, archive.getvalue())
 
 
