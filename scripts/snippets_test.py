@@ -178,7 +178,7 @@ def libpq_knows(text):
 
 def of_this_host(url):
     """The line for the hosts file that the notes ask for, NAME:ADDRESS, where the URL's host is under .localhost."""
-    return [f"{name}:127.0.0.1" for name in re.findall(r"@([^@:/]+\.localhost):", url)]
+    return [f"{name}:127.0.0.1" for name in re.findall(r"[@/]([^@:/]+\.localhost):", url)]
 
 
 def write(directory, name, content):
@@ -223,8 +223,8 @@ def url(snippet, directory):
     if "=system" in text:
         return
     yield "asyncpg", OPENSSL, lambda: in_python(ASYNCPG, text, directory)
-    yield "pgx", GO, lambda: in_go(PGX, directory, text)
     if "sslmode=require" not in text:
+        yield "pgx", GO, lambda: in_go(PGX, directory, text)
         yield "node-pg", NODE, lambda: in_node(NODE_URL, directory, text)
 
 

@@ -116,6 +116,7 @@ import Testing
             return ConnectionSnippets.snippet(.url, info).note ?? ""
         }
         #expect(note(.require).contains("node-postgres reads sslmode=require as verify-full"))
+        #expect(note(.require).contains("pgx 4.15 sends the server name only with verify-full"))
         #expect(note(.verifyFull(.system)).contains("leave it out"))
         for mode in [nil, .require, .verifyFull(.file("a")), .verifyFull(.system)] as [SSLMode?] {
             #expect(note(mode).hasPrefix("Works in psql, psycopg and others that use libpq"))

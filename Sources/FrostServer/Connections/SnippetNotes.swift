@@ -18,8 +18,9 @@ extension ConnectionSnippets {
     private static func driversNote(_ mode: SSLMode?) -> String {
         switch mode {
         case .require:
-            "Works in psql, psycopg and others that use libpq, and in asyncpg and pgx. node-postgres reads sslmode=require "
-                + "as verify-full, and JDBC has URLs of its own: see their tabs."
+            "Works in psql, psycopg and others that use libpq, and in asyncpg. pgx 4.15 sends the server name only with "
+                + "verify-full. node-postgres reads sslmode=require as verify-full, and JDBC has URLs of its own: see "
+                + "their tabs."
         case .verifyFull(.file):
             "Works in psql, psycopg and others that use libpq, and in asyncpg, pgx and node-postgres. JDBC has URLs of "
                 + "its own: see its tab."
