@@ -85,14 +85,14 @@ import Testing
                 #expect(hung == "frost: warning: the gateway \(words)\n", "\(hung)")
                 try await host.eventually("it says nothing again") { try await said().isEmpty }
 
-                try await host.check("settings", "--wildcard-base", "other.localhost")
+                try await host.check("settings", "--wildcard-base", "other.localhost", "--yes")
                 try await host.eventually("it says that the name is on no certificate") {
                     try await said().contains(
                         "no certificate of the gateway covers main.pg.shop.other.localhost, so clients with "
                             + "sslmode=verify-full refuse it; give the gateway a certificate for *.pg.shop.other.localhost"
                     )
                 }
-                try await host.check("settings", "--wildcard-base", "localhost")
+                try await host.check("settings", "--wildcard-base", "localhost", "--yes")
             }
             let gone = try await said()
             #expect(gone == "frost: warning: the gateway does not answer at \(admin); start it: frost up\n", "\(gone)")

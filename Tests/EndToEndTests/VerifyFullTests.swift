@@ -34,7 +34,7 @@ import Testing
     func ownCA(base: String) async throws {
         try await FrostHost.run { host in
             try await host.makeShop()
-            try await host.check("settings", "--wildcard-base", base)
+            try await host.check("settings", "--wildcard-base", base, "--yes")
             try await host.withOwnCertificates { _ in
                 let authority = host.directory.file("downloaded.crt")
                 try await download(host, to: authority)
