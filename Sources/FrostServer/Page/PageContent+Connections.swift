@@ -98,7 +98,7 @@ extension PageContent {
     private static func tunnel(_ branch: BranchDetails) -> ConnectionField {
         let port = branch.target.hostPort
         let host = branch.target.hostname.flatMap { $0.hasSuffix(".localhost") ? nil : $0 } ?? "HOST"
-        return ConnectionField(name: "tunnel", label: "SSH tunnel", value: "ssh -L \(port):127.0.0.1:\(port) \(host)")
+        return ConnectionField(name: "tunnel", label: "Tunnel", value: "ssh -L \(port):127.0.0.1:\(port) \(host)")
     }
 
     private static func fields(_ info: ConnectionInfo, isRevealed: Bool) -> [ConnectionField] {
