@@ -95,6 +95,14 @@ def server(page):
         check(re.fullmatch(r"1\d\.\d+.*", page.text("#postgres-version")), "the version", page.text("#postgres-version"))
         check(re.fullmatch(r"[\d.]+ [kMG]B", page.text("#size")), "and the size", page.text("#size"))
         accessible(page, "server log")
+        for scheme, width in [("light", 1440), ("dark", 360)]:
+            page.scheme(scheme)
+            page.width(width)
+            page.settle()
+            page.js("document.getElementById('sessions').scrollIntoView()")
+            page.shot(f"sessions-and-log-{scheme}-{width}")
+        page.scheme("light")
+        page.width(1440)
         # Anew, since the Tab key goes on from where the mouse was.
         page.open(page.path.split("?")[0] + "?log=1")
         page.until("the stream is live", lambda: page.text("#stream") == "Live")

@@ -76,7 +76,7 @@ def gateway_states(page, host, branch, accessible):
     """On, off, unreachable, hung, uncovered: with a gateway that is a service, and that the test stops and starts."""
     gateway = Gateway(host)
     subprocess.run(
-        ["scripts/certificate.sh", host.directory / "other", "*.pg.other.localhost"], cwd=ROOT, check=True, capture_output=True,
+        ["Tests/certificate.sh", host.directory / "other", "*.pg.other.localhost"], cwd=ROOT, check=True, capture_output=True,
     )
     try:
         admin = host.environment["FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"]

@@ -1,6 +1,5 @@
 import BranchManager
 import Foundation
-import FrostPages
 import GatewayContract
 import Synchronization
 import Testing
@@ -102,8 +101,7 @@ import Testing
         #expect(answer.clients["dbt_1"] == sessions)
         let place = GatewayPlace(admin: "127.0.0.1:1", runner: .service)
         let condition = GatewayCondition(state: .on(answer), place: place, since: .now)
-        let rows = PageContent.sessions(condition, of: "dbt_1")
-        #expect(rows.count == 20 && rows[0].age == "1 min" && rows[0].client == "192.0.2.1:1")
+        #expect(PageContent.sessions(condition, of: "dbt_1").count == 20)
         #expect(PageContent.sessions(condition, of: "dbt_2").isEmpty)
         // How old a session is tells nobody of news.
         #expect(condition.withoutSessions.answer?.clients.isEmpty == true)
