@@ -56,7 +56,8 @@ package actor RouteSync: RouteListener {
         }
         lastWaiter += 1
         let waiter = lastWaiter
-        let timeout = Task {
+        // Whoever waits for this actor meanwhile goes on where this task runs.
+        let timeout = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: Self.patience)
             resume(waiter, isWritten: false)
         }

@@ -38,7 +38,7 @@ actor ServerFactsWatch {
         let place = number
         return await withCheckedContinuation { continuation in
             waiting[id, default: [:]][place] = continuation
-            Task {
+            Task(executorPreference: BlockingWork.executor) {
                 try? await Task.sleep(for: Self.patience)
                 self.giveUp(place, of: id)
             }
