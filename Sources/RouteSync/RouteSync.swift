@@ -59,7 +59,7 @@ package actor RouteSync: RouteListener {
         // Whoever waits for this actor meanwhile goes on where this task runs.
         let timeout = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: Self.patience)
-            resume(waiter, isWritten: false)
+            await self.resume(waiter, isWritten: false)
         }
         let isWritten = await withCheckedContinuation { waiting[waiter] = (change, $0) }
         timeout.cancel()

@@ -40,7 +40,7 @@ actor ServerFactsWatch {
             waiting[id, default: [:]][place] = continuation
             Task(executorPreference: BlockingWork.executor) {
                 try? await Task.sleep(for: Self.patience)
-                self.giveUp(place, of: id)
+                await self.giveUp(place, of: id)
             }
         }
     }
