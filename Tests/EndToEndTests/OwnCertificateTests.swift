@@ -64,7 +64,7 @@ import Testing
                 try await host.eventually("the old name's is gone", within: .seconds(90)) {
                     !host.certificates.contains { $0.contains("pg.crm.") }
                 }
-                try await host.check("settings", "--wildcard-base", "branches.localhost")
+                try await host.check("settings", "--wildcard-base", "branches.localhost", "--yes")
                 try await host.verifies("main", trusting: ca)
                 try await host.verifies("main", of: "crm", trusting: ca)
                 #expect(host.certificates.contains("wildcard_.pg.sales.branches.localhost.crt"))
