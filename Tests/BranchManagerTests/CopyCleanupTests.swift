@@ -17,6 +17,7 @@ import Musl
         let deadline = ContinuousClock.now + .seconds(60)
         while try await !condition() {
             try #require(ContinuousClock.now < deadline, "not within a minute: \(what)")
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 

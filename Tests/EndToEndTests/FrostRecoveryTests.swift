@@ -102,7 +102,7 @@ import Testing
         try Data().write(to: URL(fileURLWithPath: host.directory.file("release")))
         let result = try await second.result.value
         #expect(result.exitCode == 0, "\(second.said)")
-        #expect(result.output == "shop/main started\n")
+        #expect(result.output == "main started\n")
         #expect(try host.postmaster(main) == postmaster, "it was never taken down")
     }
 
@@ -123,7 +123,7 @@ import Testing
                     on: host,
                     environment: ["FROST_POSTGRES_BIN": programs]
                 )
-                try await create.waits(for: "shop/main is recovering")
+                try await create.waits(for: "main is recovering")
                 try await Command.check("kill", ["-INT", create.pid])
                 #expect(try await create.result.value.exitCode == 75, "\(create.said)")
                 #expect(create.said.contains("creating shop/main ..."), "\(create.said)")

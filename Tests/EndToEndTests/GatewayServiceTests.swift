@@ -261,10 +261,10 @@ import Testing
 
 extension GatewayServiceTests.Host {
     fileprivate func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(90)
         while try await !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 30 s: \(what)") }
-            await Task.yield()
+            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 90 s: \(what)") }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

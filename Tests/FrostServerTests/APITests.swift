@@ -362,7 +362,10 @@ import Testing
     }
 
     private func eventually(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while try await !condition() { try #require(ContinuousClock.now < deadline) }
+        let deadline = ContinuousClock.now + .seconds(90)
+        while try await !condition() {
+            try #require(ContinuousClock.now < deadline)
+            try await Task.sleep(for: .milliseconds(10))
+        }
     }
 }

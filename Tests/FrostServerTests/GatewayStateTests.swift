@@ -141,6 +141,7 @@ import Testing
         let deadline = ContinuousClock.now + .seconds(90)
         while try await !condition() {
             guard ContinuousClock.now < deadline else { throw Command.Failure("it does not come") }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 

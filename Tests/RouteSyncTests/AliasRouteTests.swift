@@ -179,7 +179,7 @@ import Testing
         let deadline = ContinuousClock.now + .seconds(90)
         while try !condition() {
             try #require(ContinuousClock.now < deadline, "not within 90 s: \(what)")
-            await Task.yield()
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

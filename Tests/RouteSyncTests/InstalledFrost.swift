@@ -98,7 +98,7 @@ enum InstalledFrost {
         while true {
             if (try? condition()) == true { return }
             guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
-            await Task.yield()
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }
