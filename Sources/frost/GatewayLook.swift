@@ -21,12 +21,19 @@ struct GatewayLook: Sendable {
         guard branch.target.lifecycleStatus == .active, let hostname = branch.target.hostname,
             try store.isGatewayEnabled()
         else { return nil }
-        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: directory))
-        let condition = try await GatewayWatch.lookOnce(at: place, store)
+        let condition = try await condition(store, in: directory)
         guard let warning = ExternalWarning(condition, for: hostname),
             let trouble = warning.trouble(condition, for: hostname)
         else { return nil }
         return GatewayLook(warning: warning, text: trouble.line)
+    }
+
+    /// How the gateway is, wherever this store's answers.
+    ///
+    /// - Throws: ``BranchError`` when the store cannot be read.
+    static func condition(_ store: BranchStore, in directory: String) async throws -> GatewayCondition {
+        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: directory))
+        return try await GatewayWatch.lookOnce(at: place, store)
     }
 
     /// One line for people, past what is printed for programs.

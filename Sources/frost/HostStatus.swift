@@ -42,11 +42,10 @@ struct HostStatus {
     /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
     func checks() async throws -> [HostCheck] {
         let branches = try store.branches()
-        let isUpRunning = UpLock.isHeld(in: directory)
-        let place = try GatewayPlace(store, isUpRunning: isUpRunning)
-        let report = try GatewayReport(try await GatewayWatch.lookOnce(at: place, store), store)
+        let report = try GatewayReport(try await GatewayLook.condition(store, in: directory), store)
         return [
-            up(isUpRunning), gateway(report), certificates(report), try await dns(branches), try await routeMap(),
+            up(UpLock.isHeld(in: directory)), gateway(report), certificates(report), try await dns(branches),
+            try await routeMap(),
             state(branches),
             await runtimes(branches), disk(), try ports(branches), try operations(),
         ]

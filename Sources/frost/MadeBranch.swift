@@ -15,7 +15,10 @@ struct MadeBranch {
         self.took = took
     }
 
-    func show(_ options: FrostOptions, in store: BranchStore, look: GatewayLook?, showsPassword: Bool) throws {
+    /// - Throws: ``BranchError`` when the store cannot be read.
+    func show(_ context: FrostContext, showsPassword: Bool) async throws {
+        let (store, options) = (context.store, context.options)
+        let look = try await GatewayLook.warning(for: branch, store, in: context.directory)
         defer { look?.show() }
         if options.json { return try Output.json(ShownBranch(branch, look)) }
         let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18

@@ -85,7 +85,9 @@ import Testing
                 log: log
             ) { pid in
                 try await host.eventually("it copies") { try await host.branches().count == 2 }
-                try await host.eventually("it says that it takes its time") { printed().contains("copying main to dev") }
+                try await host.eventually("it says that it takes its time") {
+                    printed().contains("copying main to dev")
+                }
                 for _ in 0..<signals { try await Command.check("kill", ["-INT", String(pid)]) }
                 try await host.eventually("it says what it does") { printed().contains("finishing what was begun") }
                 if signals == 2 { try await host.eventually("it ends") { printed().contains("ended at once") } }

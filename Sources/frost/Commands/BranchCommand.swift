@@ -39,11 +39,8 @@ struct BranchCommand: AsyncParsableCommand {
                 let branch = try await context.progress.during("copying \(source.displayName) to \(new.name)") {
                     try await context.finishRecovery(context.manager.createBranch(new.name, from: source))
                 }
-                let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
-                try MadeBranch(branch, source: source, took: .now - began).show(
-                    options,
-                    in: context.store,
-                    look: look,
+                try await MadeBranch(branch, source: source, took: .now - began).show(
+                    context,
                     showsPassword: showPassword
                 )
             }

@@ -52,8 +52,7 @@ extension BranchCommand {
                 shown.sizeBytes = facts?.size
                 shown.serverVersion = facts?.version
             }
-            let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: options.dataDirectory))
-            let clients = try await GatewayWatch.lookOnce(at: place, store).answer?.clients
+            let clients = try await GatewayLook.condition(store, in: options.dataDirectory).answer?.clients
             shown.sessions = clients.map { clients in
                 (clients[branch.target.id] ?? []).map {
                     Shown.Session(

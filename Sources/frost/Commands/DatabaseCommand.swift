@@ -40,13 +40,7 @@ struct DatabaseCommand: AsyncParsableCommand {
                         )
                     )
                 }
-                let look = try await GatewayLook.warning(for: main, context.store, in: context.directory)
-                try MadeBranch(main, source: nil, took: .now - began).show(
-                    options,
-                    in: context.store,
-                    look: look,
-                    showsPassword: showPassword
-                )
+                try await MadeBranch(main, source: nil, took: .now - began).show(context, showsPassword: showPassword)
             }
         }
     }

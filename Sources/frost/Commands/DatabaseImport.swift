@@ -48,13 +48,7 @@ extension DatabaseCommand {
                     throw error
                 }
                 let branch = try context.store.branch(id: main.target.id)
-                let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
-                try MadeBranch(branch, source: nil, took: .now - began).show(
-                    options,
-                    in: context.store,
-                    look: look,
-                    showsPassword: showPassword
-                )
+                try await MadeBranch(branch, source: nil, took: .now - began).show(context, showsPassword: showPassword)
             }
         }
 

@@ -75,11 +75,10 @@ struct SettingsCommand: AsyncParsableCommand {
         let keeps = try keepHostnames.map { try AliasDuration($0) }
         guard !yes, BranchStore.exists(in: options.dataDirectory) else { return .some(base) }
         let store = try FrostContext.store(options)
-        let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: options.dataDirectory))
         let preview = try await WildcardPreview(
             of: base,
             in: store,
-            gateway: GatewayWatch.lookOnce(at: place, store).answer,
+            gateway: GatewayLook.condition(store, in: options.dataDirectory).answer,
             issuesCertificates: store.hasOwnCertificates() == true
         )
         try WildcardQuestion(preview: preview, keeps: keeps).ask()
