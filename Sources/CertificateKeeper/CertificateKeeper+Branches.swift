@@ -15,7 +15,7 @@ extension CertificateKeeper {
         ///
         /// - Throws: what the store throws.
         package init(_ store: BranchStore, routeFile: String) throws(BranchError) {
-            var hostnames = try store.branches().compactMap(\.target.hostname)
+            var hostnames = try store.hostnamesInUse().map(\.hostname)
             isComplete = true
             do throws(RouteMapError) {
                 let map = try RouteMapFile.load(path: routeFile)

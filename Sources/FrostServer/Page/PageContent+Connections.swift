@@ -35,9 +35,7 @@ extension PageContent {
         return ways.map { kind, info in
             let here = "\(place)?via=\(kind.rawValue)&tab=\(tab.rawValue)"
             let href = here + ssl
-            // Masked before a snippet is made of it: what is escaped for a language is masked all the same.
-            var shown = info
-            if !isRevealed { shown?.password = Self.placeholder }
+            let shown = isRevealed ? info : info.map(HiddenPassword.hide)
             return ConnectionView(
                 kind: kind,
                 apiName: kind == .external && isVerifyFull ? "externalVerifyFull" : kind.rawValue,
@@ -59,11 +57,11 @@ extension PageContent {
                         kind: snippet.kind.rawValue,
                         title: snippet.title,
                         language: snippet.language,
-                        text: snippet.text.replacing(Self.placeholder, with: Self.mask),
+                        text: HiddenPassword.mask(snippet.text, with: Self.mask),
                         url: snippet.url.map {
                             SnippetURL(
                                 title: snippet.kind == .jdbc ? "JDBC URL" : "DATABASE_URL",
-                                text: $0.replacing(Self.placeholder, with: Self.mask)
+                                text: HiddenPassword.mask($0, with: Self.mask)
                             )
                         },
                         note: snippet.note,
@@ -89,9 +87,6 @@ extension PageContent {
         href: CertificateAuthorityInfo.path,
         fileName: CertificateAuthorityInfo.fileName
     )
-
-    /// Stands for a password until the snippet is made: no language escapes it.
-    private static let placeholder = "frostPasswordIsHidden"
 
     /// Makes the port of this host one of another. HOST is to be filled in where the branch has no name that leads here from
     /// elsewhere.
