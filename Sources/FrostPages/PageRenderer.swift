@@ -65,7 +65,7 @@ package struct PageRenderer: Sendable {
     /// The letters that hostnames have in place of others, so that names are previewed as they will be. In one order:
     /// browsers keep the script for as long as it is the same.
     private static var slugLetters: String {
-        let pairs = TransliteratedLetters.all.map { "\"\($0.letter)\":\"\($0.latin)\"" }
+        let pairs = Slug.letters.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }
         return "const slugLetters = {\(pairs.joined(separator: ","))};"
     }
 

@@ -123,11 +123,18 @@ package enum HostnameBuilder {
         return String((0..<8).map { alphabet[Int(bits >> (35 - 5 * UInt64($0)) & 31)] })
     }
 
-    /// The label of a project; two that are called alike share it.
-    private static func projectLabel(_ request: Request) -> String {
-        let slug = Slug.make(request.project)
-        return slug.isEmpty || slug.utf8.count > Hostname.maximumLabelLength
-            ? suffixed(slug, with: hash(request.projectID)) : slug
+    /// What the hostnames of a project end in: `pg.<project>.<wildcard base>`. Two projects that are called alike share
+    /// it.
+    ///
+    /// - Parameters:
+    ///   - project: what the project is called.
+    ///   - projectID: decides the suffix of a name that has to be cut, or of which nothing is left.
+    package static func zone(ofProject project: String, id projectID: String, base: Hostname) -> String {
+        let slug = Slug.make(project)
+        let label =
+            slug.isEmpty || slug.utf8.count > Hostname.maximumLabelLength
+            ? suffixed(slug, with: hash(projectID)) : slug
+        return "pg.\(label).\(base)"
     }
 
     /// A label that ends in a suffix, cut so that both fit.
@@ -153,7 +160,7 @@ package enum HostnameBuilder {
         init(_ request: Request, base: Hostname) throws(HostnameError) {
             self.request = request
             slug = Slug.make(request.target)
-            zone = "pg.\(HostnameBuilder.projectLabel(request)).\(base)"
+            zone = HostnameBuilder.zone(ofProject: request.project, id: request.projectID, base: base)
             let database = Slug.make(request.database)
             var labels: [String] = []
             if !slug.isEmpty { labels.append(slug) }

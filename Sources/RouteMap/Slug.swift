@@ -30,7 +30,8 @@ package enum Slug {
     }
 
     /// Lowercase letters that Unicode does not decompose into Latin ones: Latin, Cyrillic (as BGN/PCGN has it), Greek.
-    private static let letters: [Unicode.Scalar: String] = [
+    /// For a page, which shows names while they are typed.
+    package static let letters: [Unicode.Scalar: String] = [
         "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i",
         "ŋ": "ng", "ŧ": "t", "ƒ": "f", "ə": "e",
         "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "є": "ye", "ж": "zh", "з": "z",

@@ -13,14 +13,6 @@ import Musl
 
 /// A branch is nobody but itself: what a copy does not go on with, on real servers.
 @Suite struct CopyCleanupTests {
-    private func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try await !condition() {
-            try #require(ContinuousClock.now < deadline, "not within a minute: \(what)")
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
-
     private func message(_ host: RuntimeHost, _ branch: BranchDetails, _ action: BranchAction) throws -> String? {
         try host.manager.store.read { db in
             try String.fetchOne(

@@ -68,4 +68,31 @@ import Testing
             #expect(try await host.query(dev, "SELECT 1") == "1", "its server was left alone")
         }
     }
+
+    @Test("A directory that a killed frost had made and not given away yet is filled, and is removed")
+    func unfinishedDirectory() async throws {
+        #expect(geteuid() == 0, "run this test as root: only root makes directories of others")
+        try await RuntimeHost.run(.local) { host in
+            let main = try await host.makeDatabase()
+            let place = host.directory.file("branches/\(main.target.id)")
+            func leaveAsRoots() throws {
+                try FileManager.default.createDirectory(
+                    atPath: place,
+                    withIntermediateDirectories: false,
+                    attributes: [.posixPermissions: 0o700]
+                )
+            }
+            try await host.runtime.stop(ServerSpec(main))
+            try await host.runtime.remove(ServerSpec(main))
+            try leaveAsRoots()
+            try await host.runtime.initialize(ServerSpec(main))
+            try await host.runtime.start(ServerSpec(main))
+            #expect(try await host.query(main, "SELECT 1") == "1")
+            try await host.runtime.stop(ServerSpec(main))
+            try await host.runtime.remove(ServerSpec(main))
+            try leaveAsRoots()
+            try await host.runtime.remove(ServerSpec(main))
+            #expect(!FileManager.default.fileExists(atPath: place))
+        }
+    }
 }

@@ -137,7 +137,7 @@ import Musl
         try host.keeper.open(at: .now)
         let following = Task { await host.keeper.follow(store, routeFile: routeFile) }
         defer { following.cancel() }
-        try await host.eventually { host.names == ["pg.example.net.crt", "pg.example.net.key"] }
+        try await eventually("the files of the names") { host.names == ["pg.example.net.crt", "pg.example.net.key"] }
         func write(_ hostnames: [String], stopped: [String] = []) throws {
             let routes = try hostnames.enumerated().map { index, name in
                 Route(
@@ -165,23 +165,15 @@ import Musl
             ]
             .flatMap { ["\($0).crt", "\($0).key"] }
         )
-        try await host.eventually { host.names == all }
+        try await eventually("the files of the names") { host.names == all }
         // A map that cannot be read takes nothing away; another base is followed all the same.
         try "{".write(toFile: routeFile, atomically: true, encoding: .utf8)
         try store.setWildcardBase(Hostname("example.org"))
-        try await host.eventually { host.names == all.union(["pg.example.org.crt", "pg.example.org.key"]) }
+        try await eventually("the files of the names") {
+            host.names == all.union(["pg.example.org.crt", "pg.example.org.key"])
+        }
         try write(["main.pg.shop.example.org"])
         let now = Set(["pg.example.org", "wildcard_.pg.shop.example.org"].flatMap { ["\($0).crt", "\($0).key"] })
-        try await host.eventually { host.names == now }
-    }
-}
-
-extension Keeping {
-    func eventually(_ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 90 s: \(names)") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        try await eventually("the files of the names") { host.names == now }
     }
 }

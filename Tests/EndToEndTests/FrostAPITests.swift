@@ -26,7 +26,7 @@ import Testing
                 try await expect(host, "dev", "main")
 
                 try await api.operate(.POST, "\(one)/stop")
-                try await host.eventually("dev is refused") {
+                try await eventually("dev is refused") {
                     try host.refusal(of: "dev.pg.shop.localhost") == "57P03"
                 }
                 try await api.operate(.POST, "\(one)/start")
@@ -42,7 +42,7 @@ import Testing
                 #expect(try await api.send(.PATCH, one, #"{"name": "qa"}"#).status == 200)
                 try await expect(host, "qa", "main")
                 try await api.operate(.DELETE, one)
-                try await host.eventually("qa is refused") {
+                try await eventually("qa is refused") {
                     try host.refusal(of: "qa.pg.shop.localhost") == "3D000"
                 }
                 try await api.operate(.DELETE, "databases/\(shop.id)")
@@ -64,7 +64,7 @@ import Testing
                 let api = try await host.api()
                 let shop = try #require(try await host.list("database", as: [FrostHost.NamedThing].self).first)
                 let before = try await host.url("main")
-                try await host.eventually("main answers") { try await host.psql(url: before, "SELECT 1").isSuccess }
+                try await eventually("main answers") { try await host.psql(url: before, "SELECT 1").isSuccess }
 
                 let rotated = try await api.send(.POST, "databases/\(shop.id)/password")
                 #expect(rotated.status == 200, "\(String(decoding: rotated.body, as: UTF8.self))")
@@ -79,9 +79,9 @@ import Testing
                 #expect(try await host.psql(url: byAPI, "SELECT 1").errors.contains("password authentication failed"))
                 // One that was stopped meanwhile has it before anybody is led there, and can be copied.
                 try await host.check("branch", "start", "dev", "--database", "shop")
-                try await host.eventually("dev answers") { try await host.psql("dev", "SELECT 1").isSuccess }
+                try await eventually("dev answers") { try await host.psql("dev", "SELECT 1").isSuccess }
                 try await host.check("branch", "create", "copy", "--database", "shop", "--from", "dev")
-                try await host.eventually("its copy too") { try await host.psql("copy", "SELECT 1").isSuccess }
+                try await eventually("its copy too") { try await host.psql("copy", "SELECT 1").isSuccess }
 
                 let project = try #require(try await host.list("project", as: [FrostHost.NamedThing].self).first).id
                 let missing = try await api.send(
@@ -102,7 +102,7 @@ import Testing
 
     /// What psql reads through the gateway; it follows within a second.
     private func expect(_ host: FrostHost, _ branch: String, _ mark: String) async throws {
-        try await host.eventually("\(branch) has the data of \(mark)") {
+        try await eventually("\(branch) has the data of \(mark)") {
             try await host.psql(branch, "SELECT branch FROM mark").output == "\(mark)\n"
         }
     }

@@ -15,7 +15,7 @@ import Testing
             try await host.withGateway { _ in
                 let dev = try await host.branch("dev")
                 let oldURL = try await host.url("dev")
-                try await host.eventually("dev answers") { try await answer(host, oldURL) == "dev\n" }
+                try await eventually("dev answers") { try await answer(host, oldURL) == "dev\n" }
 
                 // A session by the first name, over all that follows.
                 let fifo = host.directory.file("commands")
@@ -23,7 +23,7 @@ import Testing
                 async let session = Command.run("psql", ["-XqAt", "-f", fifo, oldURL])
                 let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
                 try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
-                try await host.eventually("the session is open") {
+                try await eventually("the session is open") {
                     try await host.direct(
                         dev,
                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before%' AND pid <> pg_backend_pid()"
@@ -32,7 +32,7 @@ import Testing
 
                 try await host.check("branch", "rename", "dev", "neu", "--database", "shop", "--keep-hostname", "7d")
                 let newURL = try await host.url("neu")
-                try await host.eventually("the new name leads there") { try await answer(host, newURL) == "dev\n" }
+                try await eventually("the new name leads there") { try await answer(host, newURL) == "dev\n" }
                 #expect(try await answer(host, oldURL) == "dev\n")
 
                 // Nobody to ask, so nothing is changed.
@@ -49,16 +49,16 @@ import Testing
                 )
                 let otherURL = try await host.url("neu")
                 #expect(otherURL.contains("neu.pg.shop.other.localhost"))
-                try await host.eventually("the new domain leads there") { try await answer(host, otherURL) == "dev\n" }
+                try await eventually("the new domain leads there") { try await answer(host, otherURL) == "dev\n" }
                 for url in [oldURL, newURL] { #expect(try await answer(host, url) == "dev\n") }
 
                 // Stopped and started: by each name the same.
                 try await host.check("branch", "stop", "neu", "--database", "shop")
                 for name in ["dev.pg.shop.localhost", "neu.pg.shop.localhost", "neu.pg.shop.other.localhost"] {
-                    try await host.eventually("\(name) is stopped") { try host.refusal(of: name) == "57P03" }
+                    try await eventually("\(name) is stopped") { try host.refusal(of: name) == "57P03" }
                 }
                 try await host.check("branch", "start", "neu", "--database", "shop")
-                try await host.eventually("the first name is back") { try await answer(host, oldURL) == "dev\n" }
+                try await eventually("the first name is back") { try await answer(host, oldURL) == "dev\n" }
                 try commands.close()
                 #expect(try await session.output.hasPrefix("before\n"))
 
@@ -68,7 +68,7 @@ import Testing
                 async let later = Command.run("psql", ["-XqAt", "-f", second, oldURL])
                 let more = try #require(FileHandle(forUpdatingAtPath: second))
                 try more.write(contentsOf: Data("SELECT 'before its end';\n".utf8))
-                try await host.eventually("the session is open") {
+                try await eventually("the session is open") {
                     try await host.direct(
                         host.branch("neu"),
                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before its%' AND pid <> pg_backend_pid()"
@@ -76,7 +76,7 @@ import Testing
                 }
                 #expect(try await host.check("branch", "alias", "list").contains("dev.pg.shop.localhost"))
                 try await host.check("branch", "alias", "remove", "dev.pg.shop.localhost")
-                try await host.eventually("the first name leads nowhere") {
+                try await eventually("the first name leads nowhere") {
                     try host.refusal(of: "dev.pg.shop.localhost") == "3D000"
                 }
                 #expect(try await answer(host, newURL) == "dev\n")
@@ -99,13 +99,13 @@ import Testing
                 let oldURL = try await host.url("dev")
                 try await host.check("branch", "rename", "dev", "neu", "--database", "shop", "--keep-hostname", "1m")
                 let newURL = try await host.url("neu")
-                try await host.eventually("the new name leads there") { try await answer(host, newURL) == "main\n" }
+                try await eventually("the new name leads there") { try await answer(host, newURL) == "main\n" }
                 #expect(try await answer(host, oldURL) == "main\n")
                 async let session = Command.run(
                     "psql",
                     ["-XqAt", "-c", "SELECT pg_sleep(75)", "-c", "SELECT 'goes on'", oldURL]
                 )
-                try await host.eventually("its time is over", within: .seconds(180)) {
+                try await eventually("its time is over", within: .seconds(180)) {
                     try host.refusal(of: "dev.pg.shop.localhost") == "3D000"
                 }
                 #expect(try await answer(host, newURL) == "main\n")

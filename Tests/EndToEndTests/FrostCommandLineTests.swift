@@ -105,7 +105,7 @@ import Musl
                 port: host.port,
                 log: host.directory.file("up.log")
             ) { _ in
-                try await host.eventually("all is well") { try await status(asked).exitCode == 0 }
+                try await eventually("all is well") { try await status(asked).exitCode == 0 }
                 let people = try await host.frost(["status"], environment: asked)
                 #expect(people.output.split(separator: "\n").count == 10, "\(people.output)")
                 #expect(people.output.split(separator: "\n").allSatisfy { $0.hasPrefix("✓ ") })
@@ -187,13 +187,13 @@ import Musl
                 log: log
             ) { _ in
                 let read = { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
-                try await host.eventually("what there is") { read().contains("ready to accept connections") }
+                try await eventually("what there is") { read().contains("ready to accept connections") }
                 for number in 0..<3 {
                     try await host.direct(
                         host.branch("main"),
                         "DO $$ BEGIN RAISE LOG 'line \(number) of a test'; END $$"
                     )
-                    try await host.eventually("what comes") { read().contains("line \(number) of a test") }
+                    try await eventually("what comes") { read().contains("line \(number) of a test") }
                 }
                 #expect(read().ranges(of: "LOG:  line 0 of a test").count == 1, "nothing comes twice")
             }

@@ -84,15 +84,15 @@ import Testing
                 port: nil,
                 log: log
             ) { pid in
-                try await host.eventually("it copies") { try await host.branches().count == 2 }
-                try await host.eventually("it says that it takes its time") {
+                try await eventually("it copies") { try await host.branches().count == 2 }
+                try await eventually("it says that it takes its time") {
                     printed().contains("copying main to dev")
                 }
                 for _ in 0..<signals { try await Command.check("kill", ["-INT", String(pid)]) }
-                try await host.eventually("it says what it does") { printed().contains("finishing what was begun") }
-                if signals == 2 { try await host.eventually("it ends") { printed().contains("ended at once") } }
+                try await eventually("it says what it does") { printed().contains("finishing what was begun") }
+                if signals == 2 { try await eventually("it ends") { printed().contains("ended at once") } }
                 try await Command.check("kill", ["-CONT", postmaster])
-                try await host.eventually("it ends", within: .seconds(120)) {
+                try await eventually("it ends", within: .seconds(120)) {
                     !FileManager.default.fileExists(atPath: "/proc/\(pid)/exe")
                 }
             }
@@ -114,7 +114,7 @@ import Testing
                 log: host.directory.file("sync.log")
             ) { _ in
                 // It has a fault of its own, and keeps the map all the same.
-                try await host.eventually("it has begun") { host.log("sync.log").contains("does not exist") }
+                try await eventually("it has begun") { host.log("sync.log").contains("does not exist") }
                 for command in [sync, sync + ["--once"]] {
                     let second = try await host.frost(command)
                     #expect(second.exitCode == 75, "\(second.errors)")

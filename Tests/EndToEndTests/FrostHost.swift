@@ -204,18 +204,4 @@ struct FrostHost: Sendable {
             body
         )
     }
-
-    /// Waits until something is so; the gateway follows within a second.
-    func eventually(
-        _ what: String,
-        within limit: Duration = .seconds(120),
-        _ condition: () async throws -> Bool
-    ) async throws {
-        let deadline = ContinuousClock.now + limit
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within \(limit): \(what)") }
-            // What is looked at may need this thread to come about.
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
 }

@@ -27,7 +27,7 @@ import Testing
                     environment: host.environment.merging(environment) { $1 }
                 )
             }
-            try await host.eventually("it runs") { FileManager.default.fileExists(atPath: pidFile) }
+            try await eventually("it runs") { FileManager.default.fileExists(atPath: pidFile) }
             let pid = try String(contentsOfFile: pidFile, encoding: .utf8).trimmingCharacters(in: .newlines)
             return Waiting(pid: pid, result: result, host: host, name: name)
         }
@@ -35,7 +35,7 @@ import Testing
         var said: String { host.log("\(name).log") }
 
         func waits(for text: String) async throws {
-            try await host.eventually("it says '\(text)'", within: .seconds(180)) {
+            try await eventually("it says '\(text)'", within: .seconds(180)) {
                 // It takes as long as a start waits for a server, in the middle of other tests.
                 try await Task.sleep(for: .milliseconds(200))
                 return said.contains(text)
@@ -62,7 +62,7 @@ import Testing
             )
             let killed = try host.postmaster(main)
             try await Command.check("kill", ["-KILL", killed])
-            try await host.eventually("it is gone") { !FrostHost.isRunning(killed) }
+            try await eventually("it is gone") { !FrostHost.isRunning(killed) }
             let data = "\(host.place)/\(main.id)/data"
             try await Command.check(
                 "sh",

@@ -84,7 +84,7 @@ import Testing
             #expect(FileManager.default.fileExists(atPath: "/proc/\(postmaster)"))
             #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
             try await Command.check("kill", ["-INT", postmaster])
-            try await host.eventually("it ends") { !FileManager.default.fileExists(atPath: "/proc/\(postmaster)") }
+            try await eventually("it ends") { !FileManager.default.fileExists(atPath: "/proc/\(postmaster)") }
             try FileManager.default.removeItem(atPath: "\(host.place)/\(dev.id)")
         }
     }

@@ -14,7 +14,7 @@ import Testing
             try await host.withGateway { _ in
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
                 try await host.check("branch", "create", "dev", "--database", "shop")
-                try await host.eventually("dev is routed") {
+                try await eventually("dev is routed") {
                     try await host.psql("dev", "UPDATE mark SET branch = 'dev'").exitCode == 0
                 }
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
@@ -25,14 +25,14 @@ import Testing
                 try await host.check("branch", "stop", "dev", "--database", "shop")
                 let stop = ContinuousClock.now
                 let hostname = try #require(dev.hostname)
-                try await host.eventually("it is told that it is stopped") {
+                try await eventually("it is told that it is stopped") {
                     try await host.psql(url: devURL, "SELECT 1").errors.contains("is stopped")
                 }
                 let refused = ContinuousClock.now - stop
                 #expect(try host.refusal(of: hostname) == "57P03")
                 try await host.check("branch", "start", "dev", "--database", "shop")
                 let start = ContinuousClock.now
-                try await host.eventually("it is back") {
+                try await eventually("it is back") {
                     try await host.psql("dev", "SELECT branch FROM mark").output == "dev\n"
                 }
                 print(
@@ -45,14 +45,14 @@ import Testing
                 async let session = Command.run("psql", ["-XqAt", "-f", fifo, devURL])
                 let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
                 try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
-                try await host.eventually("the session is open") {
+                try await eventually("the session is open") {
                     try await host.direct(
                         dev,
                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before%' AND pid <> pg_backend_pid()"
                     ) == "1"
                 }
                 try await host.check("branch", "rename", "dev", "neu", "--database", "shop")
-                try await host.eventually("the new name leads there") {
+                try await eventually("the new name leads there") {
                     try await host.psql("neu", "SELECT branch FROM mark").output == "dev\n"
                 }
                 #expect(try await host.psql(url: devURL, "SELECT 1").errors.contains("no branch has the hostname"))
@@ -64,20 +64,20 @@ import Testing
                 // A reset ends sessions, and gives the data of the source.
                 let neu = try await host.branch("neu")
                 async let sleeping = host.psql("neu", "SELECT pg_sleep(600)")
-                try await host.eventually("it sleeps") {
+                try await eventually("it sleeps") {
                     try await host.direct(neu, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
                         == "1"
                 }
                 try await host.check("branch", "reset", "neu", "--database", "shop")
                 #expect(try await sleeping.exitCode != 0)
-                try await host.eventually("it is back") {
+                try await eventually("it is back") {
                     try await host.psql("neu", "SELECT branch FROM mark").output == "main\n"
                 }
                 #expect(try await host.branch("neu").hostPort == dev.hostPort)
 
                 let neuURL = try await host.url("neu")
                 try await host.check("branch", "delete", "neu", "--database", "shop")
-                try await host.eventually("nobody has its name") {
+                try await eventually("nobody has its name") {
                     try await host.psql(url: neuURL, "SELECT 1").errors.contains("no branch has the hostname")
                 }
                 #expect(try host.refusal(of: try #require(neu.hostname)) == "3D000")
@@ -110,12 +110,12 @@ import Testing
             }
             try await expectBoth("off")
             try await host.withGateway { pid in
-                try await host.eventually("the gateway is on") {
+                try await eventually("the gateway is on") {
                     try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
                 }
                 try await expectBoth("on")
                 try await Command.check("kill", ["-KILL", String(pid)])
-                try await host.eventually("it is gone") { try await host.psql("main", "SELECT 1").exitCode == 2 }
+                try await eventually("it is gone") { try await host.psql("main", "SELECT 1").exitCode == 2 }
                 try await expectBoth("killed")
             }
         }
@@ -178,7 +178,7 @@ import Testing
             }
             let urls = ["main": try await host.url("main"), "dev": try await host.url("dev")]
             try await host.withGateway { _ in
-                try await host.eventually("both are routed") {
+                try await eventually("both are routed") {
                     for url in urls.values where try await host.psql(url: url, "SELECT 1").exitCode != 0 {
                         return false
                     }

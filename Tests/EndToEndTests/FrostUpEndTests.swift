@@ -19,13 +19,13 @@ import Musl
                 try await host.answers()
                 let left = try host.gateway()
                 try await Command.check("kill", ["-KILL", String(pid)])
-                try await host.eventually("it is gone") { !FrostHost.isRunning(String(pid)) }
+                try await eventually("it is gone") { !FrostHost.isRunning(String(pid)) }
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
                 return left
             }
             #expect(FrostHost.isRunning(left))
             try await host.withUp(log: "next.log") { _ in
-                try await host.eventually("another gateway has come up") {
+                try await eventually("another gateway has come up") {
                     let now = try? host.gateway()
                     return now != nil && now != left && !FrostHost.isRunning(left)
                 }
@@ -47,19 +47,19 @@ import Musl
                 try await host.answers()
                 async let session = host.psql(url: url, "SELECT pg_sleep(600)")
                 let main = try await host.branch("main")
-                try await host.eventually("it sleeps") {
+                try await eventually("it sleeps") {
                     try await host.direct(main, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
                         == "1"
                 }
                 try await Command.check("kill", ["-\(signal)", String(pid)])
-                try await host.eventually("it drains") { host.log().contains("SIGTERM received") }
+                try await eventually("it drains") { host.log().contains("SIGTERM received") }
                 #expect(
                     try await host.direct(main, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
                         == "1"
                 )
                 try await Command.check("kill", ["-\(signal)", String(pid)])
                 #expect(try await session.exitCode != 0)
-                try await host.eventually("it ends") { !FrostHost.isRunning(String(pid)) }
+                try await eventually("it ends") { !FrostHost.isRunning(String(pid)) }
             }
             #expect(try await host.direct(host.branch("main"), "SELECT branch FROM mark") == "main")
         }
@@ -86,10 +86,10 @@ import Musl
                         .body
                     #expect(String(decoding: body, as: UTF8.self).contains("running"))
                     for _ in 0..<2 { try await Command.check("kill", ["-INT", String(pid)]) }
-                    try await host.eventually("the gateway has ended") { (try? RawConnection(port: host.port)) == nil }
+                    try await eventually("the gateway has ended") { (try? RawConnection(port: host.port)) == nil }
                     #expect(FrostHost.isRunning(String(pid)), "it waits for the copy")
                     try await Command.check("kill", ["-INT", String(pid)])
-                    try await host.eventually("it ends") { !FrostHost.isRunning(String(pid)) }
+                    try await eventually("it ends") { !FrostHost.isRunning(String(pid)) }
                     outcome = .success(())
                 } catch { outcome = .failure(error) }
                 try await Command.check("kill", ["-CONT", postmaster])
@@ -125,13 +125,13 @@ import Musl
                 let main = try await host.branch("main")
                 let before = try host.postmaster(main)
                 try await Command.check("kill", ["-KILL", before])
-                try await host.eventually("it is started again") {
+                try await eventually("it is started again") {
                     let now = try? host.postmaster(main)
                     return now != nil && now != before
                 }
                 try await host.answers()
                 try await Command.check("kill", ["-TERM", String(pid)])
-                try await host.eventually("it ends") { !FrostHost.isRunning(String(pid)) }
+                try await eventually("it ends") { !FrostHost.isRunning(String(pid)) }
             }
         }
     }

@@ -38,20 +38,20 @@ import Testing
                 try await host.answers()
                 let main = try await host.branch("main")
                 try await Command.check("kill", ["-KILL", host.postmaster(main)])
-                try await host.eventually("its end is noticed") { host.log().contains("was not running; started") }
+                try await eventually("its end is noticed") { host.log().contains("was not running; started") }
                 try await host.answers()
 
                 try await Command.check("kill", ["-KILL", host.gateway()])
-                try await host.eventually("its end is noticed") { host.log().contains("starting it again") }
+                try await eventually("its end is noticed") { host.log().contains("starting it again") }
                 try await host.answers()
 
                 try await Command.check("rm", [host.directory.file("data/routes.json")])
-                try await host.eventually("the route map is there again") {
+                try await eventually("the route map is there again") {
                     FileManager.default.fileExists(atPath: host.directory.file("data/routes.json"))
                 }
                 // What another process does while the route map cannot be written is made good later.
                 let obstacle = host.directory.file("data/routes.json")
-                try await host.eventually("a directory is in its way") {
+                try await eventually("a directory is in its way") {
                     try await Command.run("sh", ["-c", "rm -f \(obstacle); mkdir \(obstacle)"]).isSuccess
                 }
                 let refused = try await host.frost(["branch", "stop", "main", "--database", "shop"])
@@ -59,7 +59,7 @@ import Testing
                 #expect(refused.errors.contains("routes.json"), "\(refused.errors)")
                 #expect(try await host.branch("main").status == "active")
                 try await Command.check("rm", ["-r", host.directory.file("data/routes.json")])
-                try await host.eventually("the route map is there again") {
+                try await eventually("the route map is there again") {
                     FileManager.default.fileExists(atPath: host.directory.file("data/routes.json"))
                 }
                 try await host.answers()
@@ -79,10 +79,10 @@ import Testing
                 #expect(try await host.url("main").contains(":\(other)/"))
                 let squatter = try RawListener()
                 try await host.check("settings", "--gateway-port", String(squatter.port))
-                try await host.eventually("it is told") { host.log().contains("cannot run on port \(squatter.port)") }
+                try await eventually("it is told") { host.log().contains("cannot run on port \(squatter.port)") }
                 #expect(FrostHost.isRunning(String(pid)))
                 // Back on what worked, also for the next start.
-                try await host.eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
+                try await eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
                 try await host.answers()
                 let fault = try await settings(host).gatewayFault
                 #expect(fault?.contains("went back to \(other)") == true, "\(fault ?? "no fault")")
@@ -103,7 +103,7 @@ import Testing
             try await host.withUp { _ in
                 try await host.answers()
                 try await host.check("settings", "--gateway-enabled", "false")
-                try await host.eventually("nothing listens") { (try? RawConnection(port: host.port)) == nil }
+                try await eventually("nothing listens") { (try? RawConnection(port: host.port)) == nil }
                 #expect(try await host.frost(["branch", "url", "main", "--database", "shop"]).exitCode != 0)
                 try await host.check("settings", "--gateway-enabled", "true")
                 try await host.answers()
@@ -122,7 +122,7 @@ import Testing
                 port: nil,
                 log: host.directory.file("disabled.log")
             ) { _ in
-                try await host.eventually("it says so") {
+                try await eventually("it says so") {
                     host.log("disabled.log").contains("frost settings --gateway-enabled true")
                 }
                 try await host.check("settings", "--gateway-enabled", "true")
@@ -163,7 +163,7 @@ import Testing
                 let url = try await host.url("main")
                 let store = host.directory.file("data/frost.db")
                 try await Command.check("mv", [store, store + ".kept"])
-                try await host.eventually("it is told") { host.log().contains("was removed or replaced") }
+                try await eventually("it is told") { host.log().contains("was removed or replaced") }
                 #expect(try await host.psql(url: url, "SELECT branch FROM mark").output == "main\n")
                 try await Command.check("mv", [store + ".kept", store])
                 try await host.answers()
@@ -188,7 +188,7 @@ import Testing
                 port: nil,
                 log: host.directory.file("up.log")
             ) { _ in
-                try await host.eventually("it is there") { host.log().contains("page and API: http://[::1]:") }
+                try await eventually("it is there") { host.log().contains("page and API: http://[::1]:") }
                 let health = try await host.api().send(.GET, "health").body
                 #expect(String(decoding: health, as: UTF8.self).contains("ok"))
             }

@@ -58,7 +58,7 @@ import Musl
                 #expect(chown(file, 0, 0) == 0)
             }
             try await withUp(host, ["--cert-file", pair.certFile, "--key-file", pair.keyFile]) {
-                try await host.eventually("main answers") {
+                try await eventually("main answers") {
                     try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
                 }
                 let status = try gateway(host, "status")
@@ -84,7 +84,7 @@ import Musl
                 try await Command.check("mv", [renewed.certFile, pair.certFile])
                 try await Command.check("mv", [renewed.keyFile, pair.keyFile])
                 #expect(chmod(pair.keyFile, 0o600) == 0)
-                try await host.eventually("it has the new certificate") { try fingerprint(host) != before }
+                try await eventually("it has the new certificate") { try fingerprint(host) != before }
                 #expect(try await host.psql("main", "SELECT branch FROM mark").output == "main\n")
 
                 let key = host.directory.file("data/gateway/pair.key")
@@ -108,16 +108,16 @@ import Musl
             #expect(chmod(certificates.path, 0o700) == 0)
             _ = try await SelfSignedCertificate.make(in: certificates, name: "one", for: ["*.pg.shop.localhost"])
             try await withUp(host, ["--cert-dir", certificates.path]) {
-                try await host.eventually("main answers") {
+                try await eventually("main answers") {
                     try await host.psql("main", "SELECT branch FROM mark").output == "main\n"
                 }
                 #expect(!FileManager.default.fileExists(atPath: stale))
                 let before = try fingerprint(host)
                 _ = try await SelfSignedCertificate.make(in: certificates, name: "two", for: ["*.pg.shop.localhost"])
                 for ending in ["crt", "key"] { try await Command.check("rm", [certificates.file("one.\(ending)")]) }
-                try await host.eventually("it has the other") { try fingerprint(host) != before }
+                try await eventually("it has the other") { try fingerprint(host) != before }
                 let copy = host.directory.file("data/gateway/certificates/one.key")
-                try await host.eventually("the copy of the first is gone") {
+                try await eventually("the copy of the first is gone") {
                     !FileManager.default.fileExists(atPath: copy)
                 }
             }
@@ -190,7 +190,7 @@ import Musl
             while (try? RawListener(port: port)) == nil { port -= 1 }
             let pair = host.certificate
             try await withUp(host, ["--cert-file", pair.certFile, "--key-file", pair.keyFile], port: port) {
-                try await host.eventually("it is recorded") { (try? gateway(host, "status")) != nil }
+                try await eventually("it is recorded") { (try? gateway(host, "status")) != nil }
                 let status = try gateway(host, "status")
                 #expect(status.contains("CapEff:\t0000000000000400\n"), "\(status)")
                 #expect(status.contains("CapBnd:\t0000000000000400\n"), "\(status)")

@@ -160,7 +160,7 @@ import Testing
         }
         try await withGateway(fileDescriptors: 48, prepare: prepare) { host in
             var held = try (0..<60).map { _ in try RawConnection(port: host.port) }
-            try await host.eventually("it is told") {
+            try await eventually("it is told") {
                 try host.log().contains { $0["message"]?.hasPrefix("connections cannot be accepted") == true }
             }
             held = []
@@ -217,11 +217,11 @@ import Testing
             // For both, so that opening waits for nobody.
             let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
             try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
-            try await host.eventually("the session is open") {
+            try await eventually("the session is open") {
                 try host.log().contains { $0["message"] == "session started" }
             }
             _ = try await SelfSignedCertificate.make(in: host.directory, for: ["*.pg.shop.localhost"])
-            try await host.eventually("the new certificate is read, without a signal") {
+            try await eventually("the new certificate is read, without a signal") {
                 try host.log().contains { $0["message"] == "certificates loaded" }
             }
             try commands.write(contentsOf: Data("SELECT 'after';\n".utf8))
@@ -234,12 +234,12 @@ import Testing
             try idle.send([0, 0, 0, 8, 4, 210, 22, 47])
             #expect(try idle.receive() == [UInt8(ascii: "S")])
             kill(host.pid, SIGTERM)
-            try await host.eventually("it is stopping") {
+            try await eventually("it is stopping") {
                 try host.log().contains { $0["message"]?.hasPrefix("stopping") == true }
             }
             kill(host.pid, SIGTERM)
             #expect(try idle.receiveToEnd(toleratesReset: true).isEmpty)
-            try await host.eventually("it has stopped") { try host.log().contains { $0["message"] == "stopped" } }
+            try await eventually("it has stopped") { try host.log().contains { $0["message"] == "stopped" } }
 
             let lines = try host.log()
             for line in lines {
@@ -255,16 +255,6 @@ import Testing
             for key in ["outcome", "reason", "duration_ms", "bytes_in", "bytes_out"] { #expect(end[key] != nil) }
             #expect(end["target"] == "dbt_main")
             #expect(end["hostname"] == "main.pg.shop.localhost")
-        }
-    }
-}
-
-extension GatewayServiceTests.Host {
-    fileprivate func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 90 s: \(what)") }
-            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

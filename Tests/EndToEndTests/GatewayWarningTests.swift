@@ -76,17 +76,17 @@ import Testing
             ) { _ in
                 try await host.answers()
                 // A slow machine may let a second pass without an answer.
-                try await host.eventually("it says nothing") { try await said().isEmpty }
+                try await eventually("it says nothing") { try await said().isEmpty }
                 let gateway = try host.gateway()
                 try await Command.check("kill", ["-STOP", gateway])
                 let hung = try await said()
                 try await Command.check("kill", ["-CONT", gateway])
                 let words = "takes connections at \(admin) but does not answer; stop frost up and start it again"
                 #expect(hung == "frost: warning: the gateway \(words)\n", "\(hung)")
-                try await host.eventually("it says nothing again") { try await said().isEmpty }
+                try await eventually("it says nothing again") { try await said().isEmpty }
 
                 try await host.check("settings", "--wildcard-base", "other.localhost", "--yes")
-                try await host.eventually("it says that the name is on no certificate") {
+                try await eventually("it says that the name is on no certificate") {
                     try await said().contains(
                         "no certificate of the gateway covers main.pg.shop.other.localhost, so clients with "
                             + "sslmode=verify-full refuse it; give the gateway a certificate for *.pg.shop.other.localhost"

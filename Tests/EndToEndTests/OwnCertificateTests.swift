@@ -61,7 +61,7 @@ import Testing
                 try await host.verifies("main", of: "crm", trusting: ca)
                 try await host.check("project", "rename", "crm", "sales")
                 try await host.verifies("main", of: "crm", trusting: ca)
-                try await host.eventually("the old name's is gone", within: .seconds(90)) {
+                try await eventually("the old name's is gone", within: .seconds(90)) {
                     !host.certificates.contains { $0.contains("pg.crm.") }
                 }
                 try await host.check("settings", "--wildcard-base", "branches.localhost", "--yes")
@@ -108,7 +108,7 @@ import Testing
                         "\\! while [ ! -e \(host.directory.file("over")) ]; do sleep 0.1; done", "SELECT 'still there'",
                     ]
                 )
-                try await host.eventually("the session has begun", within: .seconds(90)) {
+                try await eventually("the session has begun", within: .seconds(90)) {
                     FileManager.default.fileExists(atPath: host.directory.file("begun"))
                 }
                 try host.directory.write(due.keyPEM, to: "\(stem).key")
@@ -116,7 +116,7 @@ import Testing
                 // Another name has frost look at once, and not within half a minute.
                 try await host.check("project", "create", "other")
                 try await host.check("database", "create", "other", "--project", "other")
-                try await host.eventually("another one is served", within: .seconds(90)) {
+                try await eventually("another one is served", within: .seconds(90)) {
                     let now = try await host.serial()
                     let file = try String(contentsOfFile: host.directory.file("\(stem).crt"), encoding: .utf8)
                     let issued = try await host.serial(of: "\(stem).crt")
@@ -178,7 +178,7 @@ import Testing
                 port: nil,
                 log: host.directory.file("frost.log")
             ) { _ in
-                try await host.eventually("a certificate is there", within: .seconds(90)) {
+                try await eventually("a certificate is there", within: .seconds(90)) {
                     FileManager.default.fileExists(atPath: "\(pairs)/wildcard_.pg.shop.localhost.crt")
                 }
                 try await Program.whileRunning(

@@ -24,7 +24,7 @@ import Testing
             gate: gate,
             certificate: host.certificate
         )
-        try await host.eventually("one session sleeps, one is idle") {
+        try await eventually("one session sleeps, one is idle") {
             let query = """
                 SELECT count(*) FROM pg_stat_activity
                 WHERE wait_event = 'PgSleep' OR state = 'idle' AND query = 'SELECT 1'
@@ -68,7 +68,7 @@ import Testing
             try await host.check("branch", "create", "qa", "--database", "shop")
             try await host.withUp { _ in
                 try await host.answers()
-                try await host.eventually("qa answers as well") {
+                try await eventually("qa answers as well") {
                     try await host.psql("qa", "SELECT branch FROM mark").output == "main\n"
                 }
                 try await end(.psql, host, by: ["branch", action, "qa", "--database", "shop"], of: "qa")

@@ -45,7 +45,7 @@ import Testing
                 let url = try await host.check("branch", "url", "main", "--database", "shop", "--verify-full")
                     .trimmingCharacters(in: .newlines)
                 #expect(url.contains("sslmode=verify-full&sslrootcert=/"), "a path for whoever is on this host")
-                try await host.eventually("psql connects with what the CLI prints") {
+                try await eventually("psql connects with what the CLI prints") {
                     try await answers(url)
                 }
 

@@ -96,7 +96,9 @@ import Testing
             #expect(try await host.follow(whole)["status"].text == "succeeded")
             #expect(try host.manager.store.branches().isEmpty, "and ends with it")
             let project = "/api/projects/\(try #require(database["projectId"].text))"
-            try await eventually { try await host.expect(200, .GET, "\(project)/databases").list.isEmpty }
+            try await eventually("no database is left") {
+                try await host.expect(200, .GET, "\(project)/databases").list.isEmpty
+            }
             #expect(try await host.expect(200, .PATCH, project, #"{"name": "store"}"#)["name"].text == "store")
             try await host.expect(204, .DELETE, project)
             #expect(try await host.expect(200, .GET, "/api/projects").list.isEmpty)
@@ -358,14 +360,6 @@ import Testing
                 }
             }
             Issue.record("the stream ended: \(seen)")
-        }
-    }
-
-    private func eventually(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while try await !condition() {
-            try #require(ContinuousClock.now < deadline)
-            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

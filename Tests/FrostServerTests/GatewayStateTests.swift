@@ -61,7 +61,9 @@ import Testing
                     .init([], file: "/tls/none.crt"),
                 ])
             )
-            try await eventually { try await host.expect(200, .GET, "/api/gateway")["certificates"].list.count == 3 }
+            try await eventually("three certificates") {
+                try await host.expect(200, .GET, "/api/gateway")["certificates"].list.count == 3
+            }
             try await expect("on", warning: "hostname_not_covered", on: ["2 hostnames without a certificate"])
             settings = try await browser.get("/settings")
             for text in ["4 days left", "Expired", "No branch", "No certificate covers 2 of 2 hostnames."] {
@@ -134,14 +136,6 @@ import Testing
                 if heard.contains("event: gateway") { break }
             }
             #expect(heard.contains(#""state":"hung""#))
-        }
-    }
-
-    private func eventually(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while try await !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("it does not come") }
-            try await Task.sleep(for: .milliseconds(10))
         }
     }
 

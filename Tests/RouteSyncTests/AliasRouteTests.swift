@@ -174,12 +174,4 @@ import Testing
             #expect(try host.manager.store.branches().flatMap(\.aliases).isEmpty)
         }
     }
-
-    private func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while try !condition() {
-            try #require(ContinuousClock.now < deadline, "not within 90 s: \(what)")
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
 }

@@ -83,12 +83,12 @@ import Testing
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
             try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
-            try await InstalledFrost.eventually("the route is there") { try InstalledFrost.table(directory).count == 1 }
+            try await eventually("the route is there") { InstalledFrost.current(directory)?.count == 1 }
             try await queue.write { db in
                 try db.execute(sql: "UPDATE database_targets SET lifecycle_status = 'stopped'")
             }
-            try await InstalledFrost.eventually("it is stopped") {
-                if case .stopped = try InstalledFrost.table(directory).lookUp(serverName: "main.pg.shop.example.net") {
+            try await eventually("it is stopped") {
+                if case .stopped = InstalledFrost.current(directory)?.lookUp(serverName: "main.pg.shop.example.net") {
                     true
                 } else {
                     false
@@ -128,15 +128,15 @@ import Testing
             try other.close()
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("the route is there") {
-                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_1"]
+            try await eventually("the route is there") {
+                InstalledFrost.current(directory)?.hostnames.keys.sorted() == ["dbt_1"]
             }
             for step in how {
                 let files = [directory.file("backup.db"), directory.file("frost.db")]
                 try await Command.check(step, step == "rm" ? [files[1]] : files)
             }
-            try await InstalledFrost.eventually("the other's route is there") {
-                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_9"]
+            try await eventually("the other's route is there") {
+                InstalledFrost.current(directory)?.hostnames.keys.sorted() == ["dbt_9"]
             }
             let opened = try InstalledFrost.openDatabase(directory.file("frost.db"))
             try await InstalledFrost.add(
@@ -147,8 +147,8 @@ import Testing
                 ref: #"{"hostPort": 10008}"#,
                 at: 2
             )
-            try await InstalledFrost.eventually("the other is followed") {
-                try InstalledFrost.table(directory).hostnames.keys.sorted() == ["dbt_8", "dbt_9"]
+            try await eventually("the other is followed") {
+                InstalledFrost.current(directory)?.hostnames.keys.sorted() == ["dbt_8", "dbt_9"]
             }
             following.cancel()
             try await following.value
@@ -241,10 +241,10 @@ import Testing
             try await InstalledFrost.add(queue, "dbt_1", database: "db_1", name: "odd", ref: "nonsense", at: 1)
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("it is written") { try InstalledFrost.table(directory).count == 1 }
+            try await eventually("it is written") { InstalledFrost.current(directory)?.count == 1 }
             try await InstalledFrost.add(queue, "dbt_2", database: "db_1", name: "later", ref: "nonsense", at: 2)
-            try await InstalledFrost.eventually("it is written again") {
-                try InstalledFrost.table(directory).count == 2
+            try await eventually("it is written again") {
+                InstalledFrost.current(directory)?.count == 2
             }
             following.cancel()
             try await following.value
@@ -259,16 +259,16 @@ import Testing
             try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("the route is there") { try InstalledFrost.table(directory).count == 1 }
+            try await eventually("the route is there") { InstalledFrost.current(directory)?.count == 1 }
             #expect(log.texts(.error).isEmpty)
             #expect(log.texts(.notice).isEmpty)
             try await Command.check("mv", [directory.file("frost.db"), directory.file("away.db")])
-            try await InstalledFrost.eventually("the fault is told") { !log.texts(.error).isEmpty }
+            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
             // Some looks more, which are silent.
             try await Task.sleep(for: FrostDatabaseSync.interval * 4)
             #expect(log.texts(.notice).isEmpty)
             try await Command.check("mv", [directory.file("away.db"), directory.file("frost.db")])
-            try await InstalledFrost.eventually("its end is told") { !log.texts(.notice).isEmpty }
+            try await eventually("its end is told") { !log.texts(.notice).isEmpty }
             try await Task.sleep(for: FrostDatabaseSync.interval * 2)
             following.cancel()
             try await following.value

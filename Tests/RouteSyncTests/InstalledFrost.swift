@@ -93,12 +93,8 @@ enum InstalledFrost {
         try RouteMapFile.load(path: directory.file("routes.json"))
     }
 
-    static func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while true {
-            if (try? condition()) == true { return }
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within 20 s: \(what)") }
-            try await Task.sleep(for: .milliseconds(10))
-        }
+    /// What is written by now; nil while that is nothing that can be read.
+    static func current(_ directory: TemporaryDirectory) -> RouteTable? {
+        try? table(directory)
     }
 }

@@ -81,14 +81,6 @@ import Testing
             #expect(await sync.status.writes == writes)
         }
     }
-
-    private func eventually(_ what: String, _ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
-        while !condition() {
-            try #require(ContinuousClock.now < deadline, "not within 90 s: \(what)")
-            try await Task.sleep(for: .milliseconds(10))
-        }
-    }
 }
 
 extension BranchStore {

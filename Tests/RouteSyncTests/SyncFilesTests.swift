@@ -66,10 +66,10 @@ import Musl
             }
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("the fault is told") { !log.texts(.error).isEmpty }
+            try await eventually("the fault is told") { !log.texts(.error).isEmpty }
             try good.write(to: URL(filePath: names), options: .atomic)
-            try await InstalledFrost.eventually("it is written") { try InstalledFrost.table(directory).count == 2 }
-            try await InstalledFrost.eventually("its end is told") { !log.texts(.notice).isEmpty }
+            try await eventually("it is written") { InstalledFrost.current(directory)?.count == 2 }
+            try await eventually("its end is told") { !log.texts(.notice).isEmpty }
             following.cancel()
             try await following.value
             #expect(log.texts(.error).count == 1)
@@ -85,7 +85,7 @@ import Musl
             try await InstalledFrost.add(queue, "dbt_1", database: "db_1", ref: #"{"hostPort": 10001}"#, at: 1)
             let following = Task { try await sync.run { events.add($0) } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("the route is there") { try InstalledFrost.table(directory).count == 1 }
+            try await eventually("the route is there") { InstalledFrost.current(directory)?.count == 1 }
             let files = ["routes.json", "routes.json.names"].map(directory.file)
             func inodes() throws -> [UInt64?] {
                 try files.map { try FileManager.default.attributesOfItem(atPath: $0)[.systemFileNumber] as? UInt64 }
@@ -97,8 +97,8 @@ import Musl
             // A change that counts comes after them all.
             try await InstalledFrost.add(queue, "dbt_2", database: "db_2", ref: #"{"hostPort": 10002}"#, at: 2)
             #expect(try InstalledFrost.table(directory).count == 2 || inodes() == before)
-            try await InstalledFrost.eventually("the second route is there") {
-                try InstalledFrost.table(directory).count == 2
+            try await eventually("the second route is there") {
+                InstalledFrost.current(directory)?.count == 2
             }
             following.cancel()
             try await following.value
@@ -120,7 +120,7 @@ import Musl
             )
             let following = Task { try await sync.run { _ in } }
             defer { following.cancel() }
-            try await InstalledFrost.eventually("the map is there") { try InstalledFrost.table(directory).count == 0 }
+            try await eventually("the map is there") { InstalledFrost.current(directory)?.count == 0 }
             let error = await #expect(throws: RouteFileLockError.self) { try await other.writeOnce() }
             #expect(error?.description.contains("another frost sync keeps \(directory.file("routes.json"))") == true)
             // One that was to follow ends as well, whoever starts it again.

@@ -11,7 +11,7 @@ extension PageContent {
         let databases = Dictionary(grouping: try state.store.databases()) { $0.projectId }
         let base = settings.wildcardBase.flatMap { try? Hostname($0) }
         return try state.store.projects().map { project in
-            let zone = base.flatMap { Self.zone(of: project, $0) }
+            let zone = base.map { HostnameBuilder.zone(ofProject: project.name, id: project.id, base: $0) }
             return OverviewProject(
                 id: project.id,
                 name: project.name,
@@ -26,18 +26,6 @@ extension PageContent {
                 zone: zone
             )
         }
-    }
-
-    /// What the hostnames of a project end in, `pg.shop.example.net`; nil where they would be too long.
-    private static func zone(of project: Project, _ base: Hostname) -> String? {
-        let main = HostnameBuilder.Request(
-            targetID: BranchName.main,
-            target: BranchName.main,
-            projectID: project.id,
-            project: project.name
-        )
-        let name = try? HostnameBuilder.names(for: [main], base: base)[BranchName.main]?.name
-        return name?.split(separator: ".", maxSplits: 1).last.map(String.init)
     }
 
     /// - Parameter names: of all branches, by their ids.

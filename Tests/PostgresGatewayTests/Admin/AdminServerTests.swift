@@ -84,7 +84,7 @@ import Testing
             for _ in 0..<2 {
                 let dead = try #require(admin.listeningChannel)
                 try await dead.close()
-                try await gateway.eventually("it listens again") {
+                try await eventually("it listens again") {
                     admin.listeningChannel.map { $0 !== dead && $0.isActive } ?? false
                 }
                 #expect(admin.address == address)
@@ -105,13 +105,13 @@ import Testing
                 dead.close(promise: nil)
                 return try RawListener(port: address.port)
             }.get()
-            try await gateway.eventually("it is told") {
+            try await eventually("it is told") {
                 gateway.log.all.contains { $0.contains("the admin listener was lost") }
             }
             #expect(admin.listeningChannel === dead)
             squatter = nil
             withExtendedLifetime(squatter) {}
-            try await gateway.eventually("it listens again") { admin.listeningChannel?.isActive == true }
+            try await eventually("it listens again") { admin.listeningChannel?.isActive == true }
             #expect(try await AdminClient.get(.liveness, from: address, within: .seconds(20)).status == 200)
         }
     }

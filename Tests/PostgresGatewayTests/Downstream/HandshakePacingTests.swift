@@ -41,7 +41,7 @@ import Musl
                     }
                 }
             }.get()
-            try await gateway.eventually("all flights are done") { relay.seenAtFlights.count == Self.flights }
+            try await eventually("all flights are done") { relay.seenAtFlights.count == Self.flights }
             // Of one poll, the flight may come before the byte that the flight before it wrote.
             for (index, seen) in relay.seenAtFlights.enumerated() {
                 #expect(seen >= index - 1, "before flight \(index + 1)")

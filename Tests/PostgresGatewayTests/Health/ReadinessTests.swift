@@ -133,7 +133,7 @@ import Testing
         try await TestGateway.run(routes: [], configure: configure) { gateway in
             try gateway.install([try Route.test("dev", at: backend)])
             let silent = try gateway.connect()
-            try await gateway.eventually("it is entered") { gateway.server.registry.startupCount == 1 }
+            try await eventually("it is entered") { gateway.server.registry.startupCount == 1 }
             let client = try gateway.start()
             let server = try backend.accept()
             _ = try server.receive()

@@ -112,7 +112,7 @@ import Testing
         try await TestGateway.run(backend: backend, configure: configure) { gateway in
             let slow = try (0..<2).map { _ in (try gateway.start(), try backend.accept()) }
             let third = try gateway.start()
-            try await gateway.eventually("it is admitted as a session") { gateway.server.registry.sessionCount == 3 }
+            try await eventually("it is admitted as a session") { gateway.server.registry.sessionCount == 3 }
             // Another address waits for nobody.
             try gateway.relays(try gateway.ready(backend, from: 9))
             #expect(!third.hasPendingInput)
@@ -186,7 +186,7 @@ import Testing
             let clients = try (0..<200).map { _ in try gateway.connectTLS() }
             for client in clients { try client.write(ByteBuffer.startup().bytes) }
             let servers = try (0..<50).map { _ in try backend.accept() }
-            try await gateway.eventually("the others are refused") {
+            try await eventually("the others are refused") {
                 gateway.server.metrics.outcomes[.refused(.tooManyConnections)] == 150
             }
             #expect(!backend.hasConnection)
@@ -203,7 +203,7 @@ import Testing
             var first: (TLSConnection, RawConnection)? = try gateway.ready(backend)
             let second = try gateway.connectTLS()
             first = nil
-            try await gateway.eventually("the first is over") { gateway.server.registry.sessionCount == 0 }
+            try await eventually("the first is over") { gateway.server.registry.sessionCount == 0 }
             try second.write(ByteBuffer.startup().bytes)
             _ = try backend.accept()
             withExtendedLifetime(first) {}
@@ -274,7 +274,7 @@ import Testing
                 if round % 6 == 5 { _ = try backend.accept() }
                 if round % 12 == 5 { client.resetWhenClosed() }
             }
-            try await gateway.eventually("nothing is held") { gateway.server.registry.isEmpty }
+            try await eventually("nothing is held") { gateway.server.registry.isEmpty }
             #expect(gateway.server.cancelKeys.count == 0)
         }
     }

@@ -55,7 +55,7 @@ import Testing
                 server = nil
                 #expect(try tls.readToEnd().isEmpty)
             }
-            try await gateway.eventually("four are counted") { gateway.server.metrics.outcomes[.cancelForwarded] == 4 }
+            try await eventually("four are counted") { gateway.server.metrics.outcomes[.cancelForwarded] == 4 }
             withExtendedLifetime(open) {}
         }
     }
@@ -116,7 +116,7 @@ import Testing
                 #expect(try tls.readToEnd().isEmpty)
             }
             open = nil
-            try await gateway.eventually("the session is over") { gateway.server.cancelKeys.count == 0 }
+            try await eventually("the session is over") { gateway.server.cancelKeys.count == 0 }
             let raw = try gateway.connect()
             try raw.send(ByteBuffer.cancelRequest(processID: 7).bytes)
             #expect(try raw.receiveToEnd().isEmpty)

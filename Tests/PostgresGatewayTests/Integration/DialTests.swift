@@ -28,7 +28,7 @@ import Musl
             let confirmation = RouteMapConfirmation(confirmedAt: time.wall, validForSeconds: 300)
             try gateway.install([route], confirmation: confirmation)
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
+            try await eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             // Nobody tells the session; it has to look.
             time.advance(by: 301)
             let server = try backend.open()
@@ -92,7 +92,7 @@ import Musl
         let routes = [Fixtures.route(TestGateway.hostname, port: backend.port)]
         try await TestGateway.run(routes: routes, configure: { $0.connectTimeout = .hours(1) }) { gateway in
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
+            try await eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             let isStopped = try client.writeUntilFull(Self.much)
             #expect(isStopped)
             // It goes without waiting for anybody.
@@ -113,7 +113,7 @@ import Musl
             // With TLS 1.2 the StartupMessage comes behind the handshake, so that the next read is one that is held.
             let client = try gateway.connectTLS(version: .tls12)
             try client.write(ByteBuffer.startup().bytes)
-            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
+            try await eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             try gateway.install([])
             try client.write(Self.much)
             #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")

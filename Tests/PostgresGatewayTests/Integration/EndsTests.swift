@@ -66,7 +66,7 @@ import Testing
             let route = Fixtures.route(TestGateway.hostname, port: backend.port)
             try gateway.install([route])
             let client = try gateway.start()
-            try await gateway.eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
+            try await eventually("it is dialled") { gateway.server.registry.sessionCount == 1 }
             try gateway.install([])
             let error = ReceivedError(try client.readToEnd())
             #expect(error?.sqlState == "57P03")
@@ -124,7 +124,7 @@ import Testing
             #expect(try session.client.readToEnd().isEmpty)
             #expect(session.client.hasCloseNotify)
             #expect(try session.server.receiveToEnd().isEmpty)
-            try await gateway.eventually("the log says why") {
+            try await eventually("the log says why") {
                 gateway.log.all.contains { LogLine($0)?["reason"] == "idle_timeout" && LogLine($0)?["error"] == nil }
             }
         }
@@ -171,7 +171,7 @@ import Testing
             let raw = try gateway.connect()
             try raw.send(ByteBuffer.startup().bytes)
             #expect(ReceivedError(try raw.receive())?.sqlState == "28000")
-            try await gateway.eventually("it is closed") { gateway.server.registry.openCount == 0 }
+            try await eventually("it is closed") { gateway.server.registry.openCount == 0 }
         }
     }
 
@@ -181,7 +181,7 @@ import Testing
         try await TestGateway.run(backend: backend, times: { $0.linger = .milliseconds(100) }) { gateway in
             let session = try gateway.ready(backend)
             session.server.shutdownOutput()
-            try await gateway.eventually("it is closed") { gateway.server.registry.openCount == 0 }
+            try await eventually("it is closed") { gateway.server.registry.openCount == 0 }
             withExtendedLifetime(session) {}
         }
     }
@@ -193,7 +193,7 @@ import Testing
             let session = try gateway.ready(backend)
             try session.client.write(TestBackend.terminate)
             try session.client.shutdown()
-            try await gateway.eventually("it is over") { gateway.server.registry.openCount == 0 }
+            try await eventually("it is over") { gateway.server.registry.openCount == 0 }
             withExtendedLifetime(session) {}
         }
     }
@@ -206,7 +206,7 @@ import Testing
             let server = try #require(session?.server)
             session?.client.resetWhenClosed()
             session = nil
-            try await gateway.eventually("the session is over") { gateway.server.registry.sessionCount == 0 }
+            try await eventually("the session is over") { gateway.server.registry.sessionCount == 0 }
             // The server sees the end of its client, and goes on with the query.
             #expect(try server.receive().isEmpty)
             let cancel = try gateway.connect()
@@ -215,7 +215,7 @@ import Testing
             #expect(try forwarded.receive() == ByteBuffer.cancelRequest(processID: 7).bytes)
             #expect(gateway.server.cancelKeys.count == 1)
             server.shutdownOutput()
-            try await gateway.eventually("the key is forgotten") { gateway.server.cancelKeys.count == 0 }
+            try await eventually("the key is forgotten") { gateway.server.cancelKeys.count == 0 }
         }
     }
 
@@ -242,7 +242,7 @@ import Testing
             _ = try session.server.receiveToEnd()
             session.server.shutdownOutput()
             #expect(try session.client.readToEnd().isEmpty)
-            try await gateway.eventually("it is logged") {
+            try await eventually("it is logged") {
                 gateway.log.all.contains { LogLine($0)?["message"] == "session ended" }
             }
             let line = gateway.log.all.compactMap { LogLine($0) }.last { $0["message"] == "session ended" }

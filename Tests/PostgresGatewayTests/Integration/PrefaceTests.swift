@@ -32,7 +32,7 @@ import Testing
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
             let outcome = ConnectionOutcome.closed(.bytesBehindRequest)
-            try await gateway.eventually("three are counted") { gateway.server.metrics.outcomes[outcome] == 3 }
+            try await eventually("three are counted") { gateway.server.metrics.outcomes[outcome] == 3 }
         }
         #expect(!backend.hasConnection)
     }
@@ -54,7 +54,7 @@ import Testing
             #expect(try twice.receive() == [UInt8(ascii: "N")])
             try twice.send(ByteBuffer.gssEncRequest.bytes)
             #expect(try twice.receiveToEnd(toleratesReset: true).isEmpty)
-            try await gateway.eventually("it is counted") {
+            try await eventually("it is counted") {
                 gateway.server.metrics.outcomes[.closed(.repeatedGSSENCRequest)] == 1
             }
         }
@@ -95,7 +95,7 @@ import Testing
                 try raw.send(bytes)
                 #expect(try raw.receiveToEnd(toleratesReset: true).isEmpty)
             }
-            try await gateway.eventually("all are counted") {
+            try await eventually("all are counted") {
                 gateway.server.metrics.outcomes[.closed(.unknownProtocol)] == starts.count
             }
         }
@@ -108,7 +108,7 @@ import Testing
             let raw = try gateway.connect()
             raw.shutdownOutput()
             #expect(try raw.receiveToEnd().isEmpty)
-            try await gateway.eventually("it is counted") { gateway.server.metrics.outcomes[.closed(.probe)] == 1 }
+            try await eventually("it is counted") { gateway.server.metrics.outcomes[.closed(.probe)] == 1 }
             let lines = gateway.log.all.filter { $0.contains("probe") }
             #expect(lines.count == 1)
             #expect(lines.allSatisfy { $0.contains(#""level":"debug""#) })
@@ -132,7 +132,7 @@ import Testing
             #expect(try tls.readToEnd().isEmpty)
             #expect(try half.receiveToEnd() == [UInt8(ascii: "S")])
             #expect(try silent.receiveToEnd().isEmpty)
-            try await gateway.eventually("three are counted") {
+            try await eventually("three are counted") {
                 gateway.server.metrics.outcomes[.closed(.handshakeTimeout)] == 3
             }
             #expect(gateway.server.registry.startupCount == 0)

@@ -80,7 +80,7 @@ import Testing
             try server.send(Array("answer".utf8))
             server.shutdownOutput()
             #expect(try client.readToEnd() == Array("answer".utf8))
-            try await gateway.eventually("the session is over and counted") {
+            try await eventually("the session is over and counted") {
                 gateway.server.metrics.outcomes[.relayed] == 1 && gateway.server.registry.openCount == 0
             }
         }
@@ -142,7 +142,7 @@ import Testing
             let received = try server.receiveToEnd(toleratesReset: true)
             #expect(!received.isEmpty)
             #expect(received == Array(bytes.prefix(received.count)))
-            try await gateway.eventually("the session is over") {
+            try await eventually("the session is over") {
                 gateway.log.all.contains { $0.contains("session ended") } && gateway.server.registry.openCount == 0
             }
         }
@@ -214,7 +214,7 @@ import Testing
             try client.shutdown()
             #expect(try server.receiveToEnd().isEmpty)
             server.shutdownOutput()
-            try await gateway.eventually("the end is logged") {
+            try await eventually("the end is logged") {
                 gateway.log.all.contains { $0.contains("session ended") }
             }
             return gateway.log.all
@@ -235,7 +235,7 @@ import Testing
             let (client, server) = try session(gateway, backend)
             let late = try gateway.connectTLS()
             async let stopping: Void = gateway.stop()
-            try await gateway.eventually("it is stopping") {
+            try await eventually("it is stopping") {
                 gateway.log.all.contains { $0.contains("stopping") }
             }
             try late.write(ByteBuffer.startup().bytes)

@@ -157,7 +157,7 @@ import Testing
             #expect(error.sqlState == "08004")
             #expect(error.hint.contains("SNI"))
             try nameless.shutdown()
-            try await gateway.eventually("the first is gone") { gateway.server.registry.openCount == 0 }
+            try await eventually("the first is gone") { gateway.server.registry.openCount == 0 }
 
             let first = try gateway.connectTLS()
             try expectRelay(first, to: backend)
@@ -220,7 +220,7 @@ import Testing
             try raw.send(ByteBuffer.startup().bytes)
             let answer = try raw.receiveToEnd(toleratesReset: true)
             #expect(answer.isEmpty || answer.first == 21, "an alert record, or nothing")
-            try await gateway.eventually("it is counted") {
+            try await eventually("it is counted") {
                 gateway.server.metrics.outcomes[.closed(.handshakeFailed)] == 1
             }
         }

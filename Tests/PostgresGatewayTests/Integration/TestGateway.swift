@@ -121,17 +121,6 @@ final class TestGateway: Sendable {
         try tls.handshake()
         return tls
     }
-
-    /// Waits until something is so; what is waited for happens on the gateway's own threads.
-    func eventually(_ what: String, _ condition: () -> Bool) async throws {
-        let limit = Duration.seconds(60)
-        let deadline = ContinuousClock.now + limit
-        while !condition() {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("not within \(limit): \(what)") }
-            // A yield alone would take the processor from those that are waited for, and a new thread each time.
-            try await Task.sleep(for: .milliseconds(5))
-        }
-    }
 }
 
 /// The lines that a gateway logged.

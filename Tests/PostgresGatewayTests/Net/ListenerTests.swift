@@ -15,7 +15,7 @@ import Testing
             let port = gateway.port
             let session = try gateway.ready(backend)
             try await #require(gateway.server.listeningChannels.first).close()
-            try await gateway.eventually("it listens again") { gateway.count("listening again", level: "info") == 1 }
+            try await eventually("it listens again") { gateway.count("listening again", level: "info") == 1 }
             #expect(gateway.count("a listener was lost and is opened again", level: "error") == 1)
             #expect(gateway.port == port)
             #expect(!gateway.isNotListening)
@@ -31,11 +31,11 @@ import Testing
         try await TestGateway.run(backend: backend) { gateway in
             let session = try gateway.ready(backend)
             var holder: RawListener? = try await gateway.loseListener()
-            try await gateway.eventually("it is not ready") { gateway.isNotListening }
+            try await eventually("it is not ready") { gateway.isNotListening }
             try gateway.relays(session)
             withExtendedLifetime(holder) {}
             holder = nil
-            try await gateway.eventually("it listens again") { !gateway.isNotListening }
+            try await eventually("it listens again") { !gateway.isNotListening }
             try gateway.relays(try gateway.ready(backend))
         }
     }

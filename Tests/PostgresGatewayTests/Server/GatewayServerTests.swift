@@ -51,9 +51,9 @@ import Testing
             try server.send(authenticationOk)
             #expect(try client.read() == authenticationOk)
             let idle = try gateway.connect()
-            try await gateway.eventually("it is accepted") { gateway.server.registry.startupCount == 1 }
+            try await eventually("it is accepted") { gateway.server.registry.startupCount == 1 }
             async let stopping: Void = gateway.stop()
-            try await gateway.eventually("it is stopping") { gateway.log.all.contains { $0.contains("stopping") } }
+            try await eventually("it is stopping") { gateway.log.all.contains { $0.contains("stopping") } }
             gateway.server.stopWaiting()
             try await stopping
             #expect(try idle.receiveToEnd(toleratesReset: true).isEmpty)

@@ -32,9 +32,9 @@ import Testing
     func peak() async throws {
         try await TestGateway.run(routes: []) { gateway in
             var connections = try (0..<3).map { _ in try gateway.connect() }
-            try await gateway.eventually("they are entered") { gateway.server.registry.openCount == 3 }
+            try await eventually("they are entered") { gateway.server.registry.openCount == 3 }
             connections.removeAll()
-            try await gateway.eventually("they are over") { gateway.server.registry.openCount == 0 }
+            try await eventually("they are over") { gateway.server.registry.openCount == 0 }
             let (open, peak) = gateway.server.registry.openAndPeakCount
             #expect(open == 0)
             #expect(peak == 3)

@@ -309,6 +309,14 @@ package struct LocalRuntime: BranchRuntime {
             ? account : ServerAccount(owner: FileOwner(uid: status.st_uid, gid: status.st_gid))
     }
 
+    /// Gives a branch's directory away that is root's still: frost was killed between making it and this.
+    private func finishPlace(_ path: String) throws(BranchError) {
+        var status = stat()
+        guard account.owner != nil, lstat(path, &status) == 0, status.st_uid == 0, status.st_mode & S_IFMT == S_IFDIR
+        else { return }
+        try account.makeDirectory(path)
+    }
+
     /// Does something in a branch's directory, as the account that owns it, and where blocking is allowed.
     ///
     /// - Returns: nil when there is no such directory.
@@ -318,6 +326,7 @@ package struct LocalRuntime: BranchRuntime {
         _ body: @escaping @Sendable (HeldDirectory, ServerAccount) throws(BranchError) -> Value
     ) async throws(BranchError) -> Value? {
         let (account, path) = (try account(of: server), place(server))
+        try finishPlace(path)
         return try await FileThread.run(as: account.owner) { () throws(BranchError) -> Value? in
             guard let place = try HeldDirectory.open(path) else { return nil }
             return try body(place, account)
