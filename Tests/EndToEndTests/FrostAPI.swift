@@ -42,11 +42,16 @@ struct FrostAPI: Sendable {
 
     /// - Parameter log: of the `frost up`, which says where its page and API are.
     init(log: String, token: String) throws {
-        guard let address = log.firstMatch(of: /page and API: (\S+)/) else {
+        guard let address = Self.address(in: log) else {
             throw Command.Failure("no address of the API in: \(log)")
         }
-        self.address = String(address.1)
+        self.address = address
         self.token = token
+    }
+
+    /// What a `frost up` has told by now.
+    static func address(in log: String) -> String? {
+        log.firstMatch(of: /page and API: (\S+)/).map { String($0.1) }
     }
 
     func send(_ method: HTTPMethod, _ path: String, _ body: String? = nil) async throws -> Answer {

@@ -40,7 +40,11 @@ extension FrostHost {
     func newToken() async throws -> String { try await check("token", "rotate").trimmingCharacters(in: .newlines) }
 
     /// The API of the `frost up` that runs, with a new token.
-    func api() async throws -> FrostAPI { try await FrostAPI(log: log(), token: newToken()) }
+    func api() async throws -> FrostAPI {
+        // The gateway, which is what a test has waited for, may listen before frost has told its own address.
+        try await eventually("frost up tells the address of its API") { FrostAPI.address(in: log()) != nil }
+        return try await FrostAPI(log: log(), token: newToken())
+    }
 
     /// Waits until the branch main answers through the gateway.
     func answers() async throws {
