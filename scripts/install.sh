@@ -2,6 +2,7 @@
 # Installs postgres-gateway as a systemd service, from an unpacked release.
 #
 #   ./install.sh [--enable] [--port N] [--route-file F] [--cert-file F --key-file F | --cert-dir D]
+#   ./install.sh --for-frost [DIR] [--check]       beside an installed Frost; see --for-frost --help
 #
 # Creates the user postgres-gateway, /etc/postgres-gateway, /var/lib/postgres-gateway and the unit.
 # May be run again: settings that are there stay, options change theirs. With --enable the gateway
@@ -12,7 +13,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/postgres-gateway-common.sh
 . "$here/postgres-gateway-common.sh"
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
+# Beside an installed Frost another script does it; it is given every option as it stands here.
+for word in "$@"; do
+    [ "$word" != --for-frost ] || exec "$here/install-for-frost.sh" "$@"
+done
 enable=0
 declare -A given=()
 while [ $# -gt 0 ]; do

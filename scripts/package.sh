@@ -30,6 +30,13 @@ for program in postgres-gateway frost; do
 done
 install -m 0755 scripts/{install,update,uninstall,certificate-deploy-hook}.sh "$root/$name/"
 install -m 0644 scripts/postgres-gateway{.service,.environment,-common.sh} README.md "$root/$name/"
+# What an installed Frost needs beside it, and what a release says of itself.
+for file in scripts/install-for-frost.sh; do
+    [ ! -f "$file" ] || install -m 0755 "$file" "$root/$name/"
+done
+for file in scripts/postgres-gateway-frost.* LICENSE CHANGELOG.md SECURITY.md; do
+    [ ! -f "$file" ] || install -m 0644 "$file" "$root/$name/"
+done
 mkdir -m 0755 "$root/$name/docs"
 find docs -maxdepth 1 -name '*.md' -exec install -m 0644 -t "$root/$name/docs" {} +
 printf '%s\n' "$version" >"$root/$name/VERSION"
