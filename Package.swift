@@ -122,6 +122,8 @@ let package = Package(
             dependencies: ["GatewayContract", "PostgresWire", "RouteMap", "TLSWire", nioCore],
             swiftSettings: settings
         ),
+        // What a service of Type=notify tells systemd; no dependencies.
+        .target(name: "ServiceNotify", swiftSettings: settings),
         // What glibc has and Swift's Glibc module does not show.
         .target(name: "CGateway"),
         .target(
@@ -148,9 +150,8 @@ let package = Package(
         .executableTarget(
             name: "postgres-gateway",
             dependencies: [
-                "CVersion", "GatewayContract", "GatewayHardening", "PostgresGateway", "RouteMap", logging,
-                configuration,
-                argumentParser, nioCore,
+                "CVersion", "GatewayContract", "GatewayHardening", "PostgresGateway", "RouteMap",
+                "ServiceNotify", logging, configuration, argumentParser, nioCore,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 unixSignals,
             ],
@@ -196,7 +197,7 @@ let package = Package(
             name: "frost",
             dependencies: [
                 "CProcess", "CVersion", "BranchManager", "CertificateKeeper", "FrostCertificates", "FrostServer",
-                "GatewayContract", "RouteMap", "RouteSync",
+                "GatewayContract", "RouteMap", "RouteSync", "ServiceNotify",
                 argumentParser, logging, nioCore, subprocess, systemPackage, unixSignals, x509,
             ],
             swiftSettings: settings
@@ -225,6 +226,11 @@ let package = Package(
         .testTarget(
             name: "GatewayContractTests",
             dependencies: ["GatewayContract", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ServiceNotifyTests",
+            dependencies: ["ServiceNotify", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -335,7 +341,9 @@ if Context.environment["FROST_TARGETS"] == "gateway" {
     let kept = [
         "CGateway", "COpenSSL", "GatewayContract", "GatewayContractTests", "GatewayCore", "GatewayCoreTests",
         "GatewayHardening", "GatewayHardeningTests", "GatewayTestSupport", "PostgresGateway", "PostgresGatewayTests",
-        "PostgresWire", "PostgresWireTests", "RouteMap", "TestSupport", "TLSWire", "TLSWireTests",
+        "PostgresWire", "PostgresWireTests", "RouteMap", "ServiceNotify", "ServiceNotifyTests", "TestSupport",
+        "TLSWire",
+        "TLSWireTests",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
 }

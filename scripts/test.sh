@@ -18,7 +18,7 @@ phase0)
     programs_of='TwoBranchesTests'
     ;;
 phase1)
-    libraries='^(GatewayContractTests|GatewayCoreTests|PostgresGatewayTests)'
+    libraries='^(GatewayContractTests|GatewayCoreTests|PostgresGatewayTests|ServiceNotifyTests)'
     programs_of='(GatewayProgramTests|GatewayServiceTests|TwoBranchesTests)'
     ;;
 phase2)

@@ -6,6 +6,7 @@ import GatewayHardening
 import Logging
 import PostgresGateway
 import ServiceLifecycle
+import ServiceNotify
 import UnixSignals
 
 /// `postgres-gateway run`

@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import RouteMap
 import RouteSync
+import ServiceNotify
 
 #if canImport(Glibc)
 import Glibc
@@ -31,6 +32,9 @@ struct Up: AsyncParsableCommand {
             Without certificates of yours, frost keeps a CA of its own and issues one for every \
             project, also for a gateway that is a unit of its own; frost ca prints what clients need \
             for sslmode=verify-full.
+
+            As a service of Type=notify it says that it is ready when branches that should run have been started \
+            and the page answers.
             """
     )
 
@@ -75,6 +79,7 @@ struct Up: AsyncParsableCommand {
 
     func run() async throws {
         let stop = await StopRequest.listen()
+        let systemd = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
         Output.dropWhatWaits()
         try await Complaint.exiting(options) {
             if !temporary { try BranchStore.checkFile(in: options.dataDirectory) }
@@ -93,7 +98,7 @@ struct Up: AsyncParsableCommand {
                 )
                 opened = context
                 for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
-                try await serve(context, until: stop)
+                try await serve(context, until: stop, systemd)
                 withExtendedLifetime(lock) {}
                 outcome = .success(())
             } catch {
@@ -124,7 +129,7 @@ struct Up: AsyncParsableCommand {
         )
     }
 
-    private func serve(_ context: FrostContext, until stop: StopRequest) async throws {
+    private func serve(_ context: FrostContext, until stop: StopRequest, _ systemd: SystemdNotifier?) async throws {
         let store = context.store
         let api = try listenAPI()
         if let base = try wildcardBase.map({ try WildcardDomain.parse($0) }) {
@@ -168,9 +173,17 @@ struct Up: AsyncParsableCommand {
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
             let ends = await Race.run([
-                { await stop.wait() },
                 {
-                    if let api { try await serveAPI(context, authority, at: api) } else { await stop.wait() }
+                    await stop.wait()
+                    systemd?.send(.stopping)
+                },
+                {
+                    if let api {
+                        try await serveAPI(context, authority, at: api) { systemd?.send(.ready) }
+                    } else {
+                        systemd?.send(.ready)
+                        await stop.wait()
+                    }
                 },
                 {
                     if gateway {
@@ -215,7 +228,8 @@ struct Up: AsyncParsableCommand {
     private func serveAPI(
         _ context: FrostContext,
         _ authority: CertificateAuthorityInfo?,
-        at address: FrostServer.Address
+        at address: FrostServer.Address,
+        ready: @escaping @Sendable () -> Void
     ) async throws {
         let greeting = UpGreeting(options, isTemporary: temporary)
         let state = ServerState(
@@ -234,6 +248,7 @@ struct Up: AsyncParsableCommand {
             try await FrostServer(state, address: address).run { port in
                 let host = address.host.contains(":") ? "[\(address.host)]" : address.host
                 greeting.showPage("http://\(host):\(port)", token: context.store, logins: state.oneTimeLogins)
+                ready()
             }
         } catch let error as IOError {
             Complaint.print(

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import PostgresGateway
 import ServiceLifecycle
+import ServiceNotify
 
 /// Keeps the gateway running until the process is told to stop, then drains it.
 struct GatewayService: Service {

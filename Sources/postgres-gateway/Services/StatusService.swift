@@ -1,6 +1,7 @@
 import NIOCore
 import PostgresGateway
 import ServiceLifecycle
+import ServiceNotify
 
 /// Tells systemd how the gateway is, and gives its watchdog a sign of life while the event loops turn.
 struct StatusService: Service {

@@ -81,7 +81,8 @@ extension LocalRuntime {
                     "\(installation.programs)/pg_ctl", "-s", "-D", data(server), "-w", "-t",
                     String(max(1, patience.components.seconds)), "-o", options.joined(separator: " "), "start",
                 ]
-            )
+            ),
+            within: units?.command ?? []
         )
         let outcome = ServerLog.outcome(printed)
         guard outcome.code != 0, try await !isRunning(server) else { return }

@@ -22,6 +22,8 @@ package struct LocalRuntime: BranchRuntime {
     let account: ServerAccount
     let access: ServerAccess
     let serverLog: ServerLog
+    /// nil where servers stay where they are started.
+    let units: ServerUnits?
     private let processes = ServerProcesses()
     /// How long a start waits for a server that recovers before it lets it go on with that.
     let patience: Duration
@@ -38,16 +40,19 @@ package struct LocalRuntime: BranchRuntime {
     ///     such a user, else `postgres`.
     ///   - patience: how long a start waits for a server that recovers.
     ///   - logLimit: of each of the two files of a server's log, in bytes.
+    ///   - units: where systemd keeps servers; nil leaves them where they are started.
     package init(
         directory: String,
         installations: PostgresInstallations,
         user: String? = nil,
         patience: Duration = LocalRuntime.defaultPatience,
-        logLimit: Int? = nil
+        logLimit: Int? = nil,
+        units: ServerUnits? = ServerUnits.find()
     ) throws(BranchError) {
         self.directory = directory
         self.installations = installations
         self.patience = patience
+        self.units = units
         account = try ServerAccount(users: user.map { [$0] } ?? ServerAccount.users)
         access = ServerAccess(directory: "\((directory as NSString).deletingLastPathComponent)/access")
         serverLog = ServerLog(limit: logLimit ?? ServerLog.defaultLimit)

@@ -64,6 +64,7 @@ struct ServerAccount: Sendable {
     ///
     /// - Parameter target: of the branch whose files it makes, when it is of no use to anybody once this
     ///   process is gone; ``endTools(of:)`` then finds it.
+    /// - Parameter outer: the beginning of a command that runs all this, still as this process's user.
     /// - Returns: its standard output.
     /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed.
     @discardableResult
@@ -71,9 +72,10 @@ struct ServerAccount: Sendable {
         _ program: String,
         _ arguments: [String],
         environment: [String: String] = [:],
-        toolOf target: String? = nil
+        toolOf target: String? = nil,
+        within outer: [String] = []
     ) async throws(BranchError) -> String {
-        let command = command + [program] + arguments
+        let command = outer + command + [program] + arguments
         // Servers keep what they are started with, and whoever owns a branch can read it: nothing of
         // the operator's, and no variable that libpq would heed.
         var variables = ["PATH": Self.path, "LANG": "C.UTF-8", "TZ": "UTC"]

@@ -30,6 +30,8 @@ struct ServerLog: Sendable {
         start=$((size + 1))
         # Ends with the program: the writer holds nothing of it but the pipe.
         said=$({ { "$@" 2>&1 3>&-; echo "code $?" >&3; } | setsid /bin/sh -c '
+            # Whoever stops a server by a signal to all of its processes may still read what it said last.
+            trap "" TERM
             echo "writer $$" >&3
             exec 3>&-
             log=$1 limit=$2 head=$3 start=$4

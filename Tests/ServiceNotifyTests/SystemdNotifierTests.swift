@@ -1,5 +1,4 @@
-import GatewayCore
-import PostgresGateway
+import ServiceNotify
 import TestSupport
 import Testing
 
@@ -11,9 +10,9 @@ import Testing
         for path in [directory.file("socket"), "@frost-test-\(directory.path.hashValue)"] {
             let systemd = try DatagramSocket(path: path)
             let notifier = try #require(SystemdNotifier(environment: ["NOTIFY_SOCKET": path]))
-            #expect(notifier.send(.ready, .status("3 sessions\nREADY=1")))
+            #expect(notifier.send(.ready, .status("3 sessions\nREADY=1\u{0}\u{85}é")))
             // A line end in a text is no second assignment.
-            #expect(systemd.receive() == "READY=1\nSTATUS=3 sessions\\u{a}READY=1")
+            #expect(systemd.receive() == "READY=1\nSTATUS=3 sessions READY=1  é")
             #expect(notifier.send(.reloading(monotonicMicroseconds: 7)))
             #expect(systemd.receive() == "RELOADING=1\nMONOTONIC_USEC=7")
             #expect(notifier.send(.stopping, .extendTimeout(microseconds: 45_000_000), .watchdog))

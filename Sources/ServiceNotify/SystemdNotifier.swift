@@ -1,5 +1,4 @@
 #if canImport(Glibc)
-import GatewayCore
 import Glibc
 #elseif canImport(Musl)
 import Musl
@@ -11,6 +10,7 @@ package enum SystemdState: Hashable, Sendable {
     /// With CLOCK_MONOTONIC in microseconds, so that systemd can tell this reload from an earlier one.
     case reloading(monotonicMicroseconds: UInt64)
     case stopping
+    /// A line for `systemctl status`; control characters in it become spaces.
     case status(String)
     /// A sign of life for `WatchdogSec=`.
     case watchdog
@@ -22,10 +22,17 @@ package enum SystemdState: Hashable, Sendable {
         case .ready: "READY=1"
         case .reloading(let time): "RELOADING=1\nMONOTONIC_USEC=\(time)"
         case .stopping: "STOPPING=1"
-        case .status(let text): "STATUS=\(DisplayName.escape(text))"
+        case .status(let text): "STATUS=\(Self.line(text))"
         case .watchdog: "WATCHDOG=1"
         case .extendTimeout(let time): "EXTEND_TIMEOUT_USEC=\(time)"
         }
+    }
+
+    /// A line end in a text would begin another assignment.
+    private static func line(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
+        )
     }
 }
 
