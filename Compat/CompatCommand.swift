@@ -14,13 +14,13 @@ struct CompatCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "How often each scenario is run.")
+    @Option(help: "Number of rounds per scenario.")
     var rounds = 20
 
     @Option(name: .customLong("client"), help: "Only this client; may be given more than once. (default: all)")
     var onlyClients: [String] = []
 
-    @Option(name: .customLong("proxy"), help: "Only behind this: spike or gateway. (default: both)")
+    @Option(name: .customLong("proxy"), help: "Only behind this proxy: spike or gateway. (default: both)")
     var onlyProxies: [Gate.Proxy] = []
 
     @Option(help: "The Python virtual environment that scripts/compat-setup.sh made.")

@@ -15,7 +15,7 @@ struct Spike: AsyncParsableCommand {
     )
 
     @Option(help: "The PostgreSQL server, IP:PORT.") var backend: String
-    @Option(help: "The one server name (SNI) that is served.") var hostname: String
+    @Option(help: "The only server name (SNI) to serve.") var hostname: String
     @Option(help: "Certificate chain, PEM.") var cert: String
     @Option(help: "Private key, PEM.") var key: String
     @Option(help: "Port on 127.0.0.1; 0 for any.") var port = 5_432
@@ -107,7 +107,7 @@ final class StartupHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case _ where !isEncrypted:
             refuse("28000", "TLS is required for this connection", context: context)
         case _ where isDirect && applicationProtocol != "postgresql":
-            refuse("08P01", "direct TLS needs the ALPN protocol \"postgresql\"", context: context)
+            refuse("08P01", "direct TLS requires the ALPN protocol \"postgresql\"", context: context)
         case _ where serverName == nil:
             refuse("08004", "the client sent no server name", context: context)
         case _ where serverName != hostname:
@@ -177,7 +177,7 @@ final class StartupHandler: ChannelDuplexHandler, RemovableChannelHandler {
             .assumeIsolated()
             .whenComplete { [self] result in
                 guard case .success(let server) = result else {
-                    return refuse("57P03", "the branch does not accept connections now", context: context)
+                    return refuse("57P03", "the branch is not accepting connections", context: context)
                 }
                 // What came in while the backend was dialled goes behind the first packet.
                 var first = first

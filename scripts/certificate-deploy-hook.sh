@@ -36,8 +36,8 @@ fi
 [ -d "$directory" ] || cannot "there is no directory $directory; make it, or name another with CERT_DIR"
 [ -r "$chain" ] || cannot "the certificate $chain cannot be read"
 [ -r "$key" ] || cannot "the key $key cannot be read"
-grep -q -e '-----BEGIN CERTIFICATE-----' "$chain" || cannot "$chain has no certificate in PEM form"
-grep -q -e '-----BEGIN .*PRIVATE KEY-----' "$key" || cannot "$key has no private key in PEM form"
+grep -q -e '-----BEGIN CERTIFICATE-----' "$chain" || cannot "$chain contains no PEM certificate"
+grep -q -e '-----BEGIN .*PRIVATE KEY-----' "$key" || cannot "$key contains no PEM private key"
 grep -q "^$group:" /etc/group 2>/dev/null || getent group "$group" >/dev/null ||
     cannot "there is no group $group; install the gateway first, or name another with CERT_GROUP"
 

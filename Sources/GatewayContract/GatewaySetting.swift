@@ -1,4 +1,4 @@
-/// What people are told of one setting, wherever: `--help`, complaints, README, the unit's environment file.
+/// The description of one setting, as used in `--help`, errors, docs/configuration.md and the unit's environment file.
 package protocol GatewaySetting: Sendable {
     var variable: GatewayVariable { get }
     /// The default as one would write it; nil where no value stands for it.
@@ -12,7 +12,7 @@ package protocol GatewaySetting: Sendable {
 }
 
 extension GatewaySetting {
-    /// The default for people: the value, what is to be said of it, or both.
+    /// The default as shown to users: the value, a note, or both.
     package var defaultText: String {
         [defaultValueText, defaultNote].compactMap { $0 }.joined(separator: ", ")
     }

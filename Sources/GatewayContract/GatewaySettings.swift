@@ -6,7 +6,7 @@ package enum GatewaySettings {
     package static let enabled = SwitchSetting(
         variable: .enabled,
         defaultValue: false,
-        help: "Run at all; without it the gateway says that it is disabled and exits 0."
+        help: "Enable the gateway; otherwise run reports that it is disabled and exits 0."
     )
     package static let port = NumberSetting(
         variable: .port,
@@ -25,44 +25,44 @@ package enum GatewaySettings {
         variable: .routeFile,
         defaultNote: "none; required",
         values: "a path",
-        help: "Route map file, JSON; read again when it changes."
+        help: "Route map file (JSON); reloaded when it changes."
     )
     package static let certFile = TextSetting(
         variable: .certFile,
         defaultNote: "none; required unless \(GatewayVariable.certDir.rawValue) is set",
         values: "a path",
-        help: "Certificate chain, PEM, leaf first; for names that have no pair in \(GatewayVariable.certDir.rawValue)."
+        help: "Certificate chain (PEM, leaf first), for names without a pair in \(GatewayVariable.certDir.rawValue)."
     )
     package static let keyFile = TextSetting(
         variable: .keyFile,
         defaultNote: "none; required with \(GatewayVariable.certFile.rawValue)",
         values: "a path",
-        help: "Private key of \(GatewayVariable.certFile.rawValue), PEM, not encrypted."
+        help: "Unencrypted private key (PEM) of \(GatewayVariable.certFile.rawValue)."
     )
     package static let certDir = TextSetting(
         variable: .certDir,
         defaultNote: "none",
         values: "a path",
-        help: "Directory of <name>.crt and <name>.key pairs, also one directory deeper, chosen by server name."
+        help: "Directory of <name>.crt and <name>.key pairs, also in its subdirectories; the server name selects one."
     )
     package static let adminAddress = TextSetting(
         variable: .adminAddress,
         defaultValueText: "\(GatewayPort.adminHost):\(GatewayPort.admin)",
         values: "an IP address and a port",
-        help: "Where the gateway serves \(AdminPath.list)."
+        help: "Address for \(AdminPath.list)."
     )
     package static let logLevel = ChoiceSetting(
         variable: .logLevel,
         choices: ["trace", "debug", "info", "notice", "warning", "error", "critical"],
         defaultValueText: "info",
-        help: "Least level of lines to log."
+        help: "Minimum level of log lines."
     )
     package static let logFormat = ChoiceSetting(
         variable: .logFormat,
         choices: ["json", "text"],
         defaultValueText: "json",
         defaultNote: "or text when standard error is a terminal",
-        help: "json writes one object a line on standard error; text is for people."
+        help: "json: one object per line on standard error; text: for people."
     )
 
     // MARK: Limits
@@ -70,60 +70,60 @@ package enum GatewaySettings {
     package static let maxConnections = NumberSetting(
         variable: .maxConnections,
         defaultValue: 10_000,
-        defaultNote: "or what the file descriptors allow",
+        defaultNote: "or as many as the file descriptors allow",
         range: 1...most,
-        help: "Sessions at a time; those beyond are refused with 53300."
+        help: "Maximum number of sessions; more are refused with 53300."
     )
     package static let maxConnectionsPerRoute = NumberSetting(
         variable: .maxConnectionsPerRoute,
         defaultValue: 0,
         range: 0...most,
         zero: "no limit",
-        help: "Sessions of one branch at a time; a route's own maxConnections wins."
+        help: "Maximum number of sessions per branch; a route's own maxConnections takes precedence."
     )
     package static let maxConnectionsPerAddress = NumberSetting(
         variable: .maxConnectionsPerAddress,
         defaultValue: 0,
         range: 0...most,
         zero: "no limit",
-        help: "Sessions of one client address (IPv4 address or IPv6 /64) at a time."
+        help: "Maximum number of sessions per client address (IPv4 address or IPv6 /64)."
     )
     package static let maxStartups = NumberSetting(
         variable: .maxStartups,
         defaultValue: 4_096,
         range: 1...most,
-        help: "Connections at a time that have no session yet; beyond, the oldest that keeps silent is closed."
+        help: "Maximum number of connections in start-up; above it, the oldest silent one is closed."
     )
     package static let maxStartupsPerAddress = NumberSetting(
         variable: .maxStartupsPerAddress,
         defaultValue: 512,
         range: 1...most,
-        help: "The same, of one client address."
+        help: "Maximum number of connections in start-up per client address."
     )
     package static let maxHandshakes = NumberSetting(
         variable: .maxHandshakes,
         defaultValue: 1_024,
         range: 1...most,
-        help: "TLS handshakes that wait for their turn; beyond, the one that waits longest is closed."
+        help: "Maximum number of waiting TLS handshakes; above it, the one waiting longest is closed."
     )
     package static let maxUnauthenticatedPerRoute = NumberSetting(
         variable: .maxUnauthenticatedPerRoute,
         defaultValue: 64,
         range: 1...most,
-        help: "Sessions of one branch at a time that have not logged in yet; beyond, the oldest ends."
+        help: "Maximum number of unauthenticated sessions per branch; above it, the oldest is closed."
     )
     package static let maxUnauthenticatedPerAddress = NumberSetting(
         variable: .maxUnauthenticatedPerAddress,
         defaultValue: 32,
         range: 1...most,
-        help: "Sessions of one client address at a time that have not logged in yet; others wait for their turn."
+        help: "Maximum number of unauthenticated sessions per client address; more wait for their turn."
     )
     package static let maxAuthenticationFailures = NumberSetting(
         variable: .maxAuthenticationFailures,
         defaultValue: 30,
         range: 0...most,
         zero: "no limit",
-        help: "Failed logins from one address to one branch in 150s, after which it is refused for 60s."
+        help: "Failed logins from one address to one branch within 150s before the address is refused for 60s."
     )
 
     // MARK: Times
@@ -132,38 +132,38 @@ package enum GatewaySettings {
         variable: .handshakeTimeout,
         defaultMilliseconds: 10_000,
         minimumMilliseconds: 1,
-        help: "From accept to a complete first packet inside TLS."
+        help: "Maximum time from accept to a complete first packet inside TLS."
     )
     package static let authenticationTimeout = DurationSetting(
         variable: .authenticationTimeout,
         defaultMilliseconds: 60_000,
         minimumMilliseconds: 1,
-        help: "From connecting to a branch to the end of the login."
+        help: "Maximum time from connecting to a branch to a completed login."
     )
     package static let connectTimeout = DurationSetting(
         variable: .connectTimeout,
         defaultMilliseconds: 5_000,
         minimumMilliseconds: 1,
-        help: "For connecting to a branch."
+        help: "Maximum time to connect to a branch."
     )
     package static let idleTimeout = DurationSetting(
         variable: .idleTimeout,
         defaultMilliseconds: 0,
         minimumMilliseconds: 0,
         zero: "none",
-        help: "How long a session may go without a byte in either direction."
+        help: "Close a session after this time without a byte in either direction."
     )
     package static let drainTimeout = DurationSetting(
         variable: .drainTimeout,
         defaultMilliseconds: 30_000,
         minimumMilliseconds: 0,
-        help: "How long sessions may go on after SIGTERM."
+        help: "Time that sessions may continue after SIGTERM."
     )
     package static let routeCloseGrace = DurationSetting(
         variable: .routeCloseGrace,
         defaultMilliseconds: 5_000,
         minimumMilliseconds: 0,
-        help: "How long a session whose route has gone waits for its server's last words."
+        help: "Time that a session waits for its server's final message after its route is gone."
     )
 
     /// All of them, in the order in which people are shown them.

@@ -1,4 +1,4 @@
-/// What ``AdminPath/sessions`` answers with, as JSON: who is connected, and what an operator may want to look at.
+/// The JSON document at ``AdminPath/sessions``: the current sessions, and anything that needs an operator's attention.
 package struct SessionsDocument: Codable, Hashable, Sendable {
     /// One client's connection to a branch.
     package struct Session: Codable, Hashable, Sendable {
@@ -6,7 +6,7 @@ package struct SessionsDocument: Codable, Hashable, Sendable {
         package var number: UInt64
         /// The client's address and port.
         package var client: String
-        /// The process id of `pg_stat_activity`; null before the server has told it.
+        /// The process id of `pg_stat_activity`; null until the server has sent it.
         package var backendProcess: Int32?
         /// Whole seconds since the session began.
         package var ageSeconds: Int

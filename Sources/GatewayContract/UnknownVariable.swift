@@ -1,8 +1,8 @@
-/// A variable that has the gateway's prefix and is none of its settings: misspelt, most often.
+/// A variable with the gateway's prefix that is not one of its settings; usually a misspelling.
 package struct UnknownVariable: Hashable, Sendable, CustomStringConvertible {
     /// As the environment has it.
     package let name: String
-    /// What may have been meant.
+    /// The setting that was probably meant.
     package let suggestion: GatewayVariable?
 
     /// Those of an environment, in order of their names.
@@ -17,10 +17,10 @@ package struct UnknownVariable: Hashable, Sendable, CustomStringConvertible {
         return "\(name) is not a setting of the gateway and has no effect\(hint)"
     }
 
-    /// Names longer than this are compared with none.
+    /// Longer names are not compared.
     private static let longestName = 64
 
-    /// The setting with the fewest slips of the pen, if they are few for its length.
+    /// The setting with the smallest edit distance, if it is small for the name's length.
     private static func nearest(to text: Substring) -> GatewayVariable? {
         guard text.utf8.count <= longestName else { return nil }
         let name = Array(text.uppercased().utf8)

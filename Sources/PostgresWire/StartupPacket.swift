@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// What a client may send before it is authenticated: a packet with a length and a code, no type.
+/// A packet that a client may send before it authenticates: a length and a code, but no type.
 ///
 /// PostgreSQL: `ProcessStartupPacket` in `backend_startup.c`.
 package enum StartupPacket: Hashable, Sendable {
@@ -19,7 +19,7 @@ package enum StartupPacketError: Error, Hashable, Sendable {
     /// A StartupMessage whose parameters are not pairs of terminated strings behind which one
     /// terminator is the last byte.
     case invalidParameters
-    /// A version whose layout is not known; only its number can be told.
+    /// A version with an unknown layout; only its number can be reported.
     case unsupportedVersion(ProtocolVersion)
 }
 
@@ -30,7 +30,7 @@ extension StartupPacket {
     /// packet is complete, a wrong length is refused as soon as its four bytes are there, and
     /// nothing is allocated for a length that was not checked.
     ///
-    /// - Parameter buffer: what was received and not yet consumed.
+    /// - Parameter buffer: bytes received but not yet consumed.
     /// - Returns: the packet, or nil when more bytes are needed.
     /// - Throws: ``StartupPacketError``; the buffer is then as it was.
     package static func decode(from buffer: inout ByteBuffer) throws(StartupPacketError) -> StartupPacket? {

@@ -5,8 +5,8 @@ import Foundation
 ///
 /// A name is clean when it is what its target and project are called, made safe. Where another target has the clean
 /// name, `<target>-<database>` comes next, then `-` and eight characters of base32 SHA-256 of the target's id, which
-/// also names that had to be cut, or of which nothing was left, carry. Whoever has a name keeps it for as long as its
-/// own label does not change: nobody's name changes because of what happens to others.
+/// also names that had to be cut, or of which nothing was left, carry. A target keeps its name for as long as its
+/// own label does not change: changes to other targets do not affect it.
 package enum HostnameBuilder {
     /// What a hostname is made from.
     package struct Request: Hashable, Sendable {
@@ -82,7 +82,7 @@ package enum HostnameBuilder {
     /// - Parameters:
     ///   - previous: names that the targets have or had, by their ids, the best first.
     ///   - reserved: names that only a target of this place may be given, or one that has had it.
-    ///   - aliases: names that lead to a target beside its own, by the target's id: nobody else may be given them.
+    ///   - aliases: names that lead to a target beside its own, by the target's id: no other target may be given them.
     static func names(
         for requests: [Request],
         base: Hostname,
@@ -186,7 +186,7 @@ package enum HostnameBuilder {
             }
         }
 
-        /// Whether a name is one that this target may be given: whoever has it keeps it.
+        /// Whether this target may be given a name, so that it keeps the one it has.
         func allows(_ name: Hostname) -> Bool {
             if plain.contains(name) || name == suffixed { return true }
             // With a number: made anew from what is read as one, so that no other text passes for it.

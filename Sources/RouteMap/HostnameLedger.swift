@@ -1,15 +1,15 @@
 package import Foundation
 
-/// To whom hostnames were given, targets that are gone included.
+/// The targets that hostnames were given to, including deleted ones.
 ///
 /// Branches of one database share their credentials, so a hostname that goes to another branch logs people in
 /// silently, to other data. A name is therefore given again only to
 /// - the target that has or had it,
 /// - a branch of the same name in the same database: who creates it anew under that name asks for it, and names in
 ///   scripts (`pr-12.…`) are made from it,
-/// - anybody, once it was free for ``retention``.
+/// - any target, once it was free for ``retention``.
 package struct HostnameLedger: Hashable, Sendable {
-    /// For how long nobody else is given a name that was let go, in seconds: 30 days.
+    /// How long a released name is reserved, in seconds: 30 days.
     package static let retention: TimeInterval = 30 * 86_400
 
     package struct Entry: Hashable, Sendable {
@@ -31,11 +31,11 @@ package struct HostnameLedger: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// Names for all targets, as ``HostnameBuilder`` has them, none of which is somebody else's.
+    /// Names for all targets, as ``HostnameBuilder`` gives them, except names reserved for other targets.
     ///
     /// - Parameters:
     ///   - requests: the oldest target first.
-    ///   - aliases: names that lead to a target beside its own, by the target's id. Nobody else is given one, not even a
+    ///   - aliases: names that lead to a target beside its own, by the target's id. No other target is given one, not even a
     ///     branch of the same name in the same database.
     /// - Throws: ``HostnameError`` for a base that is too long.
     package func names(

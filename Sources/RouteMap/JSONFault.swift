@@ -1,4 +1,4 @@
-/// What is wrong with a JSON text, and where.
+/// A fault of a JSON text, and its location.
 struct JSONFault: Error, Hashable, Sendable {
     enum Step: Hashable, Sendable {
         case key(String)

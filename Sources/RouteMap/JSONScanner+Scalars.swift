@@ -43,8 +43,8 @@ extension JSONScanner {
     /// A whole number, written with digits alone: no fraction and no exponent, not even one that changes nothing.
     ///
     /// - Parameters:
-    ///   - range: what it may be.
-    ///   - problem: what is said of another, after the number itself, e.g. "is not a port".
+    ///   - range: the allowed values.
+    ///   - problem: the error for other values, after the number itself, e.g. "is not a port".
     mutating func integer(in range: ClosedRange<Int>, otherwise problem: String) throws(JSONFault) -> Int {
         skipWhitespace()
         guard let byte = next, byte == UInt8(ascii: "-") || isDigit(byte) else { throw wrongType("a whole number") }
@@ -119,7 +119,7 @@ extension JSONScanner {
 
     mutating func string() throws(JSONFault) -> String {
         skipWhitespace()
-        guard next == quote else { throw wrongType("a text") }
+        guard next == quote else { throw wrongType("a string") }
         let opening = position
         position += 1
         let start = position
@@ -141,17 +141,17 @@ extension JSONScanner {
         let digits = String(byte, radix: 16)
         return fault(
             "is not JSON: control character \\u\(String(repeating: "0", count: 4 - digits.count))\(digits) "
-                + "in a text without its escape"
+                + "in a string must be escaped"
         )
     }
 
     private func unfinished(_ opening: Int) -> JSONFault {
-        fault("is not JSON: a text has no closing quotation mark", at: opening)
+        fault("is not JSON: a string has no closing quotation mark", at: opening)
     }
 
     /// A stretch of the bytes as a text, if it is UTF-8.
     private func text(_ range: Range<Int>) throws(JSONFault) -> String {
-        guard range.upperBound <= bytes.count else { throw fault("is not JSON: a text goes beyond the end") }
+        guard range.upperBound <= bytes.count else { throw fault("is not JSON: a string extends past the end") }
         do {
             return String(copying: try UTF8Span(validating: bytes.span.extracting(range)))
         } catch {

@@ -1,5 +1,5 @@
-/// Reads JSON (RFC 8259) in one pass over its bytes, several times as fast as `JSONDecoder`, and tells a
-/// fault by its place.
+/// Reads JSON (RFC 8259) in one pass over its bytes, several times as fast as `JSONDecoder`, and reports the
+/// location of a fault.
 ///
 /// It takes what the RFC allows, with these choices where the RFC leaves one:
 /// - A byte order mark at the start is skipped (section 8.1); no other encoding than UTF-8 is read.
@@ -17,7 +17,7 @@ struct JSONScanner {
     /// Of the byte that is next; `bytes.count` at the end.
     var position = 0
 
-    /// - Parameter bytes: must outlive the scanner; what it gives is on its own.
+    /// - Parameter bytes: must outlive the scanner; its results do not depend on them.
     init(_ bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
@@ -101,7 +101,7 @@ struct JSONScanner {
     /// The end of the text: nothing but whitespace is left.
     mutating func end() throws(JSONFault) {
         skipWhitespace()
-        guard next == nil else { throw expected("the end of the text") }
+        guard next == nil else { throw expected("the end of the file") }
     }
 
     // MARK: Values that do not matter
@@ -168,7 +168,7 @@ struct JSONScanner {
         switch next {
         case UInt8(ascii: "{"): type = "an object"
         case UInt8(ascii: "["): type = "a list"
-        case quote: type = "a text"
+        case quote: type = "a string"
         case UInt8(ascii: "t"): type = "true"
         case UInt8(ascii: "f"): type = "false"
         case UInt8(ascii: "n"): type = "null"
@@ -180,7 +180,7 @@ struct JSONScanner {
 
     /// The byte that is next, for people.
     private var found: String {
-        guard let byte = next else { return "the end of the text" }
+        guard let byte = next else { return "the end of the file" }
         return (0x21..<0x7f).contains(byte)
             ? "'\(Character(Unicode.Scalar(byte)))'" : "byte 0x\(String(byte, radix: 16))"
     }

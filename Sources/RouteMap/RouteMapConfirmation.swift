@@ -1,8 +1,8 @@
 package import Foundation
 
-/// A writer's word that its route map is right, and for how long it holds.
+/// A writer's statement that its route map is correct, with a time limit.
 ///
-/// Once the span is over nobody can say whether a port still belongs to the branch the map gives it to.
+/// After it expires, a port may no longer belong to the branch named in the map.
 package struct RouteMapConfirmation: Hashable, Sendable {
     package var confirmedAt: Date
     /// In seconds from ``confirmedAt``, one of ``validity``.

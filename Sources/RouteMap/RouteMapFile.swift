@@ -16,7 +16,7 @@ package enum RouteMapFile {
         do {
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             if let size = attributes[.size] as? Int, size > maximumSize {
-                throw RouteMapError(key: "", problem: "\(path) has \(size) bytes; at most \(maximumSize) are read")
+                throw RouteMapError(key: "", problem: "\(path) has \(size) bytes; the limit is \(maximumSize)")
             }
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch let error as RouteMapError {

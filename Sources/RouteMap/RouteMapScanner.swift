@@ -9,7 +9,7 @@ struct RouteMapScanner {
     private var routeHostnames: [Int] = []
     private var stoppedHostnames: [Int] = []
 
-    /// - Parameter bytes: must outlive the scanner; what it gives is on its own.
+    /// - Parameter bytes: must outlive the scanner; its results do not depend on them.
     init(_ bytes: UnsafeBufferPointer<UInt8>) {
         json = JSONScanner(bytes)
     }
@@ -21,7 +21,7 @@ struct RouteMapScanner {
         do throws(JSONFault) {
             return try readTable()
         } catch {
-            // Another version may look different: its number is the fault to tell.
+            // Another version may have another layout, so report the version.
             throw RouteMapError(Self.unknownVersion(json.bytes) ?? error, in: json.bytes)
         }
     }

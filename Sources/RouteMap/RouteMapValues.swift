@@ -6,7 +6,7 @@ extension JSONScanner {
     mutating func version() throws(JSONFault) -> Bool {
         _ = try integer(
             in: RouteMapFile.version...RouteMapFile.version,
-            otherwise: "is not known; only \(RouteMapFile.version) is"
+            otherwise: "is not a supported version; use \(RouteMapFile.version)"
         )
         return true
     }
@@ -33,13 +33,13 @@ extension JSONScanner {
     }
 
     mutating func maxConnections() throws(JSONFault) -> Int {
-        try integer(in: 1...Int.max, otherwise: "is not a number from 1 up")
+        try integer(in: 1...Int.max, otherwise: "is not a positive whole number")
     }
 
     mutating func tls() throws(JSONFault) {
         let (text, start) = try placedString()
         guard text == "terminate" else {
-            throw fault("'\(RouteMapError.shown(text))' is not offered by this version; use 'terminate'", at: start)
+            throw fault("'\(RouteMapError.shown(text))' is not supported by this version; use 'terminate'", at: start)
         }
     }
 

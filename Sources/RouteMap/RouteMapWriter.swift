@@ -6,12 +6,12 @@ import Glibc
 import Musl
 #endif
 
-/// What stops a route map from being written: what was tried, and why it failed.
+/// An error writing a route map: the step that failed, and why.
 package struct RouteMapWriteError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// Whether a route map that is in force will still be there after a power failure.
+/// Whether a written route map is certain to survive a power failure.
 package enum RouteMapDurability: Hashable, Sendable {
     case durable
     /// The file is in place, but the directory could not be flushed: after a power failure the old one may be back.
@@ -38,7 +38,7 @@ extension RouteMapFile {
             if let most = route.maxConnections, most < 1 {
                 throw RouteMapError(
                     key: "routes[\(index)].maxConnections",
-                    problem: "\(most) is not a number from 1 up"
+                    problem: "\(most) is not a positive whole number"
                 )
             }
         }
@@ -65,13 +65,13 @@ extension RouteMapFile {
         }
     }
 
-    /// Puts a route map in place: whole or not at all, whatever happens meanwhile. Blocking.
+    /// Replaces the route map atomically. Blocking.
     ///
     /// Written to a temporary file in the same directory, fsynced, renamed over the old one, and the
     /// directory fsynced: after a power failure one of the two is there.
     ///
-    /// - Returns: whether the directory was flushed too. The new map is in force in either case, so a
-    ///   caller must not take back what it says.
+    /// - Returns: whether the directory was flushed too. The new map is in effect in either case, so a
+    ///   caller must not undo the change.
     /// - Throws: ``RouteMapWriteError``; the old file is untouched then.
     @discardableResult
     package static func write(_ data: Data, to path: String) throws(RouteMapWriteError) -> RouteMapDurability {

@@ -1,4 +1,4 @@
-/// The routes in force at one time: immutable, looked up by exact hostname, swapped as a whole.
+/// An immutable set of routes, looked up by exact hostname and replaced as a whole.
 ///
 /// There is no default route and no prefix match: branches of one database share credentials, so
 /// a wrong route would log in silently to the wrong data.
@@ -6,7 +6,7 @@ package struct RouteTable: Sendable {
     /// As they were given, since to copy all their texts into a dictionary takes longer than to build one of places.
     let routes: [Route]
     let stopped: [StoppedRoute]
-    /// Until when the writer answers for it; nil for a map that holds until the next one.
+    /// The writer's confirmation; nil for a map that is valid until the next one.
     package let confirmation: RouteMapConfirmation?
     /// Addresses that routes of several targets claim, in the order of the map.
     package let conflicts: [AddressConflict]
@@ -17,7 +17,7 @@ package struct RouteTable: Sendable {
 
     package enum Entry: Hashable, Sendable {
         case active(Route)
-        /// Its address is that of another target too, so nobody can say whose server is there.
+        /// Another target has the same address, so the server behind it is ambiguous.
         case conflicting(Route)
         case stopped(StoppedRoute)
     }
@@ -62,7 +62,7 @@ package struct RouteTable: Sendable {
         backends.reserveCapacity(routes.count)
         for index in routes.indices {
             guard places.updateValue(index, forKey: routes[index].hostname.name) == nil else {
-                throw Fault(.routes, index, "hostname", "'\(routes[index].hostname)' is there twice")
+                throw Fault(.routes, index, "hostname", "'\(routes[index].hostname)' is a duplicate")
             }
             guard backends.add(routes[index], at: index) else {
                 throw Fault(.routes, index, "host", Fault.notLoopback(routes[index].host))
@@ -70,7 +70,7 @@ package struct RouteTable: Sendable {
         }
         for index in stopped.indices {
             guard places.updateValue(routes.count + index, forKey: stopped[index].hostname.name) == nil else {
-                throw Fault(.stopped, index, "hostname", "'\(stopped[index].hostname)' is there twice")
+                throw Fault(.stopped, index, "hostname", "'\(stopped[index].hostname)' is a duplicate")
             }
         }
         self.routes = routes
@@ -114,7 +114,7 @@ package struct RouteTable: Sendable {
     /// Whether a session that was begun by `route` may go on: its target is active at the same place,
     /// under whatever name, and no other claims that place. It survives a rename; a stop, a removal or
     /// another port ends it. So does a conflict: the session may have been begun after the port went
-    /// to the other target, and nothing tells which of the two it has.
+    /// to the other target, and the two cases cannot be distinguished.
     package func serves(_ route: Route) -> Bool { backends.serves(route, in: routes) }
 
     /// How two tables differ, by hostname.
@@ -130,7 +130,7 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// What came, went and became different since another table.
+    /// The entries added, removed and changed since another table.
     package func changes(since old: RouteTable) -> Changes {
         var changes = Changes()
         for name in places.keys {
@@ -152,8 +152,8 @@ package struct RouteTable: Sendable {
         return count == other.count && changes(since: other) == Changes()
     }
 
-    /// What the table says of a server name as a client sent it; nil when no branch has it.
-    package func lookUp(serverName: String) -> Entry? {
+    /// The entry for a server name as sent by a client; nil if no branch has it.
+    package func entry(for serverName: String) -> Entry? {
         guard let hostname = try? Hostname(serverName) else { return nil }
         return entry(hostname.name)
     }

@@ -4,7 +4,7 @@ import Glibc
 import Musl
 #endif
 
-/// What a service of `Type=notify` tells systemd (sd_notify(3)).
+/// The states that a service of `Type=notify` reports to systemd (sd_notify(3)).
 package enum SystemdState: Hashable, Sendable {
     case ready
     /// With CLOCK_MONOTONIC in microseconds, so that systemd can tell this reload from an earlier one.
@@ -43,7 +43,7 @@ package struct SystemdNotifier: Sendable {
     package let watchdogMicroseconds: UInt64?
 
     /// - Parameters:
-    ///   - environment: nil comes of one without `NOTIFY_SOCKET`: nobody wants to be told.
+    ///   - environment: without `NOTIFY_SOCKET` the result is nil.
     ///   - processID: `WATCHDOG_PID` may say that the watchdog is for another process.
     package init?(environment: [String: String], processID: Int32 = getpid()) {
         guard let path = environment["NOTIFY_SOCKET"], path.hasPrefix("/") || path.hasPrefix("@") else { return nil }
@@ -53,7 +53,7 @@ package struct SystemdNotifier: Sendable {
             isOurs ? environment["WATCHDOG_USEC"].flatMap(UInt64.init).flatMap { $0 > 0 ? $0 : nil } : nil
     }
 
-    /// - Returns: whether the datagram was taken; a service goes on without.
+    /// - Returns: whether the datagram was sent; a service continues if it was not.
     @discardableResult
     package func send(_ states: SystemdState...) -> Bool {
         var address = sockaddr_un()

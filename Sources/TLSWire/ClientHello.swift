@@ -1,8 +1,8 @@
 package import NIOCore
 
-/// What a ClientHello says about where its sender wants to go.
+/// The fields of a ClientHello that decide the route.
 ///
-/// NIOSSL does not tell a server the name a client asked for, so it is read here, from the same
+/// NIOSSL does not expose the requested server name to servers, so it is read here, from the same
 /// bytes that BoringSSL then gets. BoringSSL is stricter, so a hello that is understood differently
 /// ends in a failed handshake and never in a wrong route.
 package struct ClientHello: Hashable, Sendable {

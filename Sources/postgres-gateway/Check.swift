@@ -8,24 +8,23 @@ import RouteMap
 /// `postgres-gateway check`
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check settings, certificates and route map without listening.",
+        abstract: "Check settings, certificates and route map without listening on a port.",
         discussion: """
-            Takes the same options and variables as run. What would keep the gateway from starting, \
-            or from serving what the route map says, is told and exits 78. What it starts with and \
-            warns of (an unknown variable, a setting that is not enforced or does not fit the host, a \
-            certificate out of date or not for its file's name, hostnames that no certificate covers, \
-            a route map that is not there yet, is no longer confirmed, or has routes of different \
-            branches to one address) is told and exits 0, or 78 with --strict.
+            Takes the same options and variables as run. Reports an error and exits 78 if the gateway \
+            could not start or could not use the route map. Reports a warning and exits 0, or 78 with \
+            --strict, for: an unknown variable; a setting that does not fit the host; a certificate that \
+            is out of date or not for its file's name; hostnames that no certificate covers; a route map \
+            that is missing, no longer confirmed, or routes different branches to one address.
             """
     )
 
     @OptionGroup var options: GatewayOptions
 
-    @Flag(help: "Warnings are faults.")
+    @Flag(help: "Treat warnings as errors.")
     var strict = false
 
     func run() async throws {
-        try await Complaint.exiting {
+        try await ErrorOutput.exiting {
             let reader = options.configurationReader()
             let configuration = try GatewayConfiguration(reader: reader)
             let certificates = try CertificateStore(configuration.certificates)
@@ -35,7 +34,7 @@ struct Check: AsyncParsableCommand {
             let warnings =
                 settingWarnings(configuration) + certificateWarnings(certificates)
                 + routeWarnings(table, of: configuration, certificates: certificates.current)
-            for warning in warnings { Complaint.print("warning: \(warning)") }
+            for warning in warnings { ErrorOutput.print("warning: \(warning)") }
             if strict, !warnings.isEmpty { throw ExitCode(GatewayExitCode.configuration) }
             let pairs = certificates.current.pairs.count
             let routes = table.map { "\($0.count) \($0.count == 1 ? "route" : "routes")" } ?? "no routes yet"
@@ -52,7 +51,7 @@ struct Check: AsyncParsableCommand {
             return try RouteMapFile.load(path: configuration.routeFile)
         } catch {
             guard error.isMissingFile else {
-                throw ConfigurationError(.routeFile, "names the route map \(configuration.routeFile): \(error)")
+                throw ConfigurationError(.routeFile, "names an invalid route map, \(configuration.routeFile): \(error)")
             }
             return nil
         }
@@ -82,7 +81,9 @@ struct Check: AsyncParsableCommand {
         certificates: CertificateTable
     ) -> [String] {
         guard let table else {
-            return ["the route map \(configuration.routeFile) does not exist yet; the gateway starts and is not ready"]
+            return [
+                "the route map \(configuration.routeFile) does not exist yet; the gateway will start, but not be ready"
+            ]
         }
         let now = GatewayClock.system.now
         let period = table.confirmation.map { ConfirmationPeriod($0, readAt: now) }

@@ -71,7 +71,7 @@ struct GatewayOptions: ParsableArguments {
     }
 }
 
-/// The one option of who asks a gateway that runs.
+/// The option for commands that query a running gateway.
 struct AdminOptions: ParsableArguments {
     @Option(.adminAddress) var adminAddress: String?
 
@@ -82,7 +82,7 @@ struct AdminOptions: ParsableArguments {
 }
 
 extension ConfigReader {
-    /// What was given on the command line, then the environment.
+    /// The command line, then the environment.
     fileprivate init(flags: (GatewayVariable) -> String?) {
         var given: [AbsoluteConfigKey: ConfigValue] = [:]
         for variable in GatewayVariable.allCases {

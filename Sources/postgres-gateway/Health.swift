@@ -7,11 +7,11 @@ import PostgresGateway
 /// `postgres-gateway health`
 struct Health: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the gateway that runs whether it can serve; exits 0 or 1.",
+        abstract: "Ask the running gateway whether it can serve clients; exit 0 or 1.",
         discussion: """
-            Asks /readyz of the admin address: 0 when the gateway listens, has a good route map and \
-            a certificate in date. With --live asks /healthz instead: 0 while its event loops turn. \
-            Exits 78 when the address is no address.
+            Queries /readyz at the admin address and exits 0 if the gateway is listening and has a valid \
+            route map and certificate. With --live, queries /healthz and exits 0 if its event loops \
+            respond. Exits 78 if the admin address is invalid.
             """
     )
 
@@ -20,20 +20,20 @@ struct Health: AsyncParsableCommand {
 
     @OptionGroup var options: AdminOptions
 
-    @Flag(help: "Whether it is alive, ready or not.")
+    @Flag(help: "Check whether it is alive rather than ready.")
     var live = false
 
     func run() async throws {
-        try await Complaint.exiting {
+        try await ErrorOutput.exiting {
             let address = try GatewayConfiguration.adminAddress(in: options.configurationReader())
             let path = live ? AdminPath.liveness : .readiness
             let response: AdminClient.Response
             do {
                 response = try await AdminClient.get(path, from: address, within: Self.limit)
             } catch {
-                Complaint.print(
-                    "no gateway answers on \(address): \(error); "
-                        + "is it running, and is \(GatewayVariable.adminAddress.environmentName) the same?"
+                ErrorOutput.print(
+                    "no gateway responds on \(address): \(error); "
+                        + "check that it is running and uses the same \(GatewayVariable.adminAddress.environmentName)"
                 )
                 throw ExitCode.failure
             }

@@ -12,16 +12,16 @@ import UnixSignals
 /// `postgres-gateway run`
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Listen, and relay each connection to the branch its hostname names.",
+        abstract: "Listen, and route each connection to the branch named by its hostname.",
         discussion: """
-            Every option is also an environment variable, \(GatewayVariable.prefix) and the option's \
-            name in capitals; the option wins. SIGTERM stops: open sessions may go on for the \
-            drain timeout; a second one stops at once. A changed route map is in force within a \
-            second, changed certificates within some; SIGHUP reads both at once.
+            Each option can also be set as an environment variable: \(GatewayVariable.prefix) and the option's \
+            name in capitals. The option takes precedence. SIGTERM stops the gateway: open sessions may \
+            continue for the drain timeout, and a second SIGTERM stops it at once. A changed route map \
+            takes effect within a second, changed certificates within a few; SIGHUP reloads both at once.
 
-            Exit codes: 0 stopped or disabled, \(GatewayExitCode.configuration) a setting cannot be used, \
-            \(GatewayExitCode.portInUse) a port is in use, \(GatewayExitCode.listenerLost) a listening socket died and \
-            could not be opened again, 1 anything else.
+            Exit codes: 0 stopped or disabled, \(GatewayExitCode.configuration) invalid configuration, \
+            \(GatewayExitCode.portInUse) port in use, \(GatewayExitCode.listenerLost) a listening socket was lost and \
+            could not be reopened, 1 any other error.
             """
     )
 
@@ -31,10 +31,10 @@ struct Run: AsyncParsableCommand {
         let reader = options.configurationReader()
         let systemd = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
         defer { LogWriter.standardError.flush() }
-        try await Complaint.exiting {
+        try await ErrorOutput.exiting {
             guard try GatewayConfiguration.isEnabled(in: reader) else {
-                Complaint.print(
-                    "disabled; set \(GatewayVariable.enabled.environmentName)=true or give \(GatewayVariable.enabled.flag)"
+                ErrorOutput.print(
+                    "disabled; set \(GatewayVariable.enabled.environmentName)=true or pass \(GatewayVariable.enabled.flag)"
                 )
                 // Without it systemd takes the exit for a start that failed.
                 systemd?.send(.ready, .status("disabled"))
@@ -59,7 +59,7 @@ struct Run: AsyncParsableCommand {
     private func serve(_ given: GatewayConfiguration, systemd: SystemdNotifier?) async throws {
         let handler = StderrLogHandler(level: given.logLevel, format: given.logFormat)
         let logger = Logger(label: "postgres-gateway") { _ in handler }
-        // First: who cannot start hears of that alone.
+        // First, so that a failed start reports only its reason.
         let store = try CertificateStore(given.certificates)
         let configuration = Self.fitted(given, logger: logger)
         for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
@@ -95,7 +95,7 @@ struct Run: AsyncParsableCommand {
             throw error
         }
         let status = StatusService(server: server, admin: admin, systemd: systemd)
-        // Stopped from the last to the first: what tells about the gateway outlives it.
+        // Stopped from last to first, so that the status services outlive the gateway.
         let services: [any Service] = [
             AdminService(admin: admin), status, CertificateService(reloader: certificates),
             RouteFileService(
@@ -118,7 +118,7 @@ struct Run: AsyncParsableCommand {
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
-                // The first signal stops, the second ends the waiting.
+                // The first signal stops, the second ends the drain.
                 var isStopping = false
                 for await signal in stops {
                     logger.info("\(signal) received", metadata: [:])

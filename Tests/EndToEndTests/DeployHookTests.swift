@@ -115,7 +115,7 @@ import Musl
                 [
                     "RENEWED_LINEAGE": "", "LEGO_CERT_PATH": host.directory.file("bad.pem"),
                     "LEGO_CERT_KEY_PATH": "\(host.lineage)/privkey.pem", "LEGO_CERT_DOMAIN": "a.example.net",
-                ], "has no certificate in PEM form"
+                ], "contains no PEM certificate"
             ),
         ] as [([String: String], String)] {
             let result = try await host.run(host.certbot.merging(changes) { $1 })

@@ -240,7 +240,7 @@ import Testing
                 #expect(loads(host) >= 125, "as many were taken up as the pace says")
                 #expect(log.contains(#""added":1"#), "others came")
                 #expect(log.contains(#""removed":1"#), "and went")
-                #expect(!log.contains("route map not loaded"))
+                #expect(!log.contains("could not load route map"))
             }
         }
     }

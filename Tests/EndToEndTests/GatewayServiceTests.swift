@@ -98,7 +98,7 @@ import Testing
             #expect(notReady.exitCode == 1)
             #expect(notReady.output.contains("route_map_missing"))
             #expect(try await host.health("--live").exitCode == 0)
-            #expect(try host.log().contains { $0["message"]?.hasPrefix("route map not loaded") == true })
+            #expect(try host.log().contains { $0["message"]?.hasPrefix("could not load route map") == true })
 
             try Self.writeEmptyRoutes(host.directory)
             kill(host.pid, SIGHUP)
@@ -161,14 +161,14 @@ import Testing
         try await withGateway(fileDescriptors: 48, prepare: prepare) { host in
             var held = try (0..<60).map { _ in try RawConnection(port: host.port) }
             try await eventually("it is told") {
-                try host.log().contains { $0["message"]?.hasPrefix("connections cannot be accepted") == true }
+                try host.log().contains { $0["message"]?.hasPrefix("cannot accept connections") == true }
             }
             held = []
             let client = try RawConnection(port: host.port)
             try client.send([0, 0, 0, 8, 4, 210, 22, 47])
             #expect(try client.receive() == [UInt8(ascii: "S")])
             #expect(try await host.health().output.contains("accept_failing"))
-            let lines = try host.log().count { $0["message"]?.hasPrefix("connections cannot be accepted") == true }
+            let lines = try host.log().count { $0["message"]?.hasPrefix("cannot accept connections") == true }
             #expect(lines <= 3, "not one for each try")
             _ = held
         }

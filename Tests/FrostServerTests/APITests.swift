@@ -83,7 +83,7 @@ import Testing
             let renamed = try await host.expect(200, .PATCH, dev, #"{"name": "neu"}"#)
             #expect(renamed["externalHost"].text == "neu.pg.shop.example.net")
             #expect(try await host.expect(200, .GET, "\(dev)/operations").list.first?["action"].text == "rename")
-            #expect(try RouteMapFile.load(path: host.routeFile).lookUp(serverName: "neu.pg.shop.example.net") != nil)
+            #expect(try RouteMapFile.load(path: host.routeFile).entry(for: "neu.pg.shop.example.net") != nil)
 
             let deleted = try await host.expect(202, .DELETE, dev)
             #expect(try await host.follow(deleted)["status"].text == "succeeded")

@@ -74,7 +74,7 @@ import Testing
 
             standIn.become(
                 .gateway(
-                    readiness: AdminStandIn.notReady("route_map_missing", "no route map has been read yet"),
+                    readiness: AdminStandIn.notReady("route_map_missing", "no route map loaded yet"),
                     sessions: (200, AdminStandIn.document())
                 )
             )

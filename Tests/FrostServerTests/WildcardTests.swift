@@ -134,7 +134,7 @@ import Testing
             #expect(gone["aliases"].list.compactMap { $0["hostname"].text } == ["neu.pg.shop.example.net"])
             try await host.expect(404, .DELETE, "\(dev)/aliases/dev.pg.shop.example.net")
             try await host.expect(404, .DELETE, "\(dev)/aliases/main.pg.shop.example.net")
-            #expect(try RouteMapFile.load(path: host.routeFile).lookUp(serverName: "dev.pg.shop.example.net") == nil)
+            #expect(try RouteMapFile.load(path: host.routeFile).entry(for: "dev.pg.shop.example.net") == nil)
             try await host.expect(200, .PATCH, "/api/settings", #"{"wildcardBase": null}"#)
             #expect(try hostnames() == [])
             try await host.expect(200, .PATCH, dev, #"{"name": "last"}"#)

@@ -31,19 +31,19 @@ import Testing
         }
     }
 
-    /// A setting as README has it.
+    /// A setting's row in docs/configuration.md.
     private func row(_ setting: any GatewaySetting) -> String {
         let value = setting.defaultValueText.map { "`\($0)`" }
         let standard = [value, setting.defaultNote].compactMap { $0 }.joined(separator: ", ")
         return "| `\(setting.variable.environmentName)` | \(standard) | \(setting.values) | \(setting.help) |"
     }
 
-    @Test("README's table is this one")
-    func readme() throws {
-        let text = try String(contentsOfFile: "\(Checkout.root)/README.md", encoding: .utf8)
+    @Test("The table of docs/configuration.md matches")
+    func documentation() throws {
+        let text = try String(contentsOfFile: "\(Checkout.root)/docs/configuration.md", encoding: .utf8)
         let rows = text.split(separator: "\n").map(String.init).filter { $0.hasPrefix("| `\(GatewayVariable.prefix)") }
         let expected = GatewaySettings.all.map(row)
-        #expect(rows == expected, "README.md is to have:\n\(expected.joined(separator: "\n"))")
+        #expect(rows == expected, "docs/configuration.md must contain:\n\(expected.joined(separator: "\n"))")
     }
 
     @Test("The unit's environment file names every setting, with its help and its default")

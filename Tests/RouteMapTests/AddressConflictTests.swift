@@ -29,7 +29,7 @@ import Testing
             let isInConflict = table.conflicts.contains { $0.routes.contains(route) }
             #expect(table.serves(route) == !isInConflict)
             #expect(
-                table.lookUp(serverName: route.hostname.name) == (isInConflict ? .conflicting(route) : .active(route))
+                table.entry(for: route.hostname.name) == (isInConflict ? .conflicting(route) : .active(route))
             )
         }
         return table.conflicts.map { $0.routes.map(\.hostname.name) }

@@ -16,10 +16,10 @@ import Testing
 
     private static let documentFaults: [(String, String)] = [
         ("[]", "line 1: is a list, not an object"),
-        (#"{ "version": 2, "routes": "new" }"#, "line 1: version: 2 is not known; only 1 is"),
+        (#"{ "version": 2, "routes": "new" }"#, "line 1: version: 2 is not a supported version; use 1"),
         // Whatever stands before it, and breaks the rules of version 1.
-        (#"{ "routes": "new", "version": 2 }"#, "line 1: version: 2 is not known; only 1 is"),
-        (#"{ "version": "1", "routes": [] }"#, "line 1: version: is a text, not a whole number"),
+        (#"{ "routes": "new", "version": 2 }"#, "line 1: version: 2 is not a supported version; use 1"),
+        (#"{ "version": "1", "routes": [] }"#, "line 1: version: is a string, not a whole number"),
         (#"{ "version": null, "routes": [] }"#, "line 1: version: is null, not a whole number"),
         (#"{ "routes": [] }"#, "line 1: version: is missing"), (#"{ "version": 1 }"#, "line 1: routes: is missing"),
         (#"{ "version": 1, "routes": {} }"#, "line 1: routes: is an object, not a list"),
@@ -38,7 +38,7 @@ import Testing
         ("10044.0", "10044.0 is not a whole number (digits only)"),
         ("1e4", "1e4 is not a whole number (digits only)"),
         ("99999999999999999999", "99999999999999999999 is not a port (1 to 65535)"),
-        ("\"10001\"", "is a text, not a whole number"), ("true", "is true, not a whole number"),
+        ("\"10001\"", "is a string, not a whole number"), ("true", "is true, not a whole number"),
         ("null", "is null, not a whole number"), ("[]", "is a list, not a whole number"),
     ]
 
@@ -65,12 +65,12 @@ import Testing
         ("host", "\"::2\"", "'::2' is not a loopback IP address (127.0.0.0/8 or ::1)"),
         ("host", "\"\"", "'' is not a loopback IP address (127.0.0.0/8 or ::1)"),
         ("host", "\"a\\nb\"", "'a\\u{a}b' is not a loopback IP address (127.0.0.0/8 or ::1)"),
-        ("host", "1", "is a number, not a text"),
-        ("tls", "\"passthrough\"", "'passthrough' is not offered by this version; use 'terminate'"),
-        ("maxConnections", "0", "0 is not a number from 1 up"),
+        ("host", "1", "is a number, not a string"),
+        ("tls", "\"passthrough\"", "'passthrough' is not supported by this version; use 'terminate'"),
+        ("maxConnections", "0", "0 is not a positive whole number"),
         ("maxConnections", "2.5", "2.5 is not a whole number (digits only)"),
         ("sharedAddress", "1", "is a number, not true or false"),
-        ("sharedAddress", "\"true\"", "is a text, not true or false"),
+        ("sharedAddress", "\"true\"", "is a string, not true or false"),
     ]
 
     @Test("Values of optional keys that are none", arguments: keyFaults)
@@ -83,10 +83,10 @@ import Testing
         "A fault has its line and the path of its key",
         arguments: [
             (#""hostPort": 10001"#, #""hostPort": 1.5"#, "line 5: routes[1].hostPort: 1.5 is not a whole number"),
-            (#""name": "b""#, #""name": 7"#, "line 6: routes[1].target.name: is a number, not a text"),
+            (#""name": "b""#, #""name": 7"#, "line 6: routes[1].target.name: is a number, not a string"),
             (#""name": "b", "#, "", "line 6: routes[1].target.name: is missing"),
-            (#""b.example""#, #""A.example""#, "line 5: routes[1].hostname: 'a.example' is there twice"),
-            (#""c.example""#, #""a.example""#, "line 9: stopped[0].hostname: 'a.example' is there twice"),
+            (#""b.example""#, #""A.example""#, "line 5: routes[1].hostname: 'a.example' is a duplicate"),
+            (#""c.example""#, #""a.example""#, "line 9: stopped[0].hostname: 'a.example' is a duplicate"),
             (#""c.example""#, #""c..example""#, "line 9: stopped[0].hostname: 'c..example' has an empty label"),
             (
                 #""hostPort": 10001,"#, #""hostPort": 10001"#,
@@ -176,8 +176,8 @@ import Testing
             (#""validForSeconds": 0"#, "validForSeconds: 0 is not a number of seconds (1 to 86400)"),
             (#""validForSeconds": 86401"#, "validForSeconds: 86401 is not a number of seconds (1 to 86400)"),
             (#""validForSeconds": 1.5"#, "validForSeconds: 1.5 is not a whole number"),
-            (#""validForSeconds": "300""#, "validForSeconds: is a text, not a whole number"),
-            (#""confirmedAt": 1800000000"#, "confirmedAt: is a number, not a text"),
+            (#""validForSeconds": "300""#, "validForSeconds: is a string, not a whole number"),
+            (#""confirmedAt": 1800000000"#, "confirmedAt: is a number, not a string"),
         ]
     )
     func confirmation(more: String, description: String) {

@@ -37,13 +37,13 @@ import Testing
             """
         )
         #expect(table.count == 2)
-        guard case .active(let route) = table.lookUp(serverName: "DEV.pg.shop.example.net.") else {
+        guard case .active(let route) = table.entry(for: "DEV.pg.shop.example.net.") else {
             Issue.record("no route")
             return
         }
         #expect(route.hostPort == 10_001)
         #expect(route.host == "127.0.0.1")
-        guard case .stopped(let stopped) = table.lookUp(serverName: "qa.pg.shop.example.net") else {
+        guard case .stopped(let stopped) = table.entry(for: "qa.pg.shop.example.net") else {
             Issue.record("not stopped")
             return
         }
@@ -59,7 +59,7 @@ import Testing
     )
     func noOtherName(name: String) throws {
         let table = try parse(Self.map(routes: Self.route(#", "hostPort": 10001"#)))
-        #expect(table.lookUp(serverName: name) == nil)
+        #expect(table.entry(for: name) == nil)
     }
 
     @Test("Hostnames are unique over both lists, whatever their case")

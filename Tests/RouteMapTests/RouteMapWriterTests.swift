@@ -34,9 +34,9 @@ import Testing
         )
         let table = try RouteMapFile.parse(data)
         #expect(table.count == 3)
-        for route in routes { #expect(table.lookUp(serverName: route.hostname.name) == .active(route)) }
+        for route in routes { #expect(table.entry(for: route.hostname.name) == .active(route)) }
         let qa = try stopped("qa")
-        #expect(table.lookUp(serverName: "qa.pg.shop.example.net") == .stopped(qa))
+        #expect(table.entry(for: "qa.pg.shop.example.net") == .stopped(qa))
         #expect(String(decoding: data, as: UTF8.self).contains(#""generatedAt" : "2027-01-15T08:00:00Z""#))
     }
 
@@ -160,7 +160,7 @@ import Testing
         }
         let table = try RouteMapFile.parse(RouteMapFile.encode(routes: routes, stopped: [], generatedAt: .now))
         #expect(table.count == 100_000)
-        #expect(table.lookUp(serverName: "b99999.pg.shop.example.net") == .active(routes[99_999]))
+        #expect(table.entry(for: "b99999.pg.shop.example.net") == .active(routes[99_999]))
         #expect(table.changes(since: .empty) == RouteTable.Changes(added: 100_000))
     }
 

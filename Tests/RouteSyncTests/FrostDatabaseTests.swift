@@ -44,24 +44,24 @@ import Testing
             #expect(counts.active == 3)
             #expect(counts.stopped == 3)
             let table = try InstalledFrost.table(directory)
-            guard case .active(let first) = table.lookUp(serverName: "main.pg.shop.example.net") else {
+            guard case .active(let first) = table.entry(for: "main.pg.shop.example.net") else {
                 Issue.record("main has no route")
                 return
             }
             #expect(first.target.id == "dbt_1")
             #expect(first.hostPort == 10_001)
-            let second = table.lookUp(serverName: "main-orders.pg.shop.example.net")
+            let second = table.entry(for: "main-orders.pg.shop.example.net")
             guard case .active = second else {
                 Issue.record("the second main has no route")
                 return
             }
-            guard case .active = table.lookUp(serverName: "main.pg.\(HostnameBuilder.hash("proj_3")).example.net")
+            guard case .active = table.entry(for: "main.pg.\(HostnameBuilder.hash("proj_3")).example.net")
             else {
                 Issue.record("a project without a hostname has no route")
                 return
             }
             for name in ["old", "gone", "odd"] {
-                guard case .stopped = table.lookUp(serverName: "\(name).pg.shop.example.net") else {
+                guard case .stopped = table.entry(for: "\(name).pg.shop.example.net") else {
                     Issue.record("\(name) is not stopped")
                     continue
                 }
@@ -70,8 +70,8 @@ import Testing
             try await queue.write { db in try db.execute(sql: "DELETE FROM database_targets WHERE id = 'dbt_1'") }
             try await sync.writeOnce()
             #expect(
-                try InstalledFrost.table(directory).lookUp(
-                    serverName: "main-orders.pg.shop.example.net"
+                try InstalledFrost.table(directory).entry(
+                    for: "main-orders.pg.shop.example.net"
                 ) == second
             )
         }
@@ -88,7 +88,7 @@ import Testing
                 try db.execute(sql: "UPDATE database_targets SET lifecycle_status = 'stopped'")
             }
             try await eventually("it is stopped") {
-                if case .stopped = InstalledFrost.current(directory)?.lookUp(serverName: "main.pg.shop.example.net") {
+                if case .stopped = InstalledFrost.current(directory)?.entry(for: "main.pg.shop.example.net") {
                     true
                 } else {
                     false
@@ -206,7 +206,7 @@ import Testing
                     "dbt_l": "\(cut).pg.shop.example.net",
                 ]
             )
-            guard case .active(let route) = table.lookUp(serverName: "blob.pg.shop.example.net") else {
+            guard case .active(let route) = table.entry(for: "blob.pg.shop.example.net") else {
                 Issue.record("a reference that is a blob is not read")
                 return
             }

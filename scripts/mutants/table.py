@@ -157,9 +157,9 @@ MUTANTS = [
         "StartupAdmissionTests",
     ),
     Mutant(
-        "no-courtesy",
+        "no-grace-period",
         f"{ADMISSION}/StartupAdmission.swift",
-        "stage == .linger || place.since + Self.courtesy <= now",
+        "stage == .linger || place.since + Self.gracePeriod <= now",
         "place.since <= now",
         "StartupAdmissionTests",
     ),

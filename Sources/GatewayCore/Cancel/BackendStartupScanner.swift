@@ -3,7 +3,7 @@ package import PostgresWire
 
 /// Reads along with a server's messages until its first ReadyForQuery.
 ///
-/// It only looks: what it is shown is relayed whatever it makes of it. It keeps at most the start of one
+/// It only observes: the messages are relayed regardless of the result. It keeps at most the start of one
 /// message, so a server cannot make it grow.
 package struct BackendStartupScanner: Sendable {
     package enum Finding: Hashable, Sendable {
@@ -29,7 +29,7 @@ package struct BackendStartupScanner: Sendable {
     private static let keptOfAuthentication = 4
 
     private var state = State.header
-    /// What is kept of the message that is being read.
+    /// The part kept of the current message.
     private var partial = ByteBuffer()
 
     package init() {}

@@ -4,15 +4,15 @@ package import RouteMap
 package import TLSWire
 
 extension ConnectionMachine {
-    /// What the handler is to do. Nothing else is done between two events.
+    /// The handler's next step. It does nothing else between two events.
     package enum Action: Hashable, Sendable {
         /// Nothing until the next event.
         case wait
         /// Send this one byte, alone: `S` accepts an SSLRequest, `N` declines a GSSENCRequest.
         case answer(UInt8)
-        /// Look the ClientHello's server name up, once, and tell the machine with ``lookedUp(_:)``.
-        case lookUp(ClientHello)
-        /// Put TLS in front, with the certificate of what was looked up, and give it these bytes.
+        /// Look up the ClientHello's server name, once, and report the result with ``routeResolved(_:)``.
+        case resolveRoute(ClientHello)
+        /// Insert TLS in front, with the route's certificate, and pass these bytes to it.
         case startTLS(serverName: String?, received: ByteBuffer)
         /// Ask for the permits of a session: ``admitted()``, ``refused(_:)``, or neither while it waits.
         case admit(Route)
@@ -28,11 +28,11 @@ extension ConnectionMachine {
         case finish
         /// Close without sending anything.
         case close(CloseReason)
-        /// Close: all is said, and the client has closed or its time is over.
+        /// Close: everything was sent, and the client has closed or its time is over.
         case closeLingering
     }
 
-    /// Where a server name leads.
+    /// The result of looking up a server name.
     package enum Decision: Hashable, Sendable {
         case route(Route)
         case refuse(Refusal)

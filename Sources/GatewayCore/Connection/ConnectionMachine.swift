@@ -3,10 +3,10 @@ import PostgresWire
 package import RouteMap
 import TLSWire
 
-/// The life of a client's connection from accept to close, and what is to be done next.
+/// The life of a client's connection from accept to close.
 ///
 /// Pure: no channel, no clock, no socket. Events go in, one action comes out; the handler runs it and
-/// tells what came of it. Follows PostgreSQL's `ProcessSSLStartup` and `ProcessStartupPacket`
+/// reports the result. Follows PostgreSQL's `ProcessSSLStartup` and `ProcessStartupPacket`
 /// (`backend_startup.c`). Deviations: a second GSSENCRequest ends the connection without a text
 /// (PostgreSQL answers 0A000), since no driver shows a text sent before TLS; and direct TLS without
 /// ALPN is refused inside TLS with a text, where PostgreSQL ends the handshake.
@@ -30,21 +30,21 @@ package struct ConnectionMachine: Sendable {
     }
 
     private var state = State.preface(isGSSDeclined: false)
-    /// What was received and not yet consumed.
+    /// Bytes received but not yet consumed.
     private var unread = ByteBuffer()
     /// Whether the client will send no more.
     private var isInputClosed = false
 
     package init() {}
 
-    // MARK: What stands
+    // MARK: State
 
     /// Whether bytes from the client have no use now and are better left in the socket.
     package var wantsRead: Bool {
         switch state {
         case .preface, .clientHello, .lookup, .handshake, .firstPacket: true
         case .admission, .dialing: false
-        // What comes after the end is read and dropped, so that no reset swallows the last message.
+        // Read and drop later input, so that a reset does not discard the last message.
         case .cancelling, .lingering, .handedOver, .closed: true
         }
     }
@@ -66,7 +66,7 @@ package struct ConnectionMachine: Sendable {
         }
     }
 
-    /// What place of a start-up the connection holds, and who has to move next; nil without one.
+    /// The connection's place among start-ups, and which side has to act next; nil without one.
     package var startup: StartupTurn? {
         switch state {
         case .preface, .clientHello: .client(.preface)
@@ -137,8 +137,8 @@ package struct ConnectionMachine: Sendable {
 
     // MARK: Events of TLS
 
-    /// The answer to ``Action/lookUp(_:)``.
-    package mutating func lookedUp(_ decision: Decision) -> Action {
+    /// The answer to ``Action/resolveRoute(_:)``.
+    package mutating func routeResolved(_ decision: Decision) -> Action {
         guard case .lookup(let hello, let isDirect) = state else { return .wait }
         state = .handshake(decision, isDirect: isDirect, isWaiting: true)
         let received = unread
@@ -183,7 +183,7 @@ package struct ConnectionMachine: Sendable {
         return .dial(route)
     }
 
-    /// A session may not be, or its route went while it was dialled.
+    /// The session is not admitted, or its route went away while it was dialled.
     package mutating func refused(_ refusal: Refusal) -> Action {
         switch state {
         case .admission, .dialing: refuse(refusal)
@@ -208,7 +208,7 @@ package struct ConnectionMachine: Sendable {
         return refuse(.backendUnavailable(route))
     }
 
-    /// The route is gone, or leads elsewhere.
+    /// The route is gone, or points elsewhere.
     package mutating func routeGone() -> Action {
         switch state {
         case .admission(let route, _), .dialing(let route, _): refuse(.backendUnavailable(route))
@@ -250,7 +250,7 @@ package struct ConnectionMachine: Sendable {
         }
     }
 
-    /// The gateway begins to stop: a client that has not begun is sent away; one that has is told, inside TLS.
+    /// The gateway begins to stop: close a client that has sent nothing; refuse the others inside TLS.
     package mutating func draining() -> Action {
         switch state {
         case .preface, .clientHello, .lingering: gatewayClosed()
@@ -324,7 +324,7 @@ package struct ConnectionMachine: Sendable {
             hello = .silent
         }
         state = .lookup(hello, isDirect: isDirect)
-        return .lookUp(hello)
+        return .resolveRoute(hello)
     }
 
     private mutating func readFirstPacket(_ decision: Decision) -> Action {

@@ -27,9 +27,9 @@ package enum ConnectionOutcome: Hashable, CaseIterable, Sendable {
     }
 }
 
-/// What came of reading the route map or the certificates again. The raw value is the label in metrics.
+/// The result of reloading the route map or the certificates. The raw value is the label in metrics.
 package enum ReloadOutcome: String, Hashable, Sendable {
     case loaded
-    /// Something could not be used; what was in force in its place stays.
+    /// Something was invalid; the previous version stays in effect.
     case failed
 }

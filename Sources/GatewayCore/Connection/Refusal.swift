@@ -76,7 +76,7 @@ package struct Refusal: Hashable, Sendable {
     package static let noServerName = Refusal(
         .noServerName,
         message: "the client sent no server name, so its branch cannot be found",
-        hint: "Connect by the branch's hostname, not by an IP address, with a client that sends the "
+        hint: "Connect to the branch's hostname, not to an IP address, with a client that sends the "
             + "TLS server name (SNI): libpq and psql 14 or newer, or a current driver."
     )
 
@@ -111,15 +111,16 @@ package struct Refusal: Hashable, Sendable {
     package static let routeMapUnconfirmed = Refusal(
         .routeMapUnconfirmed,
         message: "the route map is no longer confirmed",
-        hint: "Start the program that writes the route map (\"frost sync\"), or look at its log. "
+        hint: "Start the program that writes the route map (\"frost sync\"), or check its log. "
             + "The gateway accepts connections again once that program confirms the map."
     )
 
     package static func backendUnavailable(_ route: Route) -> Refusal {
         Refusal(
             .backendUnavailable,
-            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) does not accept connections now",
-            hint: "It may be starting: try again in a moment. If this goes on, look at the branch's state and log.",
+            message: "the branch \"\(branch(route.target))\" (\(route.hostname)) is not accepting connections",
+            hint:
+                "It may still be starting; try again in a moment. If the problem persists, check the branch's state and log.",
             target: route.target
         )
     }
@@ -137,28 +138,28 @@ package struct Refusal: Hashable, Sendable {
             switch limit {
             case .connectionsPerRoute:
                 (
-                    "The branch \"\(name)\" has as many connections as the gateway allows for one branch.",
-                    "Close connections that are not in use, or use a connection pool."
+                    "The branch \"\(name)\" has reached its connection limit.",
+                    "Close unused connections, or use a connection pool."
                 )
             case .connectionsPerAddress:
                 (
-                    "Your address has as many connections as the gateway allows for one address.",
-                    "Close connections that are not in use, or use a connection pool."
+                    "Your address has reached its connection limit.",
+                    "Close unused connections, or use a connection pool."
                 )
             case .unauthenticatedPerRoute:
                 (
-                    "The branch \"\(name)\" has as many connections that have not authenticated as the gateway allows.",
+                    "The branch \"\(name)\" has reached its limit of unauthenticated connections.",
                     "Try again in a moment."
                 )
             case .unauthenticatedPerAddress:
                 (
-                    "Your address has as many connections that have not authenticated as the gateway allows.",
-                    "Try again in a moment, or let fewer connections log in at a time."
+                    "Your address has reached its limit of unauthenticated connections.",
+                    "Try again in a moment, or open fewer connections at once."
                 )
             case .connections, .startups, .startupsPerAddress, .handshakes, .authenticationFailures:
                 (
-                    "The gateway has as many connections as it is allowed to have.",
-                    "Close connections that are not in use, use a connection pool, "
+                    "The gateway has reached its connection limit.",
+                    "Close unused connections, use a connection pool, "
                         + "or raise FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS."
                 )
             }
@@ -188,7 +189,7 @@ package struct Refusal: Hashable, Sendable {
         Refusal(
             .authenticationTimeout,
             message: "canceling authentication due to timeout",
-            hint: "Send the password sooner, or look whether the branch answers.",
+            hint: "Send the password sooner, or check whether the branch responds.",
             target: route.target
         )
     }
@@ -196,19 +197,19 @@ package struct Refusal: Hashable, Sendable {
     package static let malformedStartup = Refusal(
         .malformedStartup,
         message: "invalid startup packet",
-        hint: "The client does not speak the PostgreSQL protocol as the server expects it; update the driver."
+        hint: "The packet violates the PostgreSQL protocol; update the driver."
     )
 
     package static let nestedRequest = Refusal(
         .nestedRequest,
-        message: "an encryption request was sent on a connection that is already encrypted",
+        message: "received an encryption request on a connection that is already encrypted",
         hint: "Use either sslmode=require or sslnegotiation=direct, and no second TLS layer."
     )
 
     package static let directTLSWithoutALPN = Refusal(
         .directTLSWithoutALPN,
         message: "received direct SSL connection request without ALPN protocol negotiation extension",
-        hint: "Offer the ALPN protocol \"postgresql\", or let the client send SSLRequest first."
+        hint: "Offer the ALPN protocol \"postgresql\", or use sslnegotiation=postgres."
     )
 
     package static func unsupportedProtocol(_ version: ProtocolVersion) -> Refusal {

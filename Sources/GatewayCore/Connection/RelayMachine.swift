@@ -19,7 +19,7 @@ package enum Side: String, Hashable, Sendable {
 /// was received before it. Pure, like ``ConnectionMachine``; the time comes in.
 ///
 /// A client that half-closes may still be waiting for a result, so its session goes on until the
-/// server ends it, unless nobody can be waiting: before the first ReadyForQuery, and after a Terminate
+/// server ends it, unless the client cannot be waiting: before the first ReadyForQuery, and after a Terminate
 /// message. A server never half-closes: once it is done and all it sent was handed to the kernel, a
 /// client that does not close is given a bounded time.
 ///
@@ -56,7 +56,7 @@ package struct RelayMachine: Sendable {
     private var backend = Leg()
     /// Whether the first ReadyForQuery was relayed.
     private var isReady = false
-    /// Whether nobody can wait for an answer any more.
+    /// Whether the client can no longer be waiting for an answer.
     private var isOver = false
     private var isRouteGone = false
     private let idleTimeout: TimeAmount?
@@ -104,7 +104,7 @@ package struct RelayMachine: Sendable {
 
     /// This leg's peer will send no more.
     ///
-    /// - Parameter isTerminated: the client's last words were a Terminate message.
+    /// - Parameter isTerminated: the client's final message was Terminate.
     package mutating func inputClosed(_ side: Side, isTerminated: Bool = false) -> [Action] {
         guard !self[side].isInputClosed, !self[side].isClosed else { return [] }
         self[side].isInputClosed = true
@@ -164,7 +164,7 @@ package struct RelayMachine: Sendable {
         isRouteGone ? finish() : []
     }
 
-    /// Ends both legs in an orderly way: output first, but no longer than the linger time, whoever does not read.
+    /// Ends both legs in an orderly way: output first, but within the linger time even if a peer does not read.
     package mutating func finish() -> [Action] {
         isOver = true
         return [Side.client, .backend].flatMap { side in
@@ -174,7 +174,7 @@ package struct RelayMachine: Sendable {
 
     // MARK: Parts
 
-    /// What becomes of a backend to which all is said and whose client is gone. Nobody is left to read what it
+    /// The fate of a backend that has received everything and whose client is gone. No one is left to read what it
     /// may still send, but it may be busy with a query, and be cancelled.
     private var withoutClient: Action { isReady && !isOver ? .startAbandonment : .close(.backend) }
 

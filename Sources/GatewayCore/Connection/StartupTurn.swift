@@ -1,4 +1,4 @@
-/// Who has to move next in a start-up, which is what decides whether it may be evicted.
+/// The side that has to act next in a start-up; decides whether it may be evicted.
 package enum StartupTurn: Hashable, Sendable {
     /// The gateway has work to do for it.
     case gateway
@@ -9,7 +9,7 @@ package enum StartupTurn: Hashable, Sendable {
     package enum Stage: Int, CaseIterable, Hashable, Sendable {
         /// No complete ClientHello, or another first packet, yet.
         case preface
-        /// All is said, the client has only to close.
+        /// Everything was sent; the client has only to close.
         case linger
         /// In the handshake, or inside TLS before the first packet.
         case tls

@@ -33,7 +33,7 @@ package struct UpstreamMachine: Sendable {
     /// Whether there is nothing more to learn.
     package var isFinished: Bool { isReady || isEnded }
 
-    /// Bytes of the server; they are relayed whatever is made of them.
+    /// Bytes from the server; they are relayed regardless of the result.
     package mutating func received(_ bytes: ByteBuffer) -> [Action] {
         hasSaidAnything = hasSaidAnything || bytes.readableBytes > 0
         return scanner.observe(bytes).flatMap { finding -> [Action] in
@@ -61,7 +61,7 @@ package struct UpstreamMachine: Sendable {
 
     /// The server closed its side.
     ///
-    /// - Returns: what the client is told, once. A server that accepted and closed without a byte, as a port
+    /// - Returns: the refusal to send to the client, once. A server that accepted and closed without a byte, as a port
     ///   forwarder in front of a stopped container does, is one that refused to be dialled.
     package mutating func closed() -> Refusal? {
         guard !hasSaidAnything, !isEnded else { return nil }
@@ -70,13 +70,13 @@ package struct UpstreamMachine: Sendable {
 
     /// The time from the dial to AuthenticationOk is over.
     ///
-    /// - Returns: what the client is told; nil when the session has authenticated, or when the server
-    ///   stopped in the middle of a message. ``isUnauthenticated`` tells the two apart.
+    /// - Returns: the refusal to send to the client; nil when the session has authenticated, or when the server
+    ///   stopped in the middle of a message. ``isUnauthenticated`` distinguishes the two.
     package mutating func authenticationTimedOut() -> Refusal? {
         isUnauthenticated ? end(with: .authenticationTimeout(route)) : nil
     }
 
-    /// Another session needs the place of this one, which has not authenticated.
+    /// Another session needs the place of this unauthenticated one.
     package mutating func evicted(_ limit: Limit) -> Refusal? {
         isUnauthenticated ? end(with: .limitReached(limit, route)) : nil
     }

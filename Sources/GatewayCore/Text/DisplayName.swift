@@ -1,6 +1,6 @@
-/// Texts of others, made fit for a message or a log line.
+/// Untrusted texts, made safe for a message or a log line.
 package enum DisplayName {
-    /// Longest text that is shown, in characters, before it is cut.
+    /// Maximum length shown, in characters.
     package static let maximumLength = 253
 
     /// Replaces everything but printable ASCII by `\u{…}`, and cuts to ``maximumLength``.

@@ -1,9 +1,9 @@
 package import NIOCore
 
-/// Whom limits by address count together: an IPv4 address, or the /64 of an IPv6 one.
+/// The unit of limits by address: an IPv4 address, or the /64 of an IPv6 one.
 ///
 /// A /64 is what one customer of a provider has (RFC 6177); counted by address, limits would be none for IPv6.
-/// An IPv4 address that came in over an IPv6 socket (`::ffff:192.0.2.1`) counts as what it is.
+/// An IPv4 address that came in over an IPv6 socket (`::ffff:192.0.2.1`) counts as IPv4.
 package struct AddressKey: Hashable, Sendable {
     private let isIPv4: Bool
     private let prefix: UInt64

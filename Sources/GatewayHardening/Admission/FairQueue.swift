@@ -3,7 +3,7 @@ import HeapModule
 
 /// Members in order of arrival, grouped by a key, of which the oldest of the largest group can be taken.
 ///
-/// Who holds most loses first; among groups of one size, whoever has the oldest member. All calls take
+/// The largest group loses first; among groups of equal size, the one with the oldest member. All calls take
 /// amortised logarithmic time, so that a flood pays for itself.
 package struct FairQueue<Key: Hashable & Sendable>: Sendable {
     private struct Member: Sendable {

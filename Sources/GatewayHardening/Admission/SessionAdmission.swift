@@ -2,22 +2,22 @@ package import GatewayCore
 package import NIOCore
 package import RouteMap
 
-/// Who may have a session (DESIGN.md, "Admission", permits "session" and "unauthenticated").
+/// Admits sessions (DESIGN.md, "Admission", permits "session" and "unauthenticated").
 ///
-/// Pure; the time comes in. Permits are taken before the dial and given back once, however often they
-/// are given back.
+/// Pure; takes the time as a parameter. Permits are taken before the dial and returned once; returning one again
+/// has no effect.
 package struct SessionAdmission: Sendable {
     package enum Verdict: Hashable, Sendable {
         /// Dial.
         case admitted
-        /// Not yet; ``Change/admitted`` tells when. ``tick(at:)`` is to be called now and then meanwhile.
+        /// Not yet; ``Change/admitted`` reports when. Call ``tick(at:)`` periodically until then.
         case waiting
         case refused(Limit)
     }
 
-    /// What somebody's move brings to others.
+    /// The effect of one session's change on others.
     package struct Change: Hashable, Sendable {
-        /// Who waited, and may dial now.
+        /// Sessions that were waiting and may dial now.
         package var admitted: [ConnectionID] = []
         /// Sessions that have not authenticated and make way for others.
         package var evicted: [ConnectionID] = []
@@ -59,11 +59,11 @@ package struct SessionAdmission: Sendable {
     private var targets: Turnstile<String>
     /// Sessions that have not authenticated, by branch.
     private var unauthenticated: [String: FairQueue<AddressKey>] = [:]
-    /// Branches that somebody waits for, or did a moment ago.
+    /// Branches that sessions wait for, or did a moment ago.
     private var contested: Set<String> = []
     private var failures: [Visitor: Failures] = [:]
 
-    /// Visitors whose failed logins are remembered; of more, those that were last heard of longest ago go.
+    /// Maximum number of visitors whose failed logins are remembered; above it, the least recent are forgotten.
     private static let maximumVisitors = 50_000
 
     package init(limits: AdmissionLimits) {
@@ -109,7 +109,7 @@ package struct SessionAdmission: Sendable {
         return enterTarget(id, at: now)
     }
 
-    /// Whether somebody waits for a branch, so that ``tick(at:)`` may let somebody in.
+    /// Whether a session waits for a branch, so that ``tick(at:)`` may admit one.
     package var needsTick: Bool { !contested.isEmpty }
 
     /// Ends sessions that have had their time in favour of those that wait for their branches.
@@ -125,12 +125,12 @@ package struct SessionAdmission: Sendable {
         return change
     }
 
-    /// For which limit somebody waits.
+    /// The limit that a session waits for.
     package func awaitedLimit(_ id: ConnectionID) -> Limit {
         targets.isWaiting(id) ? .unauthenticatedPerRoute : .unauthenticatedPerAddress
     }
 
-    /// The server knows the client.
+    /// The server has authenticated the client.
     package mutating func authenticated(_ id: ConnectionID, at now: NIODeadline) -> Change {
         guard let session = sessions[id], session.unauthenticatedSince != nil else { return Change() }
         sessions[id]?.unauthenticatedSince = nil
@@ -168,7 +168,7 @@ package struct SessionAdmission: Sendable {
         return now < until
     }
 
-    /// Forgets whom nothing is held against any more, and then the half that was silent longest.
+    /// Forgets visitors without recent failures, and then the least recent half.
     private mutating func forgetVisitors(at now: NIODeadline) {
         failures = failures.filter { $1.lastUse + AdmissionLimits.failureWindow > now }
         guard failures.count > Self.maximumVisitors / 2 else { return }
@@ -211,7 +211,7 @@ package struct SessionAdmission: Sendable {
         return (id, since)
     }
 
-    /// Ends one session of a branch that has had its time, if somebody waits.
+    /// Ends one session of a branch that has had its time, if another one waits.
     private mutating func makeRoom(at target: String, _ now: NIODeadline) -> Change {
         guard targets.waitingCount(of: target) > 0, let (id, since) = candidate(at: target),
             since + AdmissionLimits.unauthenticatedGrace <= now

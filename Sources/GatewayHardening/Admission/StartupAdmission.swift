@@ -1,12 +1,12 @@
 package import GatewayCore
 package import NIOCore
 
-/// Who may be in start-up, and who makes way (DESIGN.md, "Admission", permits "start-up" and "handshake").
+/// Admits start-ups and selects which to evict (DESIGN.md, "Admission", permits "start-up" and "handshake").
 ///
-/// Pure; the time comes in. Nobody is refused: the newest is let in, and beyond a bound somebody goes whose next byte is the
-/// client's to send. A place is given back once, however often it is given back.
+/// Pure; takes the time as a parameter. Never refuses: admits the newest and, above a limit, evicts a start-up that is
+/// waiting for its client. A place is given back once, however often it is given back.
 package struct StartupAdmission: Sendable {
-    /// Somebody who has to go, and the bound that is the reason.
+    /// A start-up to close, and the limit that is the reason.
     package struct Eviction: Hashable, Sendable {
         package let id: ConnectionID
         package let limit: Limit
@@ -20,7 +20,7 @@ package struct StartupAdmission: Sendable {
     private struct Place: Sendable {
         var address: AddressKey
         var turn: StartupTurn
-        /// Since when it is its turn.
+        /// When its turn began.
         var since: NIODeadline
     }
 
@@ -45,7 +45,7 @@ package struct StartupAdmission: Sendable {
     /// A start-up begins, moves on, or comes back to linger.
     ///
     /// - Parameter turn: nil ends it.
-    /// - Returns: who has to go; this one only when nobody else can.
+    /// - Returns: the start-ups to close; this one only if no other can be.
     package mutating func move(
         _ id: ConnectionID,
         of address: AddressKey,
@@ -58,7 +58,7 @@ package struct StartupAdmission: Sendable {
         guard let turn else { return [] }
         places[id] = Place(address: address, turn: turn, since: now)
         byAddress[address, default: 0] += 1
-        // Not in its line yet: whoever comes in or comes back is the last to be asked to go.
+        // Not in its line yet: evict a new or returning start-up last.
         var evictions: [Eviction] = []
         if turn == .client(.linger), count(in: .linger) >= limits.maxLingers,
             let victim = stages[.linger]?.oldestOfLargest()
@@ -75,16 +75,16 @@ package struct StartupAdmission: Sendable {
         return evictions
     }
 
-    /// There is a want of something else than places.
+    /// A resource other than places has run out.
     ///
-    /// - Returns: who has to go; nil when everybody waits for the gateway.
+    /// - Returns: the start-up to close; nil when all of them wait for the gateway.
     package mutating func makeRoom(at now: NIODeadline) -> Eviction? {
         victim(at: now).map { evict($0, .startups) }
     }
 
     /// A handshake has to wait for its turn.
     ///
-    /// - Returns: who waits longest, when too many do.
+    /// - Returns: the one waiting longest, if too many are waiting.
     package mutating func waitForHandshake(_ id: ConnectionID) -> Eviction? {
         guard places[id] != nil else { return nil }
         handshakes.insert(id, .all)
@@ -95,9 +95,9 @@ package struct StartupAdmission: Sendable {
     /// The handshake's turn has come.
     package mutating func beginHandshake(_ id: ConnectionID) { handshakes.remove(id) }
 
-    /// Who has had less time than this is spared while others have had more: whoever has just come has not had
-    /// the time to send its ClientHello, and would otherwise make way for a socket that stopped behind its own.
-    private static let courtesy = TimeAmount.seconds(1)
+    /// Spare a start-up younger than this while there are older ones: a new client has not had time to send its
+    /// ClientHello, and would otherwise be closed in favor of an idle socket behind it.
+    private static let gracePeriod = TimeAmount.seconds(1)
 
     private mutating func victim(of address: AddressKey, at now: NIODeadline) -> ConnectionID? {
         victim(at: now) { $0.oldest(of: address) }
@@ -115,7 +115,7 @@ package struct StartupAdmission: Sendable {
         for stage in StartupTurn.Stage.allCases {
             guard var line = stages[stage], let victim = choose(&line), let place = places[victim] else { continue }
             stages[stage] = line
-            if stage == .linger || place.since + Self.courtesy <= now { return victim }
+            if stage == .linger || place.since + Self.gracePeriod <= now { return victim }
             if spared == nil { spared = victim }
         }
         return spared

@@ -1,6 +1,6 @@
 package import GatewayCore
 
-/// So many at a time for each key; the others wait in order of arrival.
+/// Admits a limited number per key; the others wait in order of arrival.
 package struct Turnstile<Key: Hashable & Sendable>: Sendable {
     private let maximum: Int
     private var inside: [ConnectionID: Key] = [:]
@@ -30,7 +30,7 @@ package struct Turnstile<Key: Hashable & Sendable>: Sendable {
 
     /// Gives a place back, or ends a wait. One that has neither changes nothing.
     ///
-    /// - Returns: who is in now in its place.
+    /// - Returns: the member admitted in its place.
     package mutating func leave(_ id: ConnectionID) -> ConnectionID? {
         guard let key = inside.removeValue(forKey: id) else {
             waiting.remove(id)

@@ -7,7 +7,7 @@ import Musl
 #endif
 
 /// Stands in the admin listener's pipeline: while the process has no file descriptor left, a connection is accepted
-/// with one that was kept for it, so that an operator hears what is wrong.
+/// with a reserved one, so that an operator can see the problem.
 final class AdminAcceptHandler: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -22,7 +22,7 @@ final class AdminAcceptHandler: ChannelInboundHandler {
     private var kept: [Int32] = []
     private var isPaused = false
 
-    /// - Parameter onFailure: told of each failure to accept.
+    /// - Parameter onFailure: called on each failure to accept.
     init(connections: AdminConnections, onFailure: @escaping @Sendable (any Error) -> Void) {
         self.connections = connections
         self.onFailure = onFailure

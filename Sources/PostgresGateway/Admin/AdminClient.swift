@@ -34,7 +34,7 @@ package enum AdminClient {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = loop.makePromise(of: Response.self)
         let timeout = loop.scheduleTask(in: limit) {
-            answer.fail(Failure(description: "no answer within \(limit.settingText)"))
+            answer.fail(Failure(description: "no response within \(limit.settingText)"))
         }
         do {
             let channel = try await ClientBootstrap(group: loop)
@@ -92,12 +92,12 @@ private final class ResponseHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        answer.fail(AdminClient.Failure(description: "what answers is no gateway: \(error)"))
+        answer.fail(AdminClient.Failure(description: "the response is not from a gateway: \(error)"))
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        answer.fail(AdminClient.Failure(description: "the connection was closed without an answer"))
+        answer.fail(AdminClient.Failure(description: "the connection was closed without a response"))
     }
 }
 

@@ -5,7 +5,7 @@ final class AdminConnections {
     private struct Entry {
         var channel: any Channel
         /// Whether its request has come.
-        var isAsked = false
+        var hasRequest = false
     }
 
     private let maximum: Int
@@ -29,16 +29,16 @@ final class AdminConnections {
         return number
     }
 
-    /// Its request has come: from now on nobody who comes later takes its place.
+    /// Its request has arrived: later connections cannot take its place.
     func noteRequest(_ number: UInt64) {
-        entries[number]?.isAsked = true
+        entries[number]?.hasRequest = true
     }
 
     /// Closes the connection that has waited longest without a request.
     ///
     /// - Returns: false when there is none.
     func evictIdle() -> Bool {
-        guard let number = entries.filter({ !$0.value.isAsked }).keys.min(),
+        guard let number = entries.filter({ !$0.value.hasRequest }).keys.min(),
             let entry = entries.removeValue(forKey: number)
         else { return false }
         entry.channel.close(promise: nil)

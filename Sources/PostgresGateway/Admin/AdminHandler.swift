@@ -13,7 +13,7 @@ final class AdminHandler: ChannelInboundHandler {
     private let onRequest: () -> Void
     private var head: HTTPRequestHead?
 
-    /// - Parameter onRequest: told when the whole request has come.
+    /// - Parameter onRequest: called when the whole request has arrived.
     init(_ services: AdminServices, hosts: AdminHosts, onRequest: @escaping () -> Void) {
         self.services = services
         self.hosts = hosts
@@ -25,7 +25,7 @@ final class AdminHandler: ChannelInboundHandler {
         case .head(let head):
             self.head = head
         case .body:
-            // No request of ours has a body; what comes is dropped.
+            // No request has a body; drop anything that arrives.
             break
         case .end:
             guard let head else { return }
@@ -43,11 +43,11 @@ final class AdminHandler: ChannelInboundHandler {
         let names = head.headers["Host"]
         // No browser sends a request without one.
         guard names.count == 1 || (names.isEmpty && head.version == .http1_0) else {
-            return send(.badRequest, Fault(error: "give one Host header"), to: head, context: context)
+            return send(.badRequest, Fault(error: "send exactly one Host header"), to: head, context: context)
         }
         guard names.allSatisfy(hosts.allows) else {
             let fault = Fault(
-                error: "this is not the host that was asked for; use its address, or localhost on the host itself"
+                error: "the Host header does not name this host; use its address, or localhost on the host itself"
             )
             return send(.misdirectedRequest, fault, to: head, context: context)
         }
@@ -68,7 +68,7 @@ final class AdminHandler: ChannelInboundHandler {
         case .sessions:
             send(.ok, services.sessions.sessionsDocument(), to: head, context: context)
         case nil:
-            send(.notFound, Fault(error: "there is \(AdminPath.list)"), to: head, context: context)
+            send(.notFound, Fault(error: "not found; use \(AdminPath.list)"), to: head, context: context)
         }
     }
 

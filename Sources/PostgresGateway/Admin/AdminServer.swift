@@ -37,10 +37,10 @@ package final class AdminServer: Sendable {
             let connections = try await loop.submit {
                 NIOLoopBound(AdminConnections(maximum: maximumConnections), eventLoop: loop)
             }.get()
-            // Without the admin address nobody can look, but sessions go on: it is tried for as long as it takes.
-            let listener = try await Listener.open(patience: nil) { port in
+            // Sessions continue without the admin address, so retry indefinitely.
+            let listener = try await Listener.open(reopenTimeout: nil) { port in
                 try await bind(address, port: port, services, connections: connections, on: group)
-            } tell: { event in
+            } notify: { event in
                 switch event {
                 case .lost(let reason): services.listenerLost(reason)
                 case .reopened: services.listenerLost(nil)

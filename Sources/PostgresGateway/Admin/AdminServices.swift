@@ -5,7 +5,7 @@ import Logging
 package import NIOCore
 import RouteMap
 
-/// What the admin address asks the gateway for.
+/// The gateway's services for the admin address.
 package struct AdminServices: Sendable {
     /// Whether the event loops turn; the answer comes on the loop that is given.
     package var liveness: @Sendable (any EventLoop) -> EventLoopFuture<Liveness>
@@ -13,9 +13,9 @@ package struct AdminServices: Sendable {
     /// As Prometheus reads it.
     package var metrics: @Sendable () -> String
     package var sessions: any SessionsSource
-    /// Told when the admin address itself cannot accept a connection.
+    /// Called when the admin address itself cannot accept a connection.
     package var acceptFailed: @Sendable (any Error) -> Void
-    /// Told that the admin address's own listener died, and why, or nil when it is open again.
+    /// Called with the reason when the admin listener is lost, and with nil when it is open again.
     package var listenerLost: @Sendable (String?) -> Void
 
     package init(
@@ -48,22 +48,22 @@ package struct AdminServices: Sendable {
 }
 
 extension GatewayServer {
-    /// Sessions go on without the admin address, so it is told and nothing more.
+    /// Sessions continue without the admin address, so this is only logged.
     fileprivate func adminListenerLost(_ reason: String?) {
         let admin = "\(configuration.adminAddress)"
         guard let reason else {
-            return logger.info("the admin address listens again", metadata: .init([.admin: admin]))
+            return logger.info("listening again on the admin address", metadata: .init([.admin: admin]))
         }
         logger.error(
-            "the admin listener was lost and is opened again",
+            "lost the admin listening socket; reopening it",
             metadata: .init([.admin: admin, .error: reason])
         )
     }
 }
 
-/// Knows who is connected.
+/// The current sessions.
 package protocol SessionsSource: Sendable {
-    /// Called on the admin address's own thread: takes snapshots, and waits for nobody.
+    /// Called on the admin address's own thread: takes snapshots and never blocks.
     func sessionsDocument() -> SessionsDocument
 }
 

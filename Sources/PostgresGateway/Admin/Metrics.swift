@@ -4,7 +4,7 @@ import GatewayCore
 import GatewayHardening
 import RouteMap
 
-/// What the gateway counts, as Prometheus reads it (text format 0.0.4).
+/// The gateway's metrics in Prometheus's text format 0.0.4.
 ///
 /// Labels have the ids of branches that are or were in the route map, and nothing a client has sent.
 enum Metrics {
@@ -15,24 +15,24 @@ enum Metrics {
         let sessions = gateway.registry.countsByTarget().sorted { $0.key < $1.key }
         lines += family(
             .connectionsActive,
-            "Sessions that have a backend, by the branch they lead to.",
+            "Sessions by branch.",
             sessions.map { ("target", $0.key, $0.value) }
         )
         lines += admission(gateway)
         lines += family(
             .routes,
-            "Hostnames in the route map in force, those of stopped branches included.",
+            "Hostnames in the current route map, including those of stopped branches.",
             gateway.routes.current.count
         )
         lines += family(
             .routeAddressConflicts,
-            "Addresses that routes of different branches have.",
+            "Addresses shared by routes of different branches.",
             gateway.routes.current.conflicts.count
         )
         if let since = gateway.routes.period?.confirmation.confirmedAt ?? gateway.routes.loadedAt {
             lines += family(
                 .routeMapAge,
-                "Since the route map was confirmed, or taken up if it need not be.",
+                "Seconds since the route map was confirmed, or loaded if it needs no confirmation.",
                 // Whole seconds. A clock that was set back makes no negative age.
                 Int(max(0, gateway.clock.now.wall.timeIntervalSince(since)))
             )
@@ -41,12 +41,12 @@ enum Metrics {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Who came in, who did not, and why.
+    /// Connections by outcome, and the reasons.
     private static func admission(_ gateway: GatewayServer) -> [String] {
         let log = gateway.metrics
         let outcomes = log.outcomes.all
         let dialFailures = log.dialFailures.all
-        // Those that never were are there with 0: an alert on a rate sees the first one.
+        // Include zero counts, so that an alert on a rate sees the first event.
         let byOutcome = ConnectionOutcome.allCases.map { ("outcome", $0.label, outcomes[$0, default: 0]) }
         func byLimit(_ counts: [Limit: Int]) -> [(String, String, Int)] {
             Limit.allCases.map { ("limit", $0.rawValue, counts[$0, default: 0]) }
@@ -57,39 +57,39 @@ enum Metrics {
         let registry = gateway.registry
         return family(
             .startupsActive,
-            "Connections that have no session yet, and those that were refused and have only to close.",
+            "Connections in start-up, and refused ones that have yet to close.",
             registry.startupCount
         )
             + family(
                 .handshakesWaiting,
-                "TLS handshakes that wait for their turn.",
+                "TLS handshakes waiting for their turn.",
                 registry.waitingHandshakeCount
             )
-            + family(.connections, "Connections that are over, by what became of them.", byOutcome)
+            + family(.connections, "Closed connections by outcome.", byOutcome)
             + family(
                 .routeMisses,
-                "Connections refused since no branch has the hostname.",
+                "Connections refused because no branch has the hostname.",
                 outcomes[.refused(.unknownHostname), default: 0]
             )
             + family(
                 .backendDialErrors,
-                "Connections that a branch's server did not take, by reason.",
+                "Failed connections to a branch's server, by reason.",
                 DialFailure.allCases.map { ("reason", $0.rawValue, dialFailures[$0, default: 0]) }
             )
             + family(
                 .limitRejections,
-                "Connections refused, by the limit that was reached.",
+                "Connections refused by limit.",
                 byLimit(log.limitRejections.all)
             )
-            + family(.evictions, "Connections that made way for others, by the limit.", byLimit(log.evictions.all))
+            + family(.evictions, "Connections closed in favor of others, by limit.", byLimit(log.evictions.all))
             + family(
                 .authenticationFailures,
-                "Logins that a server refused, by branch.",
+                "Failed logins by branch.",
                 failures.map { ("target", $0.key, $0.value) }
             )
     }
 
-    /// What there is to count of certificates.
+    /// The metrics of certificates.
     static func certificates(_ store: CertificateStore, routes: RouteStore) -> [String] {
         // Two pairs may be for one name: the pair for all other names beside one of a file of its name.
         var expiries: [String: Int] = [:]
@@ -100,12 +100,12 @@ enum Metrics {
         }
         return family(
             .hostnamesUncovered,
-            "Hostnames of the route map that no certificate covers.",
+            "Hostnames in the route map that no certificate covers.",
             store.uncovered(in: routes).count
         )
             + family(
                 .certificateExpiry,
-                "When each certificate expires, in seconds since 1970.",
+                "Expiry time of each certificate, in seconds since the Unix epoch.",
                 expiries.sorted { $0.key < $1.key }.map { ("name", $0.key, $0.value) }
             )
     }

@@ -6,11 +6,11 @@ extension GatewayConfiguration {
         case fits
         /// The default was lowered, to this.
         case lowered(to: Int)
-        /// What was asked for does not fit, and stays.
+        /// The requested value does not fit, and is kept.
         case tooFew(needed: Int)
     }
 
-    /// Lowers the default of ``maxConnections`` to what the descriptors allow; what was asked for stays.
+    /// Lowers the default of ``maxConnections`` to what the descriptors allow; keeps a requested value.
     ///
     /// - Parameter limit: files that the process may have open.
     package mutating func fitMaxConnections(toDescriptors limit: Int) -> DescriptorFit {
@@ -25,7 +25,7 @@ extension GatewayConfiguration {
 }
 
 extension GatewayConfiguration.DescriptorFit {
-    /// For people; nil when there is nothing to say.
+    /// A message for the operator; nil if none is needed.
     ///
     /// - Parameters:
     ///   - connections: that are asked for, or are the default.
@@ -35,10 +35,10 @@ extension GatewayConfiguration.DescriptorFit {
         return switch self {
         case .fits: nil
         case .lowered(let lowered):
-            "\(limit) open files are allowed, which is enough for \(lowered) sessions; "
+            "the limit of \(limit) open files allows \(lowered) sessions; "
                 + "raise LimitNOFILE= (ulimit -n) for more"
         case .tooFew(let needed):
-            "\(variable) is \(connections), which needs \(needed) open files, but \(limit) are allowed; "
+            "\(variable) is \(connections), which needs \(needed) open files, but the limit is \(limit); "
                 + "raise LimitNOFILE= (ulimit -n) or lower \(variable)"
         }
     }

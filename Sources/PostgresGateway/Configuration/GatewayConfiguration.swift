@@ -3,7 +3,7 @@ package import GatewayContract
 package import Logging
 package import NIOCore
 
-/// What a gateway is told before it starts. Checked: every value is usable, every file is named.
+/// The gateway's validated configuration: every value is usable, and every required file is named.
 package struct GatewayConfiguration: Sendable {
     package enum LogFormat: String, CaseIterable, Sendable {
         /// One JSON object a line.
@@ -40,7 +40,7 @@ package struct GatewayConfiguration: Sendable {
     package var logLevel = Logger.Level.info
     package var logFormat = LogFormat.json
 
-    /// Sessions at a time; those beyond are refused with 53300.
+    /// Maximum number of sessions; more are refused with 53300.
     package var maxConnections = GatewaySettings.maxConnections.defaultValue
     /// Whether ``maxConnections`` was asked for; the default is lowered to what the descriptors allow.
     package var isMaxConnectionsGiven = false
@@ -54,7 +54,7 @@ package struct GatewayConfiguration: Sendable {
     package var maxStartupsPerAddress = GatewaySettings.maxStartupsPerAddress.defaultValue
     /// Handshakes that wait for their turn; beyond, the oldest is closed.
     package var maxHandshakes = GatewaySettings.maxHandshakes.defaultValue
-    /// Sessions of one branch at a time that have not logged in yet; beyond, the oldest ends.
+    /// Maximum number of unauthenticated sessions per branch; above it, the oldest is closed.
     package var maxUnauthenticatedPerRoute = GatewaySettings.maxUnauthenticatedPerRoute.defaultValue
     /// Sessions of one client address at a time that have not logged in yet; others wait.
     package var maxUnauthenticatedPerAddress = GatewaySettings.maxUnauthenticatedPerAddress.defaultValue
@@ -70,7 +70,7 @@ package struct GatewayConfiguration: Sendable {
     package var idleTimeout = TimeAmount(GatewaySettings.idleTimeout)
     /// How long sessions may go on after SIGTERM.
     package var drainTimeout = TimeAmount(GatewaySettings.drainTimeout)
-    /// How long a session whose route has gone waits for its server's last words.
+    /// How long a session waits for its server's final message after its route is gone.
     package var routeCloseGrace = TimeAmount(GatewaySettings.routeCloseGrace)
 
     package init(routeFile: String, certificates: Certificates) {
@@ -94,16 +94,16 @@ package struct ConfigurationError: Error, CustomStringConvertible, Sendable {
 }
 
 extension GatewayConfiguration {
-    /// Whether the gateway is to run at all; read on its own, since a disabled gateway needs nothing else.
+    /// Whether the gateway is enabled; read alone, since a disabled gateway needs nothing else.
     ///
-    /// - Throws: ``ConfigurationError`` for a value that is no yes or no.
+    /// - Throws: ``ConfigurationError`` for a value that is not a boolean.
     package static func isEnabled(in reader: ConfigReader) throws(ConfigurationError) -> Bool {
         try VariableReader(reader).flag(GatewaySettings.enabled)
     }
 
-    /// Where the admin address is; read on its own by who asks it, and needs nothing else.
+    /// The admin address; can be read alone, by programs that query it.
     ///
-    /// - Throws: ``ConfigurationError`` for a value that is no address.
+    /// - Throws: ``ConfigurationError`` for an invalid address.
     package static func adminAddress(in reader: ConfigReader) throws(ConfigurationError) -> AdminAddress {
         try VariableReader(reader).address(.adminAddress)
             ?? AdminAddress(host: GatewayPort.adminHost, port: GatewayPort.admin)
@@ -118,7 +118,7 @@ extension GatewayConfiguration {
     package init(reader: ConfigReader, isTerminal: Bool = false) throws(ConfigurationError) {
         let values = VariableReader(reader)
         guard let routeFile = values.text(.routeFile) else {
-            throw ConfigurationError(.routeFile, "is not set; give the path of the route map file")
+            throw ConfigurationError(.routeFile, "is not set; set it to the path of the route map file")
         }
         self.init(routeFile: routeFile, certificates: try Self.certificates(values))
         isEnabled = try values.flag(GatewaySettings.enabled)
@@ -168,7 +168,7 @@ extension GatewayConfiguration {
         guard let pair else {
             throw ConfigurationError(
                 .certFile,
-                "is not set; give it and \(GatewayVariable.keyFile.environmentName), "
+                "is not set; set it and \(GatewayVariable.keyFile.environmentName), "
                     + "or \(GatewayVariable.certDir.environmentName)"
             )
         }

@@ -20,7 +20,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// What a client's start-up needs of the gateway.
+    /// The gateway's services for a client's start-up.
     struct Services {
         let registry: ConnectionRegistry
         let router: Router
@@ -35,7 +35,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let services: Services
     private var machine = ConnectionMachine()
     private var trace: ConnectionTrace?
-    /// What the registry was last told.
+    /// The state last reported to the registry.
     private var startup: StartupTurn?
     private var isHandedOver = false
     private var isStartupArmed = true
@@ -119,7 +119,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A FIN without close_notify, told also as `inputClosed`; some drivers always do this.
+        // A FIN without close_notify, also reported as `inputClosed`; some drivers always do this.
         if case NIOSSLError.uncleanShutdown = error { return }
         if machine.isStartingUp || machine.route != nil { trace?.failure = error }
         run(machine.failed(), context: context)
@@ -135,16 +135,16 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func run(_ action: ConnectionMachine.Action, context: ChannelHandlerContext) {
         // A start-up that becomes a session gives its place up with the permits it gets, at once.
-        if case .admit = action { disarmStartup() } else { tellRegistry() }
+        if case .admit = action { disarmStartup() } else { notifyRegistry() }
         switch action {
         case .wait:
             break
         case .answer(let byte):
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [byte])), promise: nil)
-        case .lookUp(let hello):
+        case .resolveRoute(let hello):
             trace?.serverName = hello.serverName
             let decision = services.router.decide(serverName: hello.serverName)
-            run(machine.lookedUp(decision), context: context)
+            run(machine.routeResolved(decision), context: context)
         case .startTLS(let serverName, let received):
             startTLS(serverName: serverName, received: received, context: context)
         case .admit(let route):
@@ -172,7 +172,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The deadline belongs to the start-up alone: left armed it would end sessions later, and disarmed
     /// earlier it would let a slow client hold a place for ever.
-    private func tellRegistry() {
+    private func notifyRegistry() {
         if !machine.isStartingUp { disarmStartup() }
         guard machine.startup != startup, let trace else { return }
         startup = machine.startup
@@ -210,7 +210,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             case .received: machine.flightReceived()
             case .answered: machine.flightAnswered()
             }
-            tellRegistry()
+            notifyRegistry()
         }
         let pipeline = context.pipeline.syncOperations
         do {

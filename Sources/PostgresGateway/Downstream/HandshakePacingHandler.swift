@@ -18,19 +18,19 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
 
     private let id: ConnectionID
     private let pacer: HandshakePacer
-    private let tell: (Event) -> Void
+    private let notify: (Event) -> Void
     private var held = ByteBuffer()
     private var isQueued = false
     private var isDone = false
     private var hasPendingRead = false
 
-    init(id: ConnectionID, pacer: HandshakePacer, _ tell: @escaping (Event) -> Void) {
+    init(id: ConnectionID, pacer: HandshakePacer, _ notify: @escaping (Event) -> Void) {
         self.id = id
         self.pacer = pacer
-        self.tell = tell
+        self.notify = notify
     }
 
-    /// The handshake is done; what comes from now on is nobody's turn but the session's.
+    /// The handshake is done; later bytes belong to the session.
     func finish() { isDone = true }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -53,7 +53,7 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
         guard !isDone else { return context.fireChannelReadComplete() }
         guard held.readableBytes > 0, !isQueued else { return }
         isQueued = true
-        tell(.received)
+        notify(.received)
         pacer.request(id) { [self] in work(context: context) }
     }
 
@@ -68,7 +68,7 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
         guard bytes.readableBytes > 0, context.channel.isActive else { return }
         context.fireChannelRead(wrapInboundOut(bytes))
         context.fireChannelReadComplete()
-        tell(.answered)
+        notify(.answered)
         if hasPendingRead {
             hasPendingRead = false
             context.read()

@@ -3,19 +3,19 @@ package import GatewayCore
 import NIOCore
 
 extension Readiness {
-    /// A limit that was reached is news for this long.
+    /// Report a reached limit for this long.
     static let recentLimits = TimeAmount.seconds(60)
 }
 
 extension Readiness.Finding {
-    /// What there is to say of limits that were reached; nil when none was.
+    /// The finding about limits that were reached; nil if none was.
     package init?(limitsHit limits: [Limit]) {
         guard !limits.isEmpty else { return nil }
         code = .limitReached
         let names = limits.map { "\($0.rawValue) (\($0.variable.environmentName))" }.joined(separator: ", ")
         message =
             "\(limits.count == 1 ? "a limit was" : "limits were") reached within the last minute: \(names); "
-            + "\(MetricName.limitRejections.rawValue) and \(MetricName.evictions.rawValue) count who had to go"
+            + "see \(MetricName.limitRejections.rawValue) and \(MetricName.evictions.rawValue)"
     }
 }
 

@@ -2,16 +2,16 @@ package import Foundation
 package import GatewayContract
 package import RouteMap
 
-/// Whether a gateway can serve, and what an operator should look at.
+/// Whether the gateway can serve, and what needs an operator's attention.
 package struct Readiness: Codable, Hashable, Sendable {
-    /// One thing that is wrong. The code is for programs, the message for people.
+    /// One problem. The code is for programs, the message for people.
     package struct Finding: Codable, Hashable, Sendable {
         package enum Code: String, Codable, Sendable {
             case notListening = "not_listening"
             case shuttingDown = "shutting_down"
             /// No good route map has been read since the start.
             case routeMapMissing = "route_map_missing"
-            /// The route map cannot be used now; the last good one is in force.
+            /// The route map is invalid; the previous one stays in effect.
             case routeMapStale = "route_map_stale"
             /// The writer of the route map no longer answers for it.
             case routeMapUnconfirmed = "route_map_unconfirmed"
@@ -29,7 +29,7 @@ package struct Readiness: Codable, Hashable, Sendable {
             case limitReached = "limit_reached"
             /// Connections could not be accepted within the last minute.
             case acceptFailing = "accept_failing"
-            /// Files of certificates cannot be used now; the pairs read before are in force.
+            /// A certificate file is invalid; the previous pair stays in effect.
             case certificateStale = "certificate_stale"
         }
 
@@ -43,9 +43,9 @@ package struct Readiness: Codable, Hashable, Sendable {
     }
 
     package var status: Status
-    /// Why it is not ready; empty when it is.
+    /// Why it is not ready; empty if it is.
     package var reasons: [Finding]
-    /// What does not keep it from serving, and will if nobody looks at it.
+    /// Problems that do not stop it from serving yet.
     package var warnings: [Finding]
     package var sessions: Int
     package var routes: Int
@@ -74,11 +74,11 @@ extension GatewayServer {
         let fault = routes.fault
         if let loadedAt = routes.loadedAt {
             if let fault {
-                let message = "the route map of \(loadedAt.formatted(.iso8601)) stays in force: \(fault)"
+                let message = "the route map of \(loadedAt.formatted(.iso8601)) stays in effect: \(fault)"
                 warnings.append(.init(code: .routeMapStale, message: message))
             }
         } else {
-            let message = fault.map { "no good route map yet: \($0)" } ?? "no route map has been read yet"
+            let message = fault.map { "no valid route map yet: \($0)" } ?? "no route map loaded yet"
             reasons.append(.init(code: .routeMapMissing, message: message))
         }
         if let period = routes.period, period.isOver(at: reading) {
@@ -87,20 +87,20 @@ extension GatewayServer {
         if let finding = Readiness.Finding(routes.current.conflicts) { warnings.append(finding) }
         let pairs = certificates.current.pairs
         if !pairs.contains(where: { $0.isInDate(at: now) }) {
-            reasons.append(.init(code: .noCertificateInDate, message: "no certificate is in date"))
+            reasons.append(.init(code: .noCertificateInDate, message: "no certificate is currently valid"))
         }
         warnings += Readiness.Finding.certificates(certificates.current, at: now)
         if let finding = Readiness.Finding(certificates.uncovered(in: routes)) { warnings.append(finding) }
         for fault in certificates.faults {
             warnings.append(
-                .init(code: .certificateStale, message: "\(fault); what was read before, if anything, stays")
+                .init(code: .certificateStale, message: "\(fault); the previous certificate, if any, stays in effect")
             )
         }
         if let finding = Readiness.Finding(limitsHit: registry.limitsHit(within: Readiness.recentLimits)) {
             warnings.append(finding)
         }
         if let reason = acceptFailures.reason(at: now) {
-            warnings.append(.init(code: .acceptFailing, message: "connections could not be accepted: \(reason)"))
+            warnings.append(.init(code: .acceptFailing, message: "could not accept connections: \(reason)"))
         }
         return Readiness(
             status: reasons.isEmpty ? .ready : .notReady,
@@ -119,49 +119,49 @@ extension Readiness.Finding {
         return Self(
             code: .routeMapUnconfirmed,
             message:
-                "the route map was confirmed at \(confirmedAt) for \(period.confirmation.validForSeconds) s, and not "
-                + "since: new connections are refused; start the program that writes it, or look at its log"
+                "the route map was confirmed at \(confirmedAt) for \(period.confirmation.validForSeconds) s and "
+                + "has expired, so new connections are refused; start the program that writes it, or check its log"
         )
     }
 
-    /// What there is to say of routes that have one address; nil when there are none.
+    /// The finding about routes that share an address; nil if there are none.
     package init?(_ conflicts: [AddressConflict]) {
         guard !conflicts.isEmpty else { return nil }
         let named = conflicts.prefix(Readiness.namedConflicts).map { "\($0.address) (\($0.hostnames))" }
         let more = conflicts.count - named.count
         code = .addressConflict
         message =
-            "\(conflicts.count) \(conflicts.count == 1 ? "address is" : "addresses are") in routes of different branches, "
-            + "which are not dialled: \(named.joined(separator: "; "))" + (more > 0 ? "; and \(more) more" : "")
+            "\(conflicts.count) \(conflicts.count == 1 ? "address is" : "addresses are") shared by routes of different branches, "
+            + "which are refused: \(named.joined(separator: "; "))" + (more > 0 ? "; and \(more) more" : "")
     }
 
-    /// What there is to say of certificates: their dates, and names of files that are not in them.
+    /// The findings about certificates: their dates, and file names that are not in them.
     package static func certificates(_ table: CertificateTable, at now: Date) -> [Self] {
         table.pairs.compactMap { Self($0, at: now) } + table.misnamed.map { Self($0.pair, misnamed: $0.name) }
     }
 
-    /// What there is to say of hostnames that no certificate covers; nil when there are none.
+    /// The finding about hostnames that no certificate covers; nil if there are none.
     package init?(_ uncovered: SessionsDocument.Uncovered) {
         guard uncovered.count > 0 else { return nil }
         code = .hostnamesUncovered
         message =
             "no certificate covers \(uncovered.count) \(uncovered.count == 1 ? "hostname" : "hostnames") of the route map, "
-            + "so clients with sslmode=verify-full are refused by themselves: \(Self.list(uncovered.first, of: uncovered.count))"
+            + "so clients with sslmode=verify-full cannot connect to: \(Self.list(uncovered.first, of: uncovered.count))"
     }
 
     private init(_ pair: CertificatePair, misnamed name: String) {
         let shown = Array(pair.names.prefix(SessionsDocument.Uncovered.most))
         code = .certificateMisnamed
         message =
-            "the certificate in \(pair.certFile) is not for \(name), by which its file is named, but for "
-            + (shown.isEmpty ? "no name at all" : Self.list(shown, of: pair.names.count))
+            "the certificate in \(pair.certFile) is not for \(name), as its file name says, but for "
+            + (shown.isEmpty ? "no name" : Self.list(shown, of: pair.names.count))
     }
 
     private static func list(_ names: [String], of count: Int) -> String {
         names.joined(separator: ", ") + (count > names.count ? ", and \(count - names.count) more" : "")
     }
 
-    /// What there is to say of a certificate's dates; nil when it is in date for long enough.
+    /// The finding about a certificate's dates; nil if it is valid for long enough.
     package init?(_ pair: CertificatePair, at now: Date) {
         if now < pair.notBefore {
             code = .certificateOutOfDate

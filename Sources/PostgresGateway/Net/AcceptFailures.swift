@@ -9,7 +9,7 @@ import Glibc
 import Musl
 #endif
 
-/// How often accepting has failed, and what is said about it: at most once in ten seconds.
+/// Counts failures to accept, and logs them at most once in ten seconds.
 package final class AcceptFailures: Sendable {
     private struct State {
         var count = 0
@@ -17,9 +17,9 @@ package final class AcceptFailures: Sendable {
         var lastLine: Date?
     }
 
-    /// A failure is news for this long, in seconds.
+    /// Report a failure as recent for this long, in seconds.
     package static let recent: TimeInterval = 60
-    private static let betweenLines: TimeInterval = 10
+    private static let logInterval: TimeInterval = 10
 
     private let logger: Logger
     private let state = Mutex(State())
@@ -48,14 +48,14 @@ package final class AcceptFailures: Sendable {
         let isLogged = state.withLock { state in
             state.count += 1
             state.last = (now, "\(error)")
-            guard state.lastLine.map({ now.timeIntervalSince($0) >= Self.betweenLines }) ?? true else { return false }
+            guard state.lastLine.map({ now.timeIntervalSince($0) >= Self.logInterval }) ?? true else { return false }
             state.lastLine = now
             return true
         }
         if isLogged {
             let advice = error.errnoCode == EMFILE ? "; raise LimitNOFILE= (ulimit -n)" : ""
             logger.error(
-                "connections cannot be accepted\(advice)",
+                "cannot accept connections\(advice)",
                 metadata: .init([.error: "\(error)"])
             )
         }

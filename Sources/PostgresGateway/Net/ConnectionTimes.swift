@@ -18,11 +18,11 @@ package struct ConnectionTimes: Sendable {
     package var linger = TimeAmount.seconds(5)
     /// How long a backend may take to close after a CancelRequest; pgjdbc waits as long for us.
     package var cancelReply = TimeAmount.seconds(10)
-    /// How long a backend may go on with a query whose client is gone, and be cancelled.
+    /// How long a backend may continue a query whose client is gone; until then it can be cancelled.
     package var abandonment = TimeAmount.minutes(5)
 
-    /// How long it is tried to open a listener again that died, before the gateway gives up and ends.
-    package var listenerPatience = TimeAmount.seconds(30)
+    /// How long to try to reopen a lost listener before the gateway gives up and exits.
+    package var listenerReopenTimeout = TimeAmount.seconds(30)
 
     package init(_ configuration: GatewayConfiguration) {
         handshake = configuration.handshakeTimeout

@@ -9,12 +9,12 @@ package enum FileDescriptorLimit {
     /// Beside the two sockets of each session: connections in start-up, listeners, logs, files that are read.
     static let reserve = 256
 
-    /// What a number of connections needs.
+    /// The descriptors needed for a number of connections.
     package static func needed(forConnections connections: Int) -> Int { 2 * connections + reserve }
 
     /// Raises the soft limit as far as the hard one allows, as servers do.
     ///
-    /// - Returns: the limit now in force.
+    /// - Returns: the resulting limit.
     package static func raise() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }

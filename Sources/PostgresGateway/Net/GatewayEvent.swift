@@ -1,6 +1,6 @@
 import GatewayCore
 
-/// What the gateway tells the handlers of a connection, through the channel's pipeline.
+/// Events that the gateway sends to a connection's handlers through the channel's pipeline.
 enum GatewayEvent: Hashable, Sendable {
     /// A session that waited may dial.
     case admitted
@@ -16,6 +16,6 @@ enum GatewayEvent: Hashable, Sendable {
     case draining
     /// The gateway's time to stop is over: end in an orderly way.
     case finish
-    /// Close without waiting for anybody.
+    /// Close without waiting for a peer.
     case closeNow
 }

@@ -49,15 +49,15 @@ package struct ListenError: Error, CustomStringConvertible {
         switch kind {
         case .portInUse:
             let usual =
-                portVariable == .port ? "most often by a PostgreSQL server of this host" : "perhaps by another gateway"
-            return "port \(port) on \(address) is in use, \(usual); "
-                + "stop what holds it (ss -ltnp 'sport = :\(port)' shows it) or set \(portName) to another port"
+                portVariable == .port ? "usually by a PostgreSQL server on this host" : "perhaps by another gateway"
+            return "port \(port) on \(address) is already in use, \(usual); "
+                + "stop that program (find it with ss -ltnp 'sport = :\(port)') or set \(portName) to another port"
         case .unavailable:
-            return "cannot listen on port \(port) of \(address): the host does not have this address, or not yet; "
+            return "cannot listen on port \(port) of \(address): this host does not have that address (yet); "
                 + "check \(addressVariable.environmentName)"
         case .notPermitted:
             return "not permitted to listen on port \(port) of \(address): ports below 1024 need CAP_NET_BIND_SERVICE; "
-                + "install.sh --enable --port \(port) gives it to the service, or set \(portName) to another port"
+                + "run install.sh --enable --port \(port) to grant it to the service, or set \(portName) to another port"
         case .other(let reason):
             return "cannot listen on port \(port) of \(address): \(reason); check \(portName)"
         }

@@ -4,19 +4,19 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A listener died and could not be opened again: the gateway is of no use any more.
+/// A listening socket was lost and could not be reopened: the gateway can no longer serve.
 package struct ListenerLost: Error, CustomStringConvertible {
     let cause: ListenError
 
-    package var description: String { "the listener was lost and could not be opened again: \(cause)" }
+    package var description: String { "the listening socket was lost and could not be reopened: \(cause)" }
 }
 
-/// One listening address, which is opened again when its socket dies.
+/// One listening address; reopened if its socket is lost.
 ///
 /// NIO closes a listener when accept(2) fails with anything but exhaustion (`SocketChannel.swift`), which is
-/// rare (a security module, a network that goes down) and silent: nobody would ever connect again.
+/// rare (a security module, a network that goes down) and silent: no client could connect again.
 final class Listener: Sendable {
-    /// What the listener tells its owner.
+    /// Events that the listener reports to its owner.
     enum Event: Sendable {
         /// It is not open now, and why.
         case lost(String)
@@ -33,35 +33,35 @@ final class Listener: Sendable {
         var isClosed = false
     }
 
-    private let patience: TimeAmount?
+    private let reopenTimeout: TimeAmount?
     private let bind: @Sendable (_ port: Int?) async throws -> any Channel
-    private let tell: @Sendable (Event) -> Void
+    private let notify: @Sendable (Event) -> Void
     private let state = Mutex(State())
 
     /// Opens it.
     ///
     /// - Parameters:
-    ///   - patience: how long it is tried to open it again; nil for as long as it takes.
+    ///   - reopenTimeout: how long to try to reopen it; nil to try indefinitely.
     ///   - bind: makes the socket; the port is nil at first and then the one that the kernel gave.
-    ///   - tell: called from any thread.
+    ///   - notify: called from any thread.
     static func open(
-        patience: TimeAmount?,
+        reopenTimeout: TimeAmount?,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
-        tell: @escaping @Sendable (Event) -> Void
+        notify: @escaping @Sendable (Event) -> Void
     ) async throws -> Listener {
-        let listener = Listener(patience: patience, bind: bind, tell: tell)
+        let listener = Listener(reopenTimeout: reopenTimeout, bind: bind, notify: notify)
         listener.watch(try await bind(nil))
         return listener
     }
 
     private init(
-        patience: TimeAmount?,
+        reopenTimeout: TimeAmount?,
         bind: @escaping @Sendable (_ port: Int?) async throws -> any Channel,
-        tell: @escaping @Sendable (Event) -> Void
+        notify: @escaping @Sendable (Event) -> Void
     ) {
-        self.patience = patience
+        self.reopenTimeout = reopenTimeout
         self.bind = bind
-        self.tell = tell
+        self.notify = notify
     }
 
     var localAddress: SocketAddress? { state.withLock { $0.channel?.localAddress } }
@@ -82,13 +82,13 @@ final class Listener: Sendable {
         state.withLock { $0.channel = channel }
         channel.closeFuture.whenComplete { [self] _ in
             guard !state.withLock({ $0.isClosed }) else { return }
-            tell(.lost("its socket was closed"))
+            notify(.lost("its socket was closed"))
             Task { await reopen(port: port) }
         }
     }
 
     private func reopen(port: Int?) async {
-        let end = patience.map { .now() + $0 } ?? NIODeadline.distantFuture
+        let end = reopenTimeout.map { .now() + $0 } ?? NIODeadline.distantFuture
         var pause = Self.firstPause
         while !state.withLock({ $0.isClosed }) {
             do {
@@ -98,9 +98,9 @@ final class Listener: Sendable {
                     return
                 }
                 watch(channel)
-                return tell(.reopened)
+                return notify(.reopened)
             } catch let error as ListenError where .now() + pause > end {
-                return tell(.gaveUp(error))
+                return notify(.gaveUp(error))
             } catch {
                 try? await Task.sleep(for: .nanoseconds(pause.nanoseconds))
                 pause = min(pause * 2, Self.longestPause)

@@ -27,7 +27,7 @@ package struct BurstLimiter<Key: Hashable & Sendable>: Sendable {
         return window.count <= limit
     }
 
-    /// Ends the windows whose time is over; what was held back in them, by key. Until then they count on,
+    /// Ends the windows whose time is over; returns the suppressed counts by key. Until then they count on,
     /// so this is called at least once a window.
     package mutating func takeSuppressed(at now: NIODeadline) -> [(key: Key, count: Int)] {
         var suppressed: [(key: Key, count: Int)] = []

@@ -1,7 +1,7 @@
 import GatewayHardening
 import Logging
 
-/// Where connections write what became of them: the log, and the counts.
+/// The destination of connections' results: the log and the counts.
 final class ConnectionLog: Sendable {
     let logger: Logger
     let metrics: MetricsRegistry

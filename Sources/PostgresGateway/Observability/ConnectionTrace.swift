@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import RouteMap
 
-/// What is known of one connection, for its log lines and for the counts of outcomes.
+/// The facts about one connection, for its log lines and the outcome counts.
 ///
 /// Never start-up parameters, passwords or keys: they are not kept here at all.
 final class ConnectionTrace {
@@ -26,7 +26,7 @@ final class ConnectionTrace {
         self.log = log
     }
 
-    /// The branch's server did not take the connection; what the client is told is another matter.
+    /// Connecting to the branch's server failed; the client's error is separate.
     func countDialFailure(_ reason: DialFailure) {
         log.metrics.dialFailures.count(reason)
     }
@@ -70,7 +70,7 @@ final class ConnectionTrace {
         log.metrics.outcomes.count(.closed(reason))
         log.burst.log(
             level: reason == .probe ? .debug : .info,
-            "connection closed before it was routed",
+            "connection closed before routing",
             reason: reason.rawValue,
             target: target?.id
         ) {

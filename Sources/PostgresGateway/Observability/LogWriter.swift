@@ -4,7 +4,7 @@ import Synchronization
 
 /// Writes lines to a file descriptor on a thread of its own, in order.
 ///
-/// An event loop never waits for whoever reads the log. When the reader is slow, lines wait in
+/// An event loop never waits for the reader of the log. When the reader is slow, lines wait in
 /// memory, a bounded number of them; those beyond are dropped and counted, and the log says so.
 package final class LogWriter: Sendable {
     package static let standardError = LogWriter(.standardError)
@@ -27,7 +27,7 @@ package final class LogWriter: Sendable {
 
     /// - Parameters:
     ///   - line: with its line end. One `write` a line, so that those of several processes do not mix.
-    ///   - notice: the line that tells how many were dropped.
+    ///   - notice: the line that reports how many were dropped.
     package func write(_ line: String, whenDropped notice: @escaping @Sendable (Int) -> String) {
         let isAdmitted = state.withLock { state in
             guard state.pending < Self.maximumPending else {
@@ -57,7 +57,7 @@ package final class LogWriter: Sendable {
     }
 
     private func put(_ line: String) {
-        // A log that nobody reads any more, or a full disk, must not end the sessions.
+        // A closed log or a full disk must not end the sessions.
         try? file.write(contentsOf: Data(line.utf8))
     }
 }

@@ -3,9 +3,9 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Logs what strangers can cause as often as they like: refusals, and connections that end in their start-up.
+/// Logs events that unauthenticated clients can cause at will: refusals, and connections that end in start-up.
 ///
-/// The first ``limit`` lines of a kind in ``window`` are written; how many more there were is told
+/// The first ``limit`` lines of a kind in ``window`` are written; the number of others is logged
 /// in one line when the window is over. A kind is an outcome and, where there is one, a branch, so
 /// that there are no more kinds than the route map has branches, whatever clients send.
 final class RefusalLog: Sendable {
@@ -40,14 +40,14 @@ final class RefusalLog: Sendable {
         logger.log(level: level, "\(message)", metadata: fields())
     }
 
-    /// Tells what was held back in windows that are over; called once a window.
+    /// Reports the suppressed lines of past windows; called once a window.
     func summarize(at now: NIODeadline = .now()) {
         for (kind, count) in limiter.withLock({ $0.takeSuppressed(at: now) }) {
             var fields: [LogKey: String] = [.reason: kind.reason, .suppressed: String(count)]
             if let target = kind.target { fields[.target] = DisplayName.escape(target) }
             logger.log(
                 level: kind.level,
-                "\(kind.message): lines like this one were held back",
+                "\(kind.message): similar lines suppressed",
                 metadata: Logger.Metadata(fields)
             )
         }

@@ -1,7 +1,7 @@
 import NIOCore
 
 extension SocketAddress {
-    /// Address and port; an IPv4 address that came in over an IPv6 socket is shown as what it is.
+    /// Address and port; an IPv4 address that came in over an IPv6 socket is shown as IPv4.
     var displayName: String {
         guard let ip = ipAddress, let port else { return "unknown" }
         let mapped = "::ffff:"

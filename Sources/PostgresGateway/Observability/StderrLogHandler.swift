@@ -22,7 +22,7 @@ package struct StderrLogHandler: LogHandler {
             sink
             ?? { line in
                 LogWriter.standardError.write(line) { dropped in
-                    let message: Logger.Message = "\(dropped) log lines dropped: the log is not read fast enough"
+                    let message: Logger.Message = "\(dropped) log lines dropped: the reader of the log is too slow"
                     return Self.line(format, level: .warning, message: message, fields: [:])
                 }
             }

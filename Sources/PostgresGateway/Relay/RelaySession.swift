@@ -6,7 +6,7 @@ import RouteMap
 
 /// The two legs of a session on one event loop: what comes in on one goes out on the other.
 ///
-/// Backpressure: a leg is read only while the other one takes what was read. Bytes are opaque but
+/// Backpressure: a leg is read only while the other one accepts data. Bytes are opaque except
 /// for the server's messages up to its first ReadyForQuery, which are looked at in passing.
 final class RelaySession {
     /// Most bytes of payload in one TLS record to the client.
@@ -16,7 +16,7 @@ final class RelaySession {
     /// buffer). NIOSSL makes one record of every buffer up to 16 KiB, so the buffers are cut.
     static let maximumRecordPayload = 8_192
 
-    /// What a session needs of the gateway.
+    /// The gateway's services for a session.
     struct Services {
         let registry: ConnectionRegistry
         let cancelKeys: CancelKeys
@@ -64,7 +64,7 @@ final class RelaySession {
         backend?.writeAndFlush(NIOAny(bytes), promise: nil)
         schedule(.authentication, at: start + services.times.authentication) { [self] in
             guard upstream?.isUnauthenticated == true else { return }
-            end(telling: upstream?.authenticationTimedOut(), because: "authentication_timeout")
+            end(with: upstream?.authenticationTimedOut(), because: "authentication_timeout")
         }
         scheduleIdle()
     }
@@ -148,9 +148,8 @@ final class RelaySession {
     // MARK: Backpressure
 
     /// Whether this leg may be read now; if not, it is read when the other leg is writable again.
-    func mayRead(_ side: Side) -> Bool {
-        // A leg that is closed takes nothing any more: what is read for it is dropped, so that its
-        // partner can get rid of what it still sends, and end.
+    func canRead(_ side: Side) -> Bool {
+        // Drop data for a closed leg, so that its partner can finish sending and end.
         let isAllowed = context(side.other).map { !$0.channel.isActive || $0.channel.isWritable } ?? true
         setReadPending(!isAllowed, side)
         return isAllowed
@@ -175,26 +174,26 @@ final class RelaySession {
 
     func inputClosed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { tellIfSilent() }
+        if side == .backend { refuseIfSilent() }
         run(machine.inputClosed(side, isTerminated: side == .client && hasClientTerminated))
     }
 
     func closed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { tellIfSilent() }
+        if side == .backend { refuseIfSilent() }
         run(machine.closed(side))
         setReadPending(false, side.other)
         context(side.other)?.read()
     }
 
     func failed(_ side: Side, _ error: any Error) {
-        // What comes after an orderly end, a reset by a client that has all it wants, is no error.
+        // A reset after an orderly end, by a client that has read everything, is not an error.
         if endReason == nil { trace.failure = error }
         note("\(side.rawValue)_error")
         context(side)?.closeNow()
     }
 
-    /// What the gateway has to say to the session.
+    /// An event of the gateway for this session.
     func handle(_ event: GatewayEvent) {
         switch event {
         case .routeGone:
@@ -203,7 +202,7 @@ final class RelaySession {
             run(machine.routeReturned())
         case .evictedSession(let limit):
             guard upstream?.isUnauthenticated == true else { return }
-            end(telling: upstream?.evicted(limit), because: "evicted")
+            end(with: upstream?.evicted(limit), because: "evicted")
         case .finish:
             note("gateway_closed")
             run(machine.finish())
@@ -220,20 +219,20 @@ final class RelaySession {
         if endReason == nil { endReason = reason }
     }
 
-    private func tellIfSilent() {
+    private func refuseIfSilent() {
         guard let refusal = upstream?.closed() else { return }
         trace.countDialFailure(.reset)
-        tell(refusal)
+        send(refusal)
     }
 
     /// Ends the session with an ErrorResponse of the gateway's own, where one may stand.
-    private func end(telling refusal: Refusal?, because reason: String) {
+    private func end(with refusal: Refusal?, because reason: String) {
         note(reason)
-        if let refusal { tell(refusal) }
+        if let refusal { send(refusal) }
         run(machine.finish())
     }
 
-    private func tell(_ refusal: Refusal) {
+    private func send(_ refusal: Refusal) {
         guard let client, client.channel.isActive else { return }
         trace.logRefusal(refusal)
         var buffer = client.channel.allocator.buffer(capacity: 512)

@@ -4,7 +4,7 @@ import Glibc
 import Musl
 #endif
 
-/// What tells that a file is another one, or has other content, than when it was last looked at.
+/// Identifies a file and its content, to detect that it was replaced or changed.
 ///
 /// Symbolic links are followed: certificate tools exchange the link.
 struct FileFingerprint: Hashable, Sendable {

@@ -7,7 +7,7 @@ import Glibc
 import Musl
 #endif
 
-/// Tells when a file may have changed: at once where the kernel tells (inotify(7)), else at the next poll.
+/// Reports when a file may have changed: at once where the kernel does (inotify(7)), else at the next poll.
 ///
 /// The directory is watched and not the file, which is replaced by renaming. The poll serves file
 /// systems without events, a directory that comes later, and a kernel that has no watch left.
@@ -80,7 +80,7 @@ private enum InotifyChannel {
         }
     }
 
-    /// What the events say does not matter: whoever hears of one looks at the file itself.
+    /// The content of the events does not matter: the receiver checks the file itself.
     private final class Reader: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 

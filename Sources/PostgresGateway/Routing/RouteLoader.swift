@@ -4,15 +4,15 @@ import GatewayHardening
 import Logging
 import RouteMap
 
-/// Takes up the route map file.
+/// Loads the route map file.
 package final class RouteLoader: Sendable {
     private let path: String
     private let routes: RouteStore
     private let clock: GatewayClock
     private let outcomes: LabelledCounter<ReloadOutcome>
     private let logger: Logger
-    /// Tells the sessions; gives how many lose their route.
-    private let tellSessions: @Sendable (RouteTable) -> Int
+    /// Notifies the sessions; returns how many lose their route.
+    private let notifySessions: @Sendable (RouteTable) -> Int
 
     init(
         path: String,
@@ -20,47 +20,47 @@ package final class RouteLoader: Sendable {
         clock: GatewayClock,
         outcomes: LabelledCounter<ReloadOutcome>,
         logger: Logger,
-        tellSessions: @escaping @Sendable (RouteTable) -> Int
+        notifySessions: @escaping @Sendable (RouteTable) -> Int
     ) {
         self.path = path
         self.routes = routes
         self.clock = clock
         self.outcomes = outcomes
         self.logger = logger
-        self.tellSessions = tellSessions
+        self.notifySessions = notifySessions
     }
 
     /// Most conflicts that are logged of one route map, each on a line of its own.
     private static let loggedConflicts = 20
 
-    /// Reads the route map and puts it in force for all hostnames at once. Sessions whose target is no
-    /// longer active at the same place are told. A file with a fault leaves the last good map in
-    /// force; one that says what the map in force says only confirms it. Blocking, never on an event
+    /// Loads the route map for all hostnames at once. Notifies sessions whose target is no longer active at
+    /// the same address. An invalid file is ignored; the previous map stays in effect. A file with the same
+    /// routes only confirms them. Blocking, never on an event
     /// loop, and not from two threads at a time.
     ///
-    /// - Parameter isForced: reads it whether it has changed or not.
+    /// - Parameter isForced: read it even if it has not changed.
     package func reload(isForced: Bool) {
         readRoutes(isForced: isForced)
         reportConfirmation()
     }
 
     private func readRoutes(isForced: Bool) {
-        // Taken before the file is read: what is written meanwhile is seen as a change.
+        // Taken before the file is read, so that a concurrent write counts as a change.
         let file = FileFingerprint(path: path)
-        guard isForced || routes.isNews(file) else { return }
+        guard isForced || routes.hasChanged(file) else { return }
         do throws(RouteMapError) {
             install(try RouteMapFile.load(path: path), from: file)
         } catch {
-            // What could not be read is tried again at the next look, and told once.
-            let isNews = isForced || routes.fault != error
+            // Retry an unreadable file at the next check, and log the error once.
+            let isNewFault = isForced || routes.fault != error
             routes.keepCurrent(becauseOf: error, in: error.isReadFailure ? nil : file)
-            guard isNews else { return }
+            guard isNewFault else { return }
             outcomes.count(.failed)
             let inForce = routes.current.count
             logger.error(
                 routes.loadedAt == nil
-                    ? "route map not loaded; every hostname is refused until it is"
-                    : "route map not loaded; the one in force stays",
+                    ? "could not load route map; refusing all hostnames until it loads"
+                    : "could not load route map; the previous one stays in effect",
                 metadata: .init([.error: "\(error)", .routes: String(inForce)])
             )
         }
@@ -68,7 +68,7 @@ package final class RouteLoader: Sendable {
 
     private func install(_ table: RouteTable, from file: FileFingerprint) {
         let old = routes.current
-        // The first map, and the first good one after a fault, are news whatever they say.
+        // Log the first map, and the first valid one after an error, even without changes.
         if routes.loadedAt != nil, routes.fault == nil, table.isSame(as: old) {
             routes.confirm(by: table, from: file, at: clock.now)
             logger.debug("route map unchanged", metadata: .init([.routes: String(table.count)]))
@@ -76,8 +76,8 @@ package final class RouteLoader: Sendable {
         }
         let changes = table.changes(since: old)
         routes.replace(with: table, from: file, at: clock.now)
-        // A session that is being dialled meanwhile looks at the table again once it is entered.
-        let closed = tellSessions(table)
+        // A session being dialled checks the table again once it is registered.
+        let closed = notifySessions(table)
         outcomes.count(.loaded)
         logger.info(
             "route map loaded",
@@ -95,13 +95,13 @@ package final class RouteLoader: Sendable {
         let new = conflicts.filter { !known.contains($0) }
         for conflict in new.prefix(Self.loggedConflicts) {
             logger.error(
-                "routes of different branches have one address; none of them is dialled",
+                "routes of different branches share an address; refusing connections to them",
                 metadata: .init([.address: conflict.address, .hostnames: conflict.hostnames])
             )
         }
         guard new.count > Self.loggedConflicts else { return }
         logger.error(
-            "routes of different branches have one address, at more addresses than are logged",
+            "more routes of different branches share an address",
             metadata: .init([.suppressed: String(new.count - Self.loggedConflicts)])
         )
     }
@@ -111,7 +111,7 @@ package final class RouteLoader: Sendable {
         switch routes.confirmationChange(at: clock.now) {
         case .expired(let period):
             logger.error(
-                "route map no longer confirmed; new connections are refused until it is",
+                "route map no longer confirmed; refusing new connections until it is",
                 metadata: .init([.error: "confirmed until \(period.end.formatted(.iso8601))"])
             )
         case .confirmedAgain:

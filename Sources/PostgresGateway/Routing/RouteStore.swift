@@ -2,7 +2,7 @@ package import Foundation
 package import RouteMap
 import Synchronization
 
-/// The route table in force. Readers take a snapshot; a new table replaces the old one as a whole.
+/// The current route table. Readers take a snapshot; a new table replaces the old one as a whole.
 package final class RouteStore: Sendable {
     private struct State {
         var table: RouteTable
@@ -23,7 +23,7 @@ package final class RouteStore: Sendable {
 
     private let state: Mutex<State>
 
-    /// - Parameter table: in force until a route map is read.
+    /// - Parameter table: in effect until a route map is read.
     package init(_ table: RouteTable = .empty) {
         state = Mutex(State(table: table))
     }
@@ -37,21 +37,21 @@ package final class RouteStore: Sendable {
         state.withLock { $0.period?.isOver(at: now) == true ? nil : $0.table }
     }
 
-    /// Until when the table in force is confirmed; nil when it needs no confirmation.
+    /// When the confirmation of the current table expires; nil if it needs none.
     package var period: ConfirmationPeriod? { state.withLock { $0.period } }
 
     /// When a good route map that said something new was last read; nil before the first.
     package var loadedAt: Date? { state.withLock { $0.loadedAt } }
 
-    /// What was wrong with the route map at the last try; nil when it was good.
+    /// The error of the last load; nil if it succeeded.
     package var fault: RouteMapError? { state.withLock { $0.fault } }
 
-    /// Whether the file is another than the one that was last read.
-    func isNews(_ file: FileFingerprint) -> Bool {
+    /// Whether the file differs from the one last read.
+    func hasChanged(_ file: FileFingerprint) -> Bool {
         state.withLock { $0.file != file }
     }
 
-    /// Puts a table in force that says something else than the one before.
+    /// Replaces the table with a different one.
     func replace(with table: RouteTable, from file: FileFingerprint, at now: GatewayClock.Reading) {
         state.withLock { state in
             state.confirm(table.confirmation, at: now)
@@ -62,7 +62,7 @@ package final class RouteStore: Sendable {
         }
     }
 
-    /// Takes up the confirmation of a table that says the same as the one in force.
+    /// Takes the confirmation from a table with the same routes.
     func confirm(by table: RouteTable, from file: FileFingerprint, at now: GatewayClock.Reading) {
         state.withLock { state in
             state.confirm(table.confirmation, at: now)
@@ -71,7 +71,7 @@ package final class RouteStore: Sendable {
         }
     }
 
-    /// Notes a route map that cannot be used; the table in force stays.
+    /// Records an invalid route map; the current table stays in effect.
     ///
     /// - Parameter file: nil for one that is to be read again though it has not changed.
     func keepCurrent(becauseOf fault: RouteMapError, in file: FileFingerprint?) {

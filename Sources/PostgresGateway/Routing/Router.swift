@@ -1,7 +1,7 @@
 import GatewayCore
 import RouteMap
 
-/// Where a server name leads, by the one route map in force.
+/// Resolves a server name with the current route map.
 package struct Router: Sendable {
     package let routes: RouteStore
     let clock: GatewayClock
@@ -10,7 +10,7 @@ package struct Router: Sendable {
     func decide(serverName: String?) -> ConnectionMachine.Decision {
         guard let serverName else { return .refuse(.noServerName) }
         guard let table = routes.confirmedTable(at: clock.now) else { return .refuse(.routeMapUnconfirmed) }
-        switch table.lookUp(serverName: serverName) {
+        switch table.entry(for: serverName) {
         case .active(let route): return .route(route)
         case .conflicting(let route): return .refuse(.addressConflict(route))
         case .stopped(let route): return .refuse(.branchStopped(route))
@@ -18,7 +18,7 @@ package struct Router: Sendable {
         }
     }
 
-    /// Whether a route that was looked up is still in force as it was.
+    /// Whether a resolved route is still in effect unchanged.
     func serves(_ route: Route) -> Bool {
         routes.confirmedTable(at: clock.now)?.serves(route) == true
     }

@@ -6,8 +6,8 @@ import Synchronization
 
 /// The connections that are open, and the permits they hold: the one place that knows all of them.
 ///
-/// Decides with ``StartupAdmission`` and ``SessionAdmission``; tells the handlers of others what a decision
-/// means for them by ``GatewayEvent``s, each on its own loop. Never used on the relay path.
+/// Decides with ``StartupAdmission`` and ``SessionAdmission``; notifies the handlers of other connections
+/// affected by a decision with ``GatewayEvent``s, each on its own loop. Never used on the relay path.
 package final class ConnectionRegistry: Sendable {
     fileprivate struct Entry {
         var channel: any Channel
@@ -38,7 +38,7 @@ package final class ConnectionRegistry: Sendable {
         var waitingForEnd: [@Sendable () -> Void] = []
         var lastHit: [Limit: NIODeadline] = [:]
 
-        /// What an orderly stop waits for: nobody who has only to close, and no backend without client.
+        /// The connections that an orderly stop waits for: not those that have only to close, nor backends without a client.
         var isDrained: Bool { sessions.count == 0 && startups.count == startups.count(in: .linger) }
     }
 
@@ -69,18 +69,18 @@ package final class ConnectionRegistry: Sendable {
             state.peak = max(state.peak, state.entries.count)
             return (id, state.evict(state.startups.move(id, of: address, to: .client(.preface), at: .now())))
         }
-        tell(evictions)
+        send(evictions)
         return id
     }
 
-    /// A start-up moves on; nil when it is one no more.
+    /// A start-up progresses; nil when it has ended.
     func move(_ id: ConnectionID, to turn: StartupTurn?) {
-        let (evictions, resumed) = state.withLock { state -> ([Told], [@Sendable () -> Void]) in
+        let (evictions, resumed) = state.withLock { state -> ([Notice], [@Sendable () -> Void]) in
             guard let entry = state.entries[id] else { return ([], []) }
             let evictions = state.evict(state.startups.move(id, of: entry.address, to: turn, at: .now()))
             return (evictions, state.takeWaitingForEnd())
         }
-        tell(evictions)
+        send(evictions)
         for resume in resumed { resume() }
     }
 
@@ -91,12 +91,12 @@ package final class ConnectionRegistry: Sendable {
         let evictions = state.withLock { state in
             state.evict((0..<Self.roomMade).compactMap { _ in state.startups.makeRoom(at: .now()) })
         }
-        tell(evictions)
+        send(evictions)
         return !evictions.isEmpty
     }
 
     func waitForHandshake(_ id: ConnectionID) {
-        tell(state.withLock { state in state.evict(state.startups.waitForHandshake(id).map { [$0] } ?? []) })
+        send(state.withLock { state in state.evict(state.startups.waitForHandshake(id).map { [$0] } ?? []) })
     }
 
     func beginHandshake(_ id: ConnectionID) {
@@ -110,8 +110,8 @@ package final class ConnectionRegistry: Sendable {
     /// - Returns: the decision; ``GatewayEvent/admitted`` ends a wait.
     func beginSession(_ id: ConnectionID, to route: Route, tally: SessionTally) -> SessionAdmission.Verdict {
         let now = NIODeadline.now()
-        typealias Outcome = (SessionAdmission.Verdict, [Told], (any EventLoop)?)
-        let (verdict, told, ticking) = state.withLock { state -> Outcome in
+        typealias Outcome = (SessionAdmission.Verdict, [Notice], (any EventLoop)?)
+        let (verdict, notices, ticking) = state.withLock { state -> Outcome in
             guard let entry = state.entries[id] else { return (.refused(.connections), [], nil) }
             let (verdict, change) = state.sessions.begin(id, to: route, from: entry.address, at: now)
             if case .refused(let limit) = verdict {
@@ -121,14 +121,14 @@ package final class ConnectionRegistry: Sendable {
             state.entries[id]?.session = Session(route: route, tally: tally)
             // Gives a place back, so nobody is evicted.
             _ = state.startups.move(id, of: entry.address, to: nil, at: now)
-            return (verdict, state.told(of: change), state.startTicking(on: entry.channel.eventLoop))
+            return (verdict, state.notices(for: change), state.startTicking(on: entry.channel.eventLoop))
         }
-        tell(told)
+        send(notices)
         if let ticking { scheduleTick(on: ticking) }
         return verdict
     }
 
-    /// For which limit a session waits.
+    /// The limit that a session waits for.
     func awaitedLimit(_ id: ConnectionID) -> Limit {
         state.withLock { state in
             let limit = state.sessions.awaitedLimit(id)
@@ -137,12 +137,12 @@ package final class ConnectionRegistry: Sendable {
         }
     }
 
-    /// The server knows the client.
+    /// The server has authenticated the client.
     func authenticated(_ id: ConnectionID) {
-        tell(state.withLock { state in state.told(of: state.sessions.authenticated(id, at: .now())) })
+        send(state.withLock { state in state.notices(for: state.sessions.authenticated(id, at: .now())) })
     }
 
-    /// The server did not let the client in.
+    /// The server rejected the client's login.
     func loginFailed(_ id: ConnectionID) {
         let target = state.withLock { state in
             state.sessions.loginFailed(id, at: .now())
@@ -153,18 +153,18 @@ package final class ConnectionRegistry: Sendable {
 
     /// The client's leg is over, or the session was never begun. Its permits go back.
     func endSession(_ id: ConnectionID) {
-        let (told, resumed) = state.withLock { state -> ([Told], [@Sendable () -> Void]) in
+        let (notices, resumed) = state.withLock { state -> ([Notice], [@Sendable () -> Void]) in
             state.entries[id]?.session = nil
-            let told = state.told(of: state.sessions.end(id, at: .now()))
-            return (told, state.takeWaitingForEnd())
+            let notices = state.notices(for: state.sessions.end(id, at: .now()))
+            return (notices, state.takeWaitingForEnd())
         }
-        tell(told)
+        send(notices)
         for resume in resumed { resume() }
     }
 
     /// A backend goes on without its client, on this channel.
     func abandon(_ id: ConnectionID, target: String, channel: any Channel) {
-        let told = state.withLock { state -> [Told] in
+        let notices = state.withLock { state -> [Notice] in
             guard state.entries[id] != nil else { return [] }
             state.entries[id]?.channel = channel
             state.abandoned.insert(id, target)
@@ -172,56 +172,58 @@ package final class ConnectionRegistry: Sendable {
                 let entry = state.entries[victim]
             else { return [] }
             state.abandoned.remove(victim)
-            return [Told(channel: entry.channel, event: .closeNow)]
+            return [Notice(channel: entry.channel, event: .closeNow)]
         }
-        tell(told)
+        send(notices)
     }
 
-    /// Nothing of the connection is left.
+    /// The connection is closed on both sides.
     func leave(_ id: ConnectionID) {
-        let (told, resumed) = state.withLock { state -> ([Told], [@Sendable () -> Void]) in
+        let (notices, resumed) = state.withLock { state -> ([Notice], [@Sendable () -> Void]) in
             guard let entry = state.entries.removeValue(forKey: id) else { return ([], []) }
             let now = NIODeadline.now()
             state.abandoned.remove(id)
             // Gives a place back, so nobody is evicted.
             _ = state.startups.move(id, of: entry.address, to: nil, at: now)
-            let told = state.told(of: state.sessions.end(id, at: now))
-            return (told, state.takeWaitingForEnd())
+            let notices = state.notices(for: state.sessions.end(id, at: now))
+            return (notices, state.takeWaitingForEnd())
         }
-        tell(told)
+        send(notices)
         for resume in resumed { resume() }
     }
 
-    // MARK: Changes for many
+    // MARK: Changes for all connections
 
-    /// Tells the sessions whose route went, or is back, by a new route map.
+    /// Notifies the sessions whose route a new route map removes or restores.
     ///
     /// - Parameter isServed: whether the new map has this route as it is.
     /// - Returns: how many went.
     func routesChanged(isServed: (Route) -> Bool) -> Int {
-        let told = state.withLock { state in
-            state.entries.compactMap { id, entry -> Told? in
+        let notices = state.withLock { state in
+            state.entries.compactMap { id, entry -> Notice? in
                 guard let session = entry.session else { return nil }
                 let isGone = !isServed(session.route)
                 guard isGone != session.isRouteGone else { return nil }
                 state.entries[id]?.session?.isRouteGone = isGone
-                return Told(channel: entry.channel, event: isGone ? .routeGone : .routeReturned)
+                return Notice(channel: entry.channel, event: isGone ? .routeGone : .routeReturned)
             }
         }
-        tell(told)
-        return told.count { $0.event == .routeGone }
+        send(notices)
+        return notices.count { $0.event == .routeGone }
     }
 
     /// Whether the gateway is stopping: no session begins then.
     package var isDraining: Bool { state.withLock { $0.isDraining } }
 
-    /// From now on no session begins. Who has not begun a start-up is sent away.
+    /// Admits no more sessions, and closes connections that have not begun a start-up.
     func startDraining() {
-        let told = state.withLock { state in
+        let notices = state.withLock { state in
             state.isDraining = true
-            return state.entries.values.filter { $0.session == nil }.map { Told(channel: $0.channel, event: .draining) }
+            return state.entries.values.filter { $0.session == nil }.map {
+                Notice(channel: $0.channel, event: .draining)
+            }
         }
-        tell(told)
+        send(notices)
     }
 
     /// Calls back once no session and no start-up is left: at once, or from the thread that ends the last one.
@@ -233,17 +235,17 @@ package final class ConnectionRegistry: Sendable {
         if isDrained { resume() }
     }
 
-    /// Ends every connection in an orderly way: each says what is to be said, and has a bounded time to close.
-    func finishAll() { tellAll(.finish) }
+    /// Ends every connection in an orderly way: each sends its final message and has a bounded time to close.
+    func finishAll() { notifyAll(.finish) }
 
     /// Closes every connection now.
-    func closeAll() { tellAll(.closeNow) }
+    func closeAll() { notifyAll(.closeNow) }
 
-    private func tellAll(_ event: GatewayEvent) {
-        tell(state.withLock { $0.entries.values.map { Told(channel: $0.channel, event: event) } })
+    private func notifyAll(_ event: GatewayEvent) {
+        send(state.withLock { $0.entries.values.map { Notice(channel: $0.channel, event: event) } })
     }
 
-    // MARK: What stands
+    // MARK: State
 
     /// Connections of every kind that are open.
     package var openCount: Int { state.withLock { $0.entries.count } }
@@ -297,56 +299,56 @@ package final class ConnectionRegistry: Sendable {
     /// Whether no permit is held, not even a count.
     package var isEmpty: Bool { state.withLock { $0.entries.isEmpty && $0.startups.isEmpty && $0.sessions.isEmpty } }
 
-    // MARK: Telling
+    // MARK: Notices
 
-    fileprivate struct Told {
+    fileprivate struct Notice {
         let channel: any Channel
         let event: GatewayEvent
     }
 
-    private func tell(_ told: [Told]) {
-        for one in told {
-            switch one.event {
+    private func send(_ notices: [Notice]) {
+        for notice in notices {
+            switch notice.event {
             case .evicted(let limit), .evictedSession(let limit): log.metrics.evictions.count(limit)
             case .admitted, .routeGone, .routeReturned, .draining, .finish, .closeNow: break
             }
-            // Later, and on its loop: who tells may be in the middle of an event of its own.
-            one.channel.eventLoop.execute {
-                one.channel.pipeline.fireUserInboundEventTriggered(one.event)
+            // Later, and on its loop: the sender may be in the middle of an event of its own.
+            notice.channel.eventLoop.execute {
+                notice.channel.pipeline.fireUserInboundEventTriggered(notice.event)
             }
         }
     }
 
     private func scheduleTick(on loop: any EventLoop) {
         loop.scheduleTask(in: Self.tick) { [self] in
-            let (told, isOver) = state.withLock { state -> ([Told], Bool) in
-                let told = state.told(of: state.sessions.tick(at: .now()))
+            let (notices, isOver) = state.withLock { state -> ([Notice], Bool) in
+                let notices = state.notices(for: state.sessions.tick(at: .now()))
                 state.isTicking = state.sessions.needsTick
-                return (told, !state.isTicking)
+                return (notices, !state.isTicking)
             }
-            tell(told)
+            send(notices)
             if !isOver { scheduleTick(on: loop) }
         }
     }
 }
 
 extension ConnectionRegistry.State {
-    fileprivate mutating func evict(_ evictions: [StartupAdmission.Eviction]) -> [ConnectionRegistry.Told] {
+    fileprivate mutating func evict(_ evictions: [StartupAdmission.Eviction]) -> [ConnectionRegistry.Notice] {
         evictions.compactMap { eviction in
             lastHit[eviction.limit] = .now()
             return entries[eviction.id].map { .init(channel: $0.channel, event: .evicted(eviction.limit)) }
         }
     }
 
-    fileprivate mutating func told(of change: SessionAdmission.Change) -> [ConnectionRegistry.Told] {
+    fileprivate mutating func notices(for change: SessionAdmission.Change) -> [ConnectionRegistry.Notice] {
         if !change.evicted.isEmpty { lastHit[.unauthenticatedPerRoute] = .now() }
         let admitted = change.admitted.compactMap { id in
-            entries[id].map { ConnectionRegistry.Told(channel: $0.channel, event: .admitted) }
+            entries[id].map { ConnectionRegistry.Notice(channel: $0.channel, event: .admitted) }
         }
         return admitted
             + change.evicted.compactMap { id in
                 entries[id].map {
-                    ConnectionRegistry.Told(channel: $0.channel, event: .evictedSession(.unauthenticatedPerRoute))
+                    ConnectionRegistry.Notice(channel: $0.channel, event: .evictedSession(.unauthenticatedPerRoute))
                 }
             }
     }

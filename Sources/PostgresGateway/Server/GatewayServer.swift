@@ -7,7 +7,7 @@ import NIOPosix
 package import RouteMap
 import Synchronization
 
-/// A gateway: its listeners, the loops its connections run on, and what it is put together from.
+/// A gateway: its listeners, its event loops, and its parts.
 ///
 /// The only place that knows all parts. Handlers are given those that they need.
 package final class GatewayServer: Sendable {
@@ -29,14 +29,14 @@ package final class GatewayServer: Sendable {
     private let listeners = Mutex<[Listener]>([])
     private let pacers = Mutex<[ObjectIdentifier: NIOLoopBound<HandshakePacer>]>([:])
     private let refusalSummaries: RepeatedTask
-    private let memoryLooks: RepeatedTask
+    private let memoryChecks: RepeatedTask
     private let isClosed = Mutex(false)
     /// Fails when the gateway cannot listen any more.
     private let lost: EventLoopPromise<Void>
 
-    /// A gateway that does not listen yet. What is made here must be listened with, or closed.
+    /// Makes a gateway that does not listen yet. The caller must start or close it.
     ///
-    /// - Parameter routes: in force until a route map is read.
+    /// - Parameter routes: in effect until a route map is read.
     package init(
         configuration: GatewayConfiguration,
         certificates: CertificateStore,
@@ -73,7 +73,7 @@ package final class GatewayServer: Sendable {
             delay: RefusalLog.window
         ) { [burst = log.burst] _ in burst.summarize() }
         let trimmer = MemoryTrimmer(registry: registry)
-        memoryLooks = group.next().scheduleRepeatedTask(
+        memoryChecks = group.next().scheduleRepeatedTask(
             initialDelay: MemoryTrimmer.interval,
             delay: MemoryTrimmer.interval
         ) { _ in trimmer.look() }
@@ -85,7 +85,7 @@ package final class GatewayServer: Sendable {
     /// The loops the connections run on.
     package var loops: [any EventLoop] { Array(group.makeIterator()) }
 
-    /// Gives each loop something to do; none once they are shut down, which may not be told to do anything.
+    /// Submits work to each loop; does nothing once they are shut down, when submitting is not allowed.
     func onEachLoop(_ task: @escaping @Sendable () -> Void) {
         isClosed.withLock { isClosed in
             if !isClosed { for loop in loops { loop.execute(task) } }
@@ -139,7 +139,7 @@ package final class GatewayServer: Sendable {
         try await withTaskCancellationHandler {
             try await lost.futureResult.get()
         } onCancel: {
-            // Who does not wait any more is told nothing more; a future's `get` does not end by itself.
+            // Stop waiting on cancellation: a future's `get` does not return by itself.
             lost.succeed()
         }
     }
@@ -150,7 +150,7 @@ package final class GatewayServer: Sendable {
         for listener in listeners.withLock({ $0 }) { await listener.close() }
         registry.startDraining()
         logger.info(
-            "stopping: waiting for the open sessions",
+            "stopping; waiting for open sessions",
             metadata: .init([.sessions: String(registry.sessionCount)])
         )
         let loop = group.next()
@@ -168,7 +168,7 @@ package final class GatewayServer: Sendable {
     /// Gives up what a gateway has that does not listen.
     package func close() async throws {
         refusalSummaries.cancel()
-        memoryLooks.cancel()
+        memoryChecks.cancel()
         isClosed.withLock { $0 = true }
         lost.succeed()
         try await group.shutdownGracefully()
@@ -193,23 +193,23 @@ package final class GatewayServer: Sendable {
     }
 
     private func listen(on address: String, port: Int, isIPv6Only: Bool) async throws -> Listener {
-        try await Listener.open(patience: times.listenerPatience) { [self] given in
+        try await Listener.open(reopenTimeout: times.listenerReopenTimeout) { [self] given in
             try await bind(address, port: given ?? port, isIPv6Only: isIPv6Only)
-        } tell: { [self] event in
-            tell(event, of: address)
+        } notify: { [self] event in
+            notify(event, of: address)
         }
     }
 
-    private func tell(_ event: Listener.Event, of address: String) {
+    private func notify(_ event: Listener.Event, of address: String) {
         switch event {
         case .lost(let reason):
             listening.store(false, ordering: .releasing)
             logger.error(
-                "a listener was lost and is opened again",
+                "lost a listening socket; reopening it",
                 metadata: .init([.address: address, .error: reason])
             )
         case .reopened:
-            // Those of the others that are lost say so again when they are not open in time.
+            // Other lost listeners report again if they are not reopened in time.
             if listeners.withLock({ $0.allSatisfy { $0.channel?.isActive == true } }) {
                 listening.store(true, ordering: .releasing)
             }

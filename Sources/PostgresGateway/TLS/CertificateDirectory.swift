@@ -37,14 +37,14 @@ enum CertificateDirectory {
         }
         let deeper = names.filter { !$0.hasSuffix(ending) && !$0.hasSuffix(".key") }.compactMap { name -> Entry? in
             let source = CertificatePair.Source(inDirectory: "\(directory)/\(name)/\(name)")
-            return mayExist(source.certFile, of: name) ? Entry(stem: name, source: source) : nil
+            return exists(source.certFile, of: name) ? Entry(stem: name, source: source) : nil
         }
         return own + deeper
     }
 
     /// Whether a file is there. One in a directory that may not be searched counts where the directory has the name of
     /// a host: certificate tools keep their directories to themselves, and the operator has to hear of it.
-    private static func mayExist(_ path: String, of name: String) -> Bool {
+    private static func exists(_ path: String, of name: String) -> Bool {
         var found = stat()
         if stat(path, &found) == 0 { return true }
         return errno == EACCES && name.contains(".")
@@ -66,7 +66,7 @@ enum CertificateDirectory {
             throw ConfigurationError(
                 .certDir,
                 file: entry.source.certFile,
-                "is to have a server name for a name, but it \(error)"
+                "must be named after a hostname, but its name \(error)"
             )
         }
     }

@@ -5,11 +5,11 @@ package import RouteMap
 
 /// A certificate chain with its key, ready for handshakes.
 package struct CertificatePair: Sendable {
-    /// Where a pair is, and which settings say so.
+    /// The location of a pair, and the settings that name it.
     package struct Source: Hashable, Sendable {
         package var certFile: String
         package var keyFile: String
-        /// What complaints about the files name.
+        /// The variables that errors about the files name.
         package var certVariable: GatewayVariable
         package var keyVariable: GatewayVariable
 
@@ -64,7 +64,7 @@ package struct CertificatePair: Sendable {
     package static func load(_ source: Source) throws(ConfigurationError) -> CertificatePair {
         let chain = try chain(source)
         guard let leaf = chain.first else {
-            throw ConfigurationError(source.certVariable, file: source.certFile, "has no certificate in PEM form")
+            throw ConfigurationError(source.certVariable, file: source.certFile, "contains no PEM certificate")
         }
         let key = try key(source)
         do {
@@ -78,17 +78,17 @@ package struct CertificatePair: Sendable {
                 nameSet: Set(names)
             )
         } catch NIOSSLError.failedToLoadPrivateKey {
-            // What is left once the key by itself was read: BoringSSL compares it with the leaf's.
+            // The key itself was valid, so it does not match: BoringSSL compares it with the leaf's.
             throw ConfigurationError(
                 source.keyVariable,
                 file: source.keyFile,
-                "has a key that does not fit the certificate in \(source.certFile); give the pair that was issued together"
+                "contains a key that does not match the certificate in \(source.certFile); use the key it was issued for"
             )
         } catch {
             throw ConfigurationError(
                 source.certVariable,
                 file: source.certFile,
-                "has a certificate that cannot be used with the key in \(source.keyFile): \(TLSErrorText.reason(error))"
+                "contains a certificate that cannot be used with the key in \(source.keyFile): \(TLSErrorText.reason(error))"
             )
         }
     }
@@ -102,7 +102,7 @@ package struct CertificatePair: Sendable {
             throw ConfigurationError(
                 source.certVariable,
                 file: source.certFile,
-                "has a certificate that cannot be used: \(TLSErrorText.reason(error))"
+                "contains a certificate that cannot be used: \(TLSErrorText.reason(error))"
             )
         }
     }
@@ -110,7 +110,7 @@ package struct CertificatePair: Sendable {
     private static func key(_ source: Source) throws(ConfigurationError) -> NIOSSLPrivateKey {
         let bytes = try PEMFile.bytes(of: source.keyFile, source.keyVariable)
         guard PEMFile.hasBlock("PRIVATE KEY", in: bytes) else {
-            throw ConfigurationError(source.keyVariable, file: source.keyFile, "has no private key in PEM form")
+            throw ConfigurationError(source.keyVariable, file: source.keyFile, "contains no PEM private key")
         }
         do {
             return try NIOSSLPrivateKey(bytes: bytes, format: .pem)
@@ -119,7 +119,7 @@ package struct CertificatePair: Sendable {
             throw ConfigurationError(
                 source.keyVariable,
                 file: source.keyFile,
-                "has a private key that cannot be used: \(PrivateKeyProblem(pem: bytes))"
+                "contains a private key that cannot be used: \(PrivateKeyProblem(pem: bytes))"
             )
         }
     }
@@ -138,7 +138,7 @@ extension ConfigurationError {
     }
 }
 
-/// What TLS libraries say, for people.
+/// Readable forms of TLS libraries' errors.
 enum TLSErrorText {
     /// The reasons in BoringSSL's own words, without the places in its source.
     static func reason(_ error: any Error) -> String {

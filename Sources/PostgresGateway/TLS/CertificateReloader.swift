@@ -3,7 +3,7 @@ package import GatewayCore
 package import GatewayHardening
 package import Logging
 
-/// Puts changed certificates in force, whoever asks for it: one look at a time, off all threads that others need.
+/// Reloads changed certificates: one check at a time, off the event loops and the cooperative pool.
 package actor CertificateReloader {
     private let store: CertificateStore
     private let outcomes: LabelledCounter<ReloadOutcome>
@@ -19,10 +19,10 @@ package actor CertificateReloader {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
-    /// Reads the certificates again. What cannot be used leaves what was in force in its place.
-    /// Sessions keep what they began with.
+    /// Reloads the certificates. An invalid file is ignored; the previous version stays in effect.
+    /// Sessions keep the certificate they began with.
     ///
-    /// - Parameter isForced: reads them whether they have changed or not.
+    /// - Parameter isForced: reload even if the files have not changed.
     package func reload(isForced: Bool) {
         switch isForced ? store.reload() : store.reloadIfChanged() {
         case .unchanged, .settling:
@@ -34,7 +34,10 @@ package actor CertificateReloader {
         case .failed(let faults):
             outcomes.count(.failed)
             for fault in faults {
-                logger.error("certificate not loaded; the one in force stays", metadata: .init([.error: "\(fault)"]))
+                logger.error(
+                    "could not load certificate; the previous one stays in effect",
+                    metadata: .init([.error: "\(fault)"])
+                )
             }
         }
     }
@@ -42,7 +45,10 @@ package actor CertificateReloader {
     /// Logs which certificates are left out since they could not be read at the start.
     package func reportFaults() {
         for fault in store.faults {
-            logger.error("certificate not loaded; its names get another", metadata: .init([.error: "\(fault)"]))
+            logger.error(
+                "could not load certificate; its hostnames get another one",
+                metadata: .init([.error: "\(fault)"])
+            )
         }
     }
 

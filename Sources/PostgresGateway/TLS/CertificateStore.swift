@@ -2,19 +2,19 @@ import Foundation
 package import GatewayContract
 import Synchronization
 
-/// The certificate table in force, and the files it came from.
+/// The current certificate table, and the files it came from.
 ///
 /// Readers take a snapshot. A pair is exchanged only when both files parse and fit each other; until
 /// then the old one stays.
 package final class CertificateStore: Sendable {
-    /// What a look at the files led to.
+    /// The result of checking the files.
     package enum Reload: Sendable {
         case unchanged
         /// They have changed since the last look; they are read when they are the same at the next,
         /// so that files that are being written are not read half.
         case settling
         case loaded(CertificateTable)
-        /// What could not be read; the pairs in force in its place stay.
+        /// Files that could not be read; the previous pairs stay in effect.
         case failed([ConfigurationError])
     }
 
@@ -26,21 +26,21 @@ package final class CertificateStore: Sendable {
         /// The files as they were at the last look.
         var seen: [String: FileFingerprint]
         /// Looks since something could not be read.
-        var looksSinceFault = 0
+        var checksSinceFault = 0
         /// Counts the tables that came into force.
         var generation = 0
     }
 
-    /// What was found out about one table of certificates and one of routes.
+    /// The coverage of one table of routes by one of certificates.
     private struct Coverage {
         var generation: Int
         var routesLoadedAt: Date?
         var uncovered: SessionsDocument.Uncovered
     }
 
-    /// What cannot be read is tried again after so many looks, though no file has changed: a process
+    /// Retry unreadable files after this many checks, even if unchanged: a process
     /// that has no file descriptor left, say, will have some again.
-    static let looksBetweenTries = 15
+    static let checksBetweenRetries = 15
 
     private let source: GatewayConfiguration.Certificates
     private let state: Mutex<State>
@@ -48,7 +48,7 @@ package final class CertificateStore: Sendable {
 
     /// Reads the files for the first time. Blocking.
     ///
-    /// One bad pair in a directory is no reason to serve nobody: it is left out, and is in ``faults``.
+    /// One bad pair in a directory does not stop the others: it is left out and listed in ``faults``.
     ///
     /// - Throws: ``ConfigurationError`` that names the file at fault when there is no pair at all, or
     ///   none for names that have none of their own.
@@ -87,15 +87,15 @@ package final class CertificateStore: Sendable {
             defer { state.seen = files }
             if files == state.read {
                 guard !state.faults.isEmpty else { return .unchanged }
-                state.looksSinceFault += 1
-                return state.looksSinceFault < Self.looksBetweenTries ? .unchanged : nil
+                state.checksSinceFault += 1
+                return state.checksSinceFault < Self.checksBetweenRetries ? .unchanged : nil
             }
             return files == state.seen ? nil : .settling
         }
         if let mustRead { return mustRead }
         let isRetry = state.withLock { $0.read == files }
         let outcome = reload()
-        // The same fault of the same files is no news.
+        // Do not report the same error for unchanged files twice.
         if isRetry, case .failed(let faults) = outcome, faults.map(\.description) == known { return .unchanged }
         return outcome
     }
@@ -103,7 +103,7 @@ package final class CertificateStore: Sendable {
     /// Reads the files, changed or not. Blocking; one at a time
     /// (``CertificateReloader``).
     package func reload() -> Reload {
-        // Taken before the files are read: what is written meanwhile is seen as a change.
+        // Taken before the files are read, so that a concurrent write counts as a change.
         let files = Self.fingerprints(source)
         let previous = current
         var faults: [ConfigurationError] = []
@@ -132,7 +132,7 @@ package final class CertificateStore: Sendable {
             paths = [certFile, keyFile]
         case .directory(let directory, let pair):
             if let pair { paths = [pair.certFile, pair.keyFile] }
-            // One that cannot be listed looks like an empty one, and is told when it is read.
+            // An unreadable directory looks like an empty one; reading it reports the error.
             let entries = (try? CertificateDirectory.entries(directory)) ?? []
             paths += entries.flatMap { [$0.source.certFile, $0.source.keyFile] }
         }

@@ -2,7 +2,7 @@ package import GatewayContract
 package import NIOSSL
 package import RouteMap
 
-/// The certificates in force at one time: immutable, chosen by server name, swapped as a whole.
+/// An immutable set of certificates, selected by server name and replaced as a whole.
 package struct CertificateTable: Sendable {
     /// By hostname, or `*.` and one.
     private let named: [String: CertificatePair]
@@ -46,9 +46,10 @@ package struct CertificateTable: Sendable {
                 }
             }
             // Without a pair of its own, a client with no or another name gets the first in order
-            // of name, so that it can be told inside TLS what is wrong.
+            // of name, so that it can receive an error inside TLS.
             guard let first = named.min(by: { $0.key < $1.key })?.value else {
-                throw faults.first ?? ConfigurationError(.certDir, "\(directory) has no <name>.crt with a <name>.key")
+                throw faults.first
+                    ?? ConfigurationError(.certDir, "\(directory) contains no <name>.crt with a matching <name>.key")
             }
             return CertificateTable(named: named, fallback: first)
         }
@@ -97,7 +98,7 @@ package struct CertificateTable: Sendable {
                     throw ConfigurationError(
                         .certDir,
                         file: entry.source.certFile,
-                        "is for \(name), as is \(first.certFile), which is used; take one away"
+                        "is for \(name), but \(first.certFile) already serves that name; remove one of them"
                     )
                 }
                 sources[name] = entry.source

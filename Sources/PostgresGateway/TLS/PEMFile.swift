@@ -30,7 +30,7 @@ enum PEMFile {
             count += more
         }
         guard count <= maximumSize else {
-            throw ConfigurationError(variable, file: path, "is larger than \(maximumSize) bytes; give a PEM file")
+            throw ConfigurationError(variable, file: path, "is larger than \(maximumSize) bytes; use a PEM file")
         }
         return Array(bytes.prefix(count))
     }
@@ -43,7 +43,7 @@ enum PEMFile {
 
     private static func unreadable(_ path: String, _ variable: GatewayVariable) -> ConfigurationError {
         let code = errno
-        let hint = code == EACCES ? "; user \(geteuid()), whom the gateway runs as, must be allowed to read it" : ""
+        let hint = code == EACCES ? "; the gateway runs as user \(geteuid()) and needs permission to read it" : ""
         return ConfigurationError(variable, file: path, "cannot be read: \(String(cString: strerror(code)))\(hint)")
     }
 }

@@ -28,19 +28,19 @@ struct PrivateKeyProblem: CustomStringConvertible {
         if label.contains("ENCRYPTED")
             || lines.contains(where: { $0.hasPrefix("Proc-Type:") && $0.contains("ENCRYPTED") })
         {
-            description = "it is encrypted; give it without a passphrase"
+            description = "it is encrypted; remove its passphrase"
             return
         }
         let body = start.map { lines[($0 + 1)...].prefix { !$0.hasPrefix("-----") && !$0.contains(":") } } ?? []
         guard let der = Data(base64Encoded: body.joined(), options: .ignoreUnknownCharacters), !der.isEmpty,
             lines.contains(where: { $0.hasPrefix("-----END ") && $0.contains("PRIVATE KEY-----") })
         else {
-            description = "it is cut off or damaged"
+            description = "it is truncated or corrupted"
             return
         }
         let kind =
             label.contains("DSA PRIVATE") ? "a DSA key" : Self.kinds.first { der.range(of: Data($0.der)) != nil }?.name
         description =
-            kind.map { "it is \($0); \(Self.usable)" } ?? "it is damaged, or of an unusual kind; \(Self.usable)"
+            kind.map { "it is \($0); \(Self.usable)" } ?? "it is corrupted or of an unsupported type; \(Self.usable)"
     }
 }

@@ -40,7 +40,7 @@ enum CancelForwarder {
     }
 }
 
-/// Closes a channel when its peer has ended its output; half-closure being allowed, nobody else does.
+/// Closes a channel when its peer has ended its output; with half-closure allowed, nothing else does.
 private final class CloseOnEndOfInput: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

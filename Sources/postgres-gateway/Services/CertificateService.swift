@@ -1,14 +1,14 @@
 import PostgresGateway
 import ServiceLifecycle
 
-/// Takes up certificates that have changed, within a few seconds.
+/// Reloads changed certificates within a few seconds.
 struct CertificateService: Service {
     let reloader: CertificateReloader
 
     /// Between two looks at the files; two that agree make a change.
     private static let interval = Duration.seconds(2)
     /// Between two warnings of the same dates.
-    private static let looksPerWarning = 12 * 3_600 / 2
+    private static let checksPerWarning = 12 * 3_600 / 2
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -16,7 +16,7 @@ struct CertificateService: Service {
             while (try? await Task.sleep(for: Self.interval)) != nil {
                 await reloader.reload(isForced: false)
                 looks += 1
-                if looks.isMultiple(of: Self.looksPerWarning) { await reloader.warn() }
+                if looks.isMultiple(of: Self.checksPerWarning) { await reloader.warn() }
             }
         }
     }

@@ -4,7 +4,7 @@ import PostgresGateway
 import ServiceLifecycle
 import ServiceNotify
 
-/// Keeps the gateway running until the process is told to stop, then drains it.
+/// Runs the gateway until the process receives a signal to stop, then drains it.
 struct GatewayService: Service {
     let server: GatewayServer
     let admin: AdminServer
@@ -24,7 +24,7 @@ struct GatewayService: Service {
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try? await gracefulShutdown() }
-            // A listener that is lost for good ends the process, so that its supervisor starts another.
+            // A permanently lost listener ends the process, so that its supervisor restarts it.
             tasks.addTask { try await server.listening() }
             try await tasks.next()
             tasks.cancelAll()
@@ -36,7 +36,7 @@ struct GatewayService: Service {
     }
 }
 
-/// The admin address, until all else has stopped.
+/// Serves the admin address until everything else has stopped.
 struct AdminService: Service {
     let admin: AdminServer
 

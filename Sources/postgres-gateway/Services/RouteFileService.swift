@@ -3,7 +3,7 @@ import PostgresGateway
 import ServiceLifecycle
 import UnixSignals
 
-/// Takes up a changed route map at once, and reads it and the certificates again on SIGHUP.
+/// Reloads a changed route map at once, and both it and the certificates on SIGHUP.
 struct RouteFileService: Service {
     let path: String
     let loader: RouteLoader
@@ -20,10 +20,10 @@ struct RouteFileService: Service {
                 let reloader = RouteReloader(loader)
                 group.addTask {
                     for await _ in signals {
-                        status.tellReloading()
+                        status.notifyReloading()
                         await reloader.reload(isForced: true)
                         await certificates.reload(isForced: true)
-                        status.tellReady()
+                        status.notifyReady()
                     }
                 }
                 group.addTask {
@@ -36,7 +36,7 @@ struct RouteFileService: Service {
     }
 }
 
-/// One reload at a time, whoever asks for it, where blocking holds up nobody.
+/// One reload at a time, on a thread where blocking is allowed.
 private actor RouteReloader {
     private let loader: RouteLoader
     private let queue = BlockingQueue("routes")

@@ -3,7 +3,7 @@ import PostgresGateway
 import ServiceLifecycle
 import ServiceNotify
 
-/// Tells systemd how the gateway is, and gives its watchdog a sign of life while the event loops turn.
+/// Reports the gateway's status to systemd, and keeps its watchdog satisfied while the event loops respond.
 struct StatusService: Service {
     let server: GatewayServer
     let admin: AdminServer
@@ -13,23 +13,23 @@ struct StatusService: Service {
     private static let interval: UInt64 = 5_000_000
 
     func run() async throws {
-        tellReady()
+        notifyReady()
         // Twice as often as the watchdog asks, as sd_watchdog_enabled(3) advises.
         let microseconds = min(Self.interval, (systemd?.watchdogMicroseconds).map { $0 / 2 } ?? Self.interval)
         await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: .microseconds(microseconds))) != nil { await tellAlive() }
+            while (try? await Task.sleep(for: .microseconds(microseconds))) != nil { await notifyAlive() }
         }
     }
 
-    func tellReady() {
+    func notifyReady() {
         systemd?.send(.ready, .status(text))
     }
 
-    func tellReloading() {
+    func notifyReloading() {
         systemd?.send(.reloading(monotonicMicroseconds: SystemdNotifier.monotonicMicroseconds()))
     }
 
-    private func tellAlive() async {
+    private func notifyAlive() async {
         guard let systemd else { return }
         let liveness = try? await server.liveness(watchedFrom: admin.eventLoop).get()
         if liveness?.status == .ok, systemd.watchdogMicroseconds != nil {

@@ -30,7 +30,7 @@ import Testing
             guard goal != .clientHello else { return }
             _ = machine.received(Self.hello)
             guard goal != .lookup else { return }
-            _ = machine.lookedUp(goal == .refusedFirstPacket ? .refuse(.unknownHostname("x")) : .route(Self.route))
+            _ = machine.routeResolved(goal == .refusedFirstPacket ? .refuse(.unknownHostname("x")) : .route(Self.route))
             guard goal != .handshakeWaiting else { return }
             machine.flightAnswered()
             guard goal != .handshake else { return }
@@ -66,7 +66,7 @@ import Testing
         case .nothing: return machine.received(ByteBuffer())
         case .inputClosed: return machine.inputClosed()
         case .failed: return machine.failed()
-        case .lookedUp: return machine.lookedUp(.route(Self.route))
+        case .lookedUp: return machine.routeResolved(.route(Self.route))
         case .flightReceived:
             machine.flightReceived()
             return .wait
@@ -103,7 +103,7 @@ import Testing
                 break
             case .answer:
                 #expect(machine.startup == .client(.preface))
-            case .lookUp, .startTLS, .cancel:
+            case .resolveRoute, .startTLS, .cancel:
                 #expect(machine.startup == .gateway)
             case .admit, .dial:
                 #expect(machine.route == Self.route && machine.startup == nil && !machine.wantsRead)

@@ -23,8 +23,8 @@ import Testing
     ) -> ConnectionMachine {
         var machine = ConnectionMachine()
         if !direct { #expect(machine.received(.sslRequest) == .answer(UInt8(ascii: "S"))) }
-        #expect(machine.received(Self.hello) == .lookUp(Self.parsed))
-        #expect(machine.lookedUp(decision) == .startTLS(serverName: Self.name, received: Self.hello))
+        #expect(machine.received(Self.hello) == .resolveRoute(Self.parsed))
+        #expect(machine.routeResolved(decision) == .startTLS(serverName: Self.name, received: Self.hello))
         machine.flightAnswered()
         #expect(machine.handshakeCompleted(applicationProtocol: applicationProtocol) == .wait)
         return machine
@@ -82,16 +82,17 @@ import Testing
                 }
                 switch item {
                 case .hello:
-                    #expect(action == .lookUp(Self.parsed))
+                    #expect(action == .resolveRoute(Self.parsed))
                     #expect(
-                        machine.lookedUp(.route(Self.route)) == .startTLS(serverName: Self.name, received: Self.hello)
+                        machine.routeResolved(.route(Self.route))
+                            == .startTLS(serverName: Self.name, received: Self.hello)
                     )
                     // What comes next would come through TLS; the machine takes nothing else now.
                     #expect(machine.received(.startup()) == .close(.handshakeFailed))
                     isOver = true
                 case _ where isSSLDone:
                     // No ClientHello: BoringSSL gets the bytes and has the last word.
-                    guard action == .lookUp(.silent) else {
+                    guard action == .resolveRoute(.silent) else {
                         Issue.record("\(sequence): \(action)")
                         return
                     }
@@ -137,7 +138,7 @@ import Testing
     func anySplit() {
         let scripts: [(ByteBuffer, Action)] = [
             (.sslRequest, .answer(UInt8(ascii: "S"))), (.gssEncRequest, .answer(UInt8(ascii: "N"))),
-            (.startup(), .refuse(.tlsRequired)), (Self.hello, .lookUp(Self.parsed)),
+            (.startup(), .refuse(.tlsRequired)), (Self.hello, .resolveRoute(Self.parsed)),
         ]
         for (bytes, expected) in scripts {
             Splits.forEach(bytes) { pieces in
@@ -198,8 +199,8 @@ import Testing
         var machine = ConnectionMachine()
         let hello = ClientHelloBytes.make(serverName: nil)
         #expect(machine.received(.sslRequest) == .answer(UInt8(ascii: "S")))
-        #expect(machine.received(hello) == .lookUp(.silent))
-        #expect(machine.lookedUp(.refuse(.noServerName)) == .startTLS(serverName: nil, received: hello))
+        #expect(machine.received(hello) == .resolveRoute(.silent))
+        #expect(machine.routeResolved(.refuse(.noServerName)) == .startTLS(serverName: nil, received: hello))
         #expect(machine.handshakeCompleted(applicationProtocol: nil) == .wait)
         #expect(machine.received(.startup()) == .refuse(.noServerName))
     }
@@ -309,7 +310,7 @@ import Testing
         #expect(machine.startup == .client(.preface))
         _ = machine.received(Self.hello)
         #expect(machine.startup == .gateway)
-        _ = machine.lookedUp(.route(Self.route))
+        _ = machine.routeResolved(.route(Self.route))
         #expect(machine.startup == .gateway)
         machine.flightAnswered()
         #expect(machine.startup == .client(.tls))
@@ -348,7 +349,7 @@ import Testing
     @Test("Events that come too early or too late change nothing")
     func strayEvents() {
         var machine = ConnectionMachine()
-        #expect(machine.lookedUp(.route(Self.route)) == .wait)
+        #expect(machine.routeResolved(.route(Self.route)) == .wait)
         #expect(machine.admitted() == .wait)
         #expect(machine.refused(.shuttingDown) == .wait)
         #expect(machine.dialed() == .wait)

@@ -91,7 +91,7 @@ import Testing
                 #expect(try await AdminClient.get(.liveness, from: address, within: .seconds(20)).status == 200)
             }
             let messages = gateway.log.all.compactMap { LogLine($0)?["message"] }
-            #expect(messages.count { $0 == "the admin listener was lost and is opened again" } == 2)
+            #expect(messages.count { $0 == "lost the admin listening socket; reopening it" } == 2)
             #expect(gateway.server.readiness().reasons.map(\.code) == [.routeMapMissing])
         }
     }
@@ -106,7 +106,7 @@ import Testing
                 return try RawListener(port: address.port)
             }.get()
             try await eventually("it is told") {
-                gateway.log.all.contains { $0.contains("the admin listener was lost") }
+                gateway.log.all.contains { $0.contains("lost the admin listening socket") }
             }
             #expect(admin.listeningChannel === dead)
             squatter = nil

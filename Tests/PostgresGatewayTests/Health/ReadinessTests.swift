@@ -91,7 +91,7 @@ import Testing
             #expect(warnings.map(\.code) == [.certificateStale])
             #expect(warnings.first?.message.contains(directory.file("server.key")) == true)
             #expect(gateway.server.metrics.certificateReloads[.failed] == 1)
-            #expect(gateway.log.all.contains { $0.contains("certificate not loaded") })
+            #expect(gateway.log.all.contains { $0.contains("could not load certificate") })
         }
     }
 

@@ -40,7 +40,7 @@ import Testing
             #expect(readiness.reasons.map(\.code) == [.routeMapUnconfirmed])
             #expect(readiness.reasons.first?.message.contains("for 300 s") == true)
             #expect(
-                gateway.count("route map no longer confirmed; new connections are refused until it is", level: "error")
+                gateway.count("route map no longer confirmed; refusing new connections until it is", level: "error")
                     == 1
             )
             try gateway.relays(session)

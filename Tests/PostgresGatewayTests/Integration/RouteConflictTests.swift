@@ -7,7 +7,7 @@ import Testing
 
 /// Routes of different branches to one address, with backends that the test plays.
 @Suite struct RouteConflictTests {
-    private static let message = "routes of different branches have one address; none of them is dialled"
+    private static let message = "routes of different branches share an address; refusing connections to them"
 
     @Test("Neither is dialled: 57P03 for both, another branch is served, and nobody is named by its address")
     func refused() async throws {

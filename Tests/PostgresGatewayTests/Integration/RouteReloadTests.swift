@@ -141,7 +141,7 @@ import Testing
                             let table = state.routes.current
                             let ports = (0..<50).map { number -> UInt16 in
                                 guard
-                                    case .active(let route) = table.lookUp(serverName: "b\(number).pg.shop.example.net")
+                                    case .active(let route) = table.entry(for: "b\(number).pg.shop.example.net")
                                 else { return 0 }
                                 return route.hostPort - UInt16(number)
                             }

@@ -16,7 +16,7 @@ import Testing
             let session = try gateway.ready(backend)
             try await #require(gateway.server.listeningChannels.first).close()
             try await eventually("it listens again") { gateway.count("listening again", level: "info") == 1 }
-            #expect(gateway.count("a listener was lost and is opened again", level: "error") == 1)
+            #expect(gateway.count("lost a listening socket; reopening it", level: "error") == 1)
             #expect(gateway.port == port)
             #expect(!gateway.isNotListening)
             try gateway.relays(session)
@@ -43,7 +43,7 @@ import Testing
     /// Mutation: listener-loss-ends-nothing.
     @Test("One that cannot be opened again ends the gateway, with the reason")
     func lost() async throws {
-        let times: (inout ConnectionTimes) -> Void = { $0.listenerPatience = .milliseconds(50) }
+        let times: (inout ConnectionTimes) -> Void = { $0.listenerReopenTimeout = .milliseconds(50) }
         try await TestGateway.run(routes: [], times: times) { gateway in
             let waiting = Task { try await gateway.server.listening() }
             let holder = try await gateway.loseListener()
@@ -55,7 +55,7 @@ import Testing
                     waiting.cancel()
                 }
             }
-            #expect(error?.description.contains("port \(holder.port) on 127.0.0.1 is in use") == true)
+            #expect(error?.description.contains("port \(holder.port) on 127.0.0.1 is already in use") == true)
             #expect(gateway.isNotListening)
         }
     }

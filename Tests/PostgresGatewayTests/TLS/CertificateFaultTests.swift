@@ -41,16 +41,18 @@ import Testing
                 isRSA ? arguments.dropLast() + output + arguments.suffix(1) : arguments + output
             )
             let text = complaint(cert: pair.certFile, key: key)
-            for part in [cause, key, GatewayVariable.keyFile.environmentName, "has a private key that cannot be used"] {
+            for part in [
+                cause, key, GatewayVariable.keyFile.environmentName, "contains a private key that cannot be used",
+            ] {
                 #expect(text.contains(part), "\(arguments): \(text)")
             }
         }
         let whole = try String(contentsOfFile: pair.keyFile, encoding: .utf8)
         try directory.write(String(whole.prefix(60)), to: "other.key")
-        #expect(complaint(cert: pair.certFile, key: key).contains("cut off or damaged"))
+        #expect(complaint(cert: pair.certFile, key: key).contains("truncated or corrupted"))
         for text in ["", "nonsense", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {
             try directory.write(text, to: "other.key")
-            #expect(complaint(cert: pair.certFile, key: key).contains("has no private key in PEM form"))
+            #expect(complaint(cert: pair.certFile, key: key).contains("contains no PEM private key"))
         }
     }
 
@@ -61,7 +63,7 @@ import Testing
         let one = try await SelfSignedCertificate.make(in: directory, name: "one", for: ["a.example"])
         let two = try await SelfSignedCertificate.make(in: directory, name: "two", for: ["a.example"])
         let text = complaint(cert: one.certFile, key: two.keyFile)
-        for part in [GatewayVariable.keyFile.environmentName, one.certFile, two.keyFile, "does not fit"] {
+        for part in [GatewayVariable.keyFile.environmentName, one.certFile, two.keyFile, "does not match"] {
             #expect(text.contains(part), "\(text)")
         }
     }
@@ -73,7 +75,7 @@ import Testing
         let pair = try await SelfSignedCertificate.make(in: directory, for: ["a.example"])
         try directory.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", to: "bad.crt")
         for (file, problem) in [
-            ("bad.crt", "has a certificate that cannot be used: "), ("server.key", "has no certificate in PEM form"),
+            ("bad.crt", "contains a certificate that cannot be used: "), ("server.key", "contains no PEM certificate"),
             ("none.crt", "cannot be read: No such file"),
         ] {
             let text = complaint(cert: directory.file(file), key: pair.keyFile)

@@ -51,7 +51,7 @@ import Testing
             // The certificate has come, its key has not.
             try copy(new.certFile, to: pair.certFile)
             _ = store.reloadIfChanged()
-            #expect(store.reloadIfChanged().faults?.first?.description.contains("does not fit") == true)
+            #expect(store.reloadIfChanged().faults?.first?.description.contains("does not match") == true)
             #expect(store.faults.count == 1)
             // The same fault is not told again and again.
             #expect(store.reloadIfChanged().isUnchanged)

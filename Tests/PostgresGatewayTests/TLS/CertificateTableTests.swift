@@ -17,7 +17,7 @@ import Testing
             (directory.file("none.crt"), one.keyFile, [directory.file("none.crt")]),
             (one.certFile, directory.file("none.key"), [directory.file("none.key")]),
             (bad, one.keyFile, [bad, "certificate"]), (directory.file("empty.pem"), one.keyFile, ["empty.pem"]),
-            (one.certFile, bad, [bad, "key"]), (one.certFile, two.keyFile, [one.certFile, two.keyFile, "fit"]),
+            (one.certFile, bad, [bad, "key"]), (one.certFile, two.keyFile, [one.certFile, two.keyFile, "match"]),
             (one.keyFile, one.keyFile, [one.keyFile]), (one.certFile, one.certFile, [one.certFile]),
         ]
         for (cert, key, named) in cases {

@@ -3,19 +3,19 @@ import Foundation
 import GatewayContract
 import PostgresGateway
 
-/// Lines for the person who started the program, before and beside the log.
-enum Complaint {
+/// Messages on standard error for the user who started the program, separate from the log.
+enum ErrorOutput {
     static func print(_ text: String) {
         try? FileHandle.standardError.write(contentsOf: Data("postgres-gateway: \(text)\n".utf8))
     }
 
-    /// Runs a command; what it cannot do is told in one line and with an exit code of its own.
+    /// Runs a command; reports an error in one line and with its own exit code.
     static func exiting<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
         } catch let error as ConfigurationError {
             print("\(error)")
-            // What is missing may be there under another name.
+            // The missing variable may be misspelled.
             for unknown in UnknownVariable.all(in: ProcessInfo.processInfo.environment.keys) {
                 print("warning: \(unknown)")
             }
@@ -28,7 +28,7 @@ enum Complaint {
             switch error.kind {
             case .portInUse: throw ExitCode(GatewayExitCode.portInUse)
             case .notPermitted: throw ExitCode(GatewayExitCode.configuration)
-            // The address may come: of a network that is not up yet, or one that floats.
+            // The address may appear later: a network that is not up yet, or a floating address.
             case .unavailable, .other: throw ExitCode.failure
             }
         }
