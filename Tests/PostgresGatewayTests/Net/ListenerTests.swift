@@ -78,6 +78,12 @@ extension TestGateway {
         let holder = channel.eventLoop.submit {
             // On its loop the socket is closed when this returns.
             channel.close(promise: nil)
+            // Another test may have been given the port for an instant: as the local port of a connection, or as one that
+            // is free.
+            for _ in 0..<1_000 {
+                if let holder = try? RawListener(port: port) { return holder }
+                usleep(10_000)
+            }
             return try RawListener(port: port)
         }
         return try await holder.always { _ in for _ in others { isHeld.signal() } }.get()
