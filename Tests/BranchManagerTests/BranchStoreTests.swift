@@ -38,7 +38,7 @@ import Testing
     func allowed(status: LifecycleStatus) {
         for action in BranchAction.allCases {
             // No operation is under way.
-            let isSettled = [.active, .stopped, .recovering].contains(status)
+            let isSettled = [.active, .stopped, .expired, .recovering].contains(status)
             #expect(status.allows(action) == (isSettled ? action != .create : action == .delete), "\(status) \(action)")
         }
     }

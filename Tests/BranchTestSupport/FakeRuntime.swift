@@ -22,7 +22,11 @@ package final class FakeRuntime: BranchRuntime {
         /// What servers keep in place of a password, by target.
         package var verifiers: [String: String] = [:]
         package var versions: Set<Int> = [15]
+        /// What servers say of who uses them, by branch: clients, sessions, and those in `postgres`.
+        package var uses: [String: (clients: Int, sessions: Int, postgres: Int)] = [:]
     }
+
+    package let ownSessions = OwnSessions()
 
     package let state = Mutex(State())
 
@@ -116,6 +120,15 @@ package final class FakeRuntime: BranchRuntime {
         }
         if fails { throw .runtime("isRunning does not work today") }
         return isRunning
+    }
+
+    /// Only ever asked who uses a server.
+    package func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
+        let use = state.withLock { state in
+            state.failing.contains("query") ? nil : state.uses[server.targetName] ?? (0, 0, 0)
+        }
+        guard let use else { throw .runtime("query does not work today") }
+        return "\(use.clients)|\(use.sessions)|\(use.postgres)|now\n"
     }
 
     package func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError) {

@@ -8,7 +8,7 @@ extension BranchManager {
         case .createDatabase(let name, let project, let runtime, let version):
             try await beginCreateDatabase(name, in: project, runtime: runtime, postgresVersion: version)
         case .deleteDatabase(let database): try await beginDeleteDatabase(database)
-        case .createBranch(let name, let source): try await beginCreateBranch(name, from: source)
+        case .createBranch(let name, let source, let ttl): try await beginCreateBranch(name, from: source, ttl: ttl)
         case .start(let branch): try await beginStart(branch)
         case .stop(let branch): try await beginStop(branch)
         case .deploy(let branch): try await beginDeploy(branch)
@@ -19,7 +19,8 @@ extension BranchManager {
 
     private func beginCreateBranch(
         _ name: String,
-        from source: BranchDetails
+        from source: BranchDetails,
+        ttl: BranchTTL?
     ) async throws(BranchError) -> OperationHandle {
         try BranchName.check(name, of: "branch")
         let runtime = try runtime(source.target.runtime)
@@ -32,7 +33,8 @@ extension BranchManager {
             of: source.database,
             isNew: false,
             source: source.target.id,
-            kind: source.target.runtime
+            kind: source.target.runtime,
+            ttl: ttl
         )
         return OperationHandle(run.operation) { () async throws(BranchError) in
             try await self.make(run, details) { () async throws(BranchError) in
@@ -99,6 +101,7 @@ extension BranchManager {
             throw .invalid("a branch can be reset to a branch of its own database only")
         }
         try await runtime(branch.target.runtime).checkAvailable()
+        try store.write { db in try BranchExpiry.renew(db, sourceID) }
         // Copied while the branch still serves: it is down for as long as a restart takes.
         return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
             do throws(BranchError) {
@@ -152,8 +155,12 @@ extension BranchManager {
         try await begin(.deleteDatabase(database)).finish()
     }
 
-    package func createBranch(_ name: String, from source: BranchDetails) async throws(BranchError) -> BranchDetails {
-        try await finished(.createBranch(name, from: source))
+    package func createBranch(
+        _ name: String,
+        from source: BranchDetails,
+        ttl: BranchTTL? = nil
+    ) async throws(BranchError) -> BranchDetails {
+        try await finished(.createBranch(name, from: source, ttl: ttl))
     }
 
     @discardableResult

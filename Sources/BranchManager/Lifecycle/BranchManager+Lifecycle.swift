@@ -57,7 +57,9 @@ extension BranchManager {
             try run.reach(.unrouted)
             try await runtime.stop(ServerSpec(details))
             try run.reach(.stopped)
-            try run.finish(.succeeded, branch: .stopped)
+            // Recovery may have taken it up after somebody has said that the branch never expires.
+            let note = run.action == .expire ? Self.expiryNote(of: details) : nil
+            try run.finish(.succeeded, branch: note == nil ? .stopped : .expired, message: note)
         } catch {
             // What cannot be stopped, or is still routed, runs, and is said to.
             let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? (run.previous == .active)
@@ -111,7 +113,12 @@ extension BranchManager {
         try run.finish(.failed, branch: nil, message: message)
     }
 
-    func finishDelete(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
+    /// - Parameter message: why frost has deleted it by itself.
+    func finishDelete(
+        _ run: OperationRun,
+        _ details: BranchDetails,
+        message: String? = nil
+    ) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
         var isUnrouted = false
         do throws(BranchError) {
@@ -125,7 +132,7 @@ extension BranchManager {
                 try await runtime.remove(ServerSpec(details))
             }
             try run.reach(.removed)
-            try run.finishRemoved(.succeeded)
+            try run.finishRemoved(.succeeded, message: message)
             forgetLock(details.target.id)
         } catch {
             // What recovery cannot finish now, it tries again.

@@ -181,7 +181,7 @@ extension BranchManager {
                 return Recovery(message: "\(name): \(what); undone")
             case .start:
                 try await finishStart(run, details)
-            case .stop:
+            case .stop, .expire:
                 try await finishStop(run, details)
             case .deploy:
                 try await finishRestart(run, details, adopting: false)

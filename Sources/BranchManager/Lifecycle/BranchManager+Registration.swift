@@ -9,7 +9,8 @@ extension BranchManager {
         isNew: Bool,
         source: String?,
         kind: RuntimeKind,
-        postgresVersion: Int? = nil
+        postgresVersion: Int? = nil,
+        ttl: BranchTTL? = nil
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let id = Identifier.target.make()
         let lock = try await lock(id, .exclusive)
@@ -58,6 +59,8 @@ extension BranchManager {
                 )
                 try target.insert(db)
                 try operation.insert(db)
+                if let ttl { try BranchExpiry(targetId: id, ttl: ttl, at: .now).insert(db) }
+                if let source { try BranchExpiry.renew(db, source) }
                 try BranchStore.assignHostnames(db)
                 return try BranchStore.details(db, Self.current(db, id))
             }
@@ -89,17 +92,21 @@ extension BranchManager {
     ///   - expected: refuses a branch that is no longer so.
     ///   - retries: whether it goes on in the row of its last try, when that has failed.
     ///   - isRestart: whether it goes on in the row of the starts that did not last.
+    ///   - actor: what people do with a branch is a use of it.
+    ///   - body: what else is done in the same transaction; nothing is recorded when it throws.
     func record(
         _ action: BranchAction,
         _ id: String,
         status: LifecycleStatus?,
         expecting expected: LifecycleStatus? = nil,
         retries: Bool = false,
-        isRestart: Bool = false
+        isRestart: Bool = false,
+        by actor: Operation.Actor = .user,
+        _ body: @Sendable (Database) throws -> Void = { _ in }
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let lock = try await lock(id, .exclusive)
         // What frees room has to get through on a full disk, its new route map too.
-        let isFreeing = action == .stop || action == .delete
+        let isFreeing = action == .stop || action == .expire || action == .delete
         if isFreeing, store.reserve.isDiskFull { store.reserve.release() }
         let new = Operation(
             id: Identifier.operation.make(),
@@ -110,7 +117,8 @@ extension BranchManager {
             step: OperationStep.registered.rawValue,
             message: nil,
             startedAt: .now,
-            finishedAt: nil
+            finishedAt: nil,
+            actor: isRestart ? .frost : actor
         )
         let (operation, details, previous) = try store.write(urgent: isFreeing) { db in
             var target = try Self.current(db, id)
@@ -123,6 +131,8 @@ extension BranchManager {
                     "UPDATE operation SET status = 'failed', message = 'interrupted', finishedAt = ? WHERE targetId = ? AND status = 'running'",
                 arguments: [Date.now, id]
             )
+            try body(db)
+            if new.actor == .user { try BranchExpiry.renew(db, id) }
             if let status {
                 target.lifecycleStatus = status
                 target.reason = nil

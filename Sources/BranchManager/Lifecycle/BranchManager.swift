@@ -222,6 +222,7 @@ package final class BranchManager: Sendable {
                 guard !current.isMain else { throw BranchError.notAllowed("the branch 'main' cannot be renamed") }
                 guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
                 try Self.rename(db, current, to: name, keepingFor: duration)
+                try BranchExpiry.renew(db, id)
                 try operation.insert(db)
                 return current
             }

@@ -4,8 +4,8 @@ package enum BranchRequest: Sendable {
     case createDatabase(String, in: Project, runtime: RuntimeKind, postgresVersion: Int? = nil)
     /// A database with all its branches.
     case deleteDatabase(BranchDatabase)
-    /// A branch as a copy of another.
-    case createBranch(String, from: BranchDetails)
+    /// A branch as a copy of another, which expires when nobody uses it for the time to live, where it has one.
+    case createBranch(String, from: BranchDetails, ttl: BranchTTL? = nil)
     case start(BranchDetails)
     /// Out of the routes first, then its server.
     case stop(BranchDetails)

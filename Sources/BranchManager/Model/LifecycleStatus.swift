@@ -8,6 +8,8 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     case recovering
     case stopping
     case stopped
+    /// Stopped because nobody has used it for its time to live; it is deleted in a while unless somebody starts it.
+    case expired
     case deploying
     case resetting
     case deleting
@@ -23,21 +25,21 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     package var routing: Routing {
         switch self {
         case .active: .active
-        case .starting, .recovering, .stopping, .stopped, .deploying, .resetting: .stopped
+        case .starting, .recovering, .stopping, .stopped, .expired, .deploying, .resetting: .stopped
         case .creating, .deleting: .absent
         }
     }
 
     /// Whether no operation is under way or was left half done.
-    package var isSettled: Bool { self == .active || self == .stopped }
+    package var isSettled: Bool { self == .active || self == .stopped || self == .expired }
 
     /// Whether an action may begin in this status, when no other is under way.
     ///
     /// What is asked for and already so (start of an active branch) is allowed and does nothing.
     package func allows(_ action: BranchAction) -> Bool {
         switch (self, action) {
-        case (.active, .create), (.stopped, .create), (.recovering, .create): false
-        case (.active, _), (.stopped, _), (.recovering, _): true
+        case (_, .create): false
+        case (.active, _), (.stopped, _), (.expired, _), (.recovering, _): true
         // Left behind by a crash that recovery has not dealt with: only removing it is safe.
         case (_, .delete): true
         default: false

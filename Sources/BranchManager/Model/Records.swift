@@ -83,6 +83,14 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     /// When recovery last tried to bring it to an end and could not; of starts of a server that had ended by itself, when
     /// it was last started.
     package var triedAt: Date?
+    package var actor: Actor = .user
+
+    /// Who began it.
+    package enum Actor: String, Codable, CaseIterable, Sendable {
+        case user
+        /// Nobody has asked for it: a server had ended, or a branch's time was over.
+        case frost
+    }
 }
 
 /// For those who import Foundation too, which has an `Operation` of its own.
@@ -96,6 +104,8 @@ package enum BranchAction: String, Codable, CaseIterable, Sendable {
     case deploy
     case reset
     case rename
+    /// Stopped because nobody has used it for its time to live.
+    case expire
     case delete
 }
 

@@ -111,6 +111,9 @@ package protocol BranchRuntime: Sendable {
     /// - Returns: the rows, a line each, with `|` between columns.
     func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String
 
+    /// Counts the sessions that ``query(_:on:)`` and the like have on servers.
+    var ownSessions: OwnSessions { get }
+
     /// What a server has written to its log.
     ///
     /// - Parameter place: where an earlier part ended; nil for the end of what there is, at most 64 KiB.

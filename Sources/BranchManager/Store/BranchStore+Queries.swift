@@ -8,6 +8,8 @@ package struct BranchDetails: Hashable, Sendable {
     package var target: BranchTarget
     /// Former hostnames that lead to it as well, in order of their ends; also those whose time is just over.
     package var aliases: [HostnameAlias] = []
+    /// nil of a branch that never expires.
+    package var expiry: BranchExpiry?
 
     /// As people call it, and may call it to frost: `dev`, `shop/dev` or `project/shop/dev`, as short as tells it from
     /// all other branches when it was read (``BranchReference``).
@@ -53,6 +55,9 @@ extension BranchStore {
         let aliases = Dictionary(grouping: try HostnameAlias.order(Column("endsAt"), Column("hostname")).fetchAll(db)) {
             $0.targetId
         }
+        let expiries = Dictionary(
+            uniqueKeysWithValues: try BranchExpiry.fetchAll(db).map { ($0.targetId, $0) }
+        )
         return try rows.map { row in
             guard let target = row.scopes[tables[0]], let database = row.scopes[tables[1]],
                 let project = row.scopes[tables[2]]
@@ -63,6 +68,7 @@ extension BranchStore {
                 database: parts.1,
                 target: parts.2,
                 aliases: aliases[parts.2.id] ?? [],
+                expiry: expiries[parts.2.id],
                 displayName: naming.name(parts.0, parts.1, parts.2)
             )
         }
@@ -160,6 +166,7 @@ extension BranchStore {
             database: database,
             target: target,
             aliases: aliases,
+            expiry: try BranchExpiry.fetchOne(db, key: target.id),
             displayName: try BranchNaming(db).name(project, database, target)
         )
     }

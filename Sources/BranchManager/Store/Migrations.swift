@@ -117,6 +117,21 @@ enum Migrations {
                 table.column("endsAt", .datetime).notNull()
             }
         }
+        migrator.registerMigration("12: branches that expire, operations that frost began by itself") { db in
+            try db.create(table: "branchExpiry") { table in
+                table.primaryKey("targetId", .text).references("target", onDelete: .cascade)
+                table.column("ttlValue", .integer).notNull()
+                table.column("ttlUnit", .text).notNull()
+                table.column("unusedSeconds", .integer).notNull()
+                table.column("expiredSeconds", .integer).notNull()
+                table.column("lastUsedAt", .datetime).notNull()
+                table.column("lookedAt", .datetime)
+                table.column("sessions", .integer)
+            }
+            try db.alter(table: "operation") { table in
+                table.add(column: "actor", .text).notNull().defaults(to: BranchOperation.Actor.user.rawValue)
+            }
+        }
         return migrator
     }
 }

@@ -85,7 +85,7 @@ extension DockerRuntime {
     func psql(
         _ command: String,
         on server: ServerSpec,
-        database: String = "postgres"
+        database: String = OwnSessions.database
     ) async throws(BranchError) -> String {
         // One that an earlier frost has started has the image's rules, by which the fifth line is the directory of its
         // first socket.
@@ -95,18 +95,20 @@ extension DockerRuntime {
             [ -d "$sockets" ] || sockets=$(sed -n 5p "$0/postmaster.pid")
             exec psql -h "$sockets" "$@"
             """
-        let result = try await engine.execute(
-            [
-                "/bin/sh", "-c", script, Self.data, "-XqAtw", "-p", "5432", "-v", "ON_ERROR_STOP=1", "-U",
-                server.username, "-d", database, "-c", command,
-            ],
-            in: name(server),
-            user: Access.account,
-            environment: ["PGCONNECT_TIMEOUT=30"]
-        )
-        guard result.code == 0 else {
-            throw .runtime("psql: \(result.output.suffix(DockerEngine.messageLength))")
+        return try await ownSessions.counting(database, of: server) { () async throws(BranchError) in
+            let result = try await engine.execute(
+                [
+                    "/bin/sh", "-c", script, Self.data, "-XqAtw", "-p", "5432", "-v", "ON_ERROR_STOP=1", "-U",
+                    server.username, "-d", database, "-c", command,
+                ],
+                in: name(server),
+                user: Access.account,
+                environment: ["PGCONNECT_TIMEOUT=30", "PGAPPNAME=\(OwnSessions.applicationName)"]
+            )
+            guard result.code == 0 else {
+                throw .runtime("psql: \(result.output.suffix(DockerEngine.messageLength))")
+            }
+            return result.output
         }
-        return result.output
     }
 }

@@ -30,6 +30,7 @@ package struct DockerRuntime: BranchRuntime {
     let directory: String
     let images: @Sendable () throws(BranchError) -> PostgresImages
     let majors = KnownMajors()
+    package let ownSessions = OwnSessions()
     private let network: String
     private let limits: @Sendable () throws(BranchError) -> Limits
 
@@ -180,6 +181,7 @@ package struct DockerRuntime: BranchRuntime {
     }
 
     package func remove(_ server: ServerSpec) async throws(BranchError) {
+        ownSessions.forget(server)
         try await removeFiles(server, ["data", "copy", "old"])
         if rmdir(place(server)) != 0, errno != ENOENT { throw failure("remove \(place(server))") }
     }

@@ -24,6 +24,7 @@ package struct LocalRuntime: BranchRuntime {
     let serverLog: ServerLog
     /// nil where servers stay where they are started.
     let units: ServerUnits?
+    package let ownSessions = OwnSessions()
     private let processes = ServerProcesses()
     /// How long a start waits for a server that recovers before it lets it go on with that.
     let patience: Duration
@@ -279,6 +280,7 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     package func remove(_ server: ServerSpec) async throws(BranchError) {
+        ownSessions.forget(server)
         try await account.endTools(of: server.targetID)
         try await access.remove(server, account: account(of: server))
         let path = place(server)
@@ -367,16 +369,20 @@ package struct LocalRuntime: BranchRuntime {
     }
 
     @discardableResult
-    func psql(_ server: ServerSpec, _ command: String, database: String = "postgres") async throws(BranchError)
+    func psql(_ server: ServerSpec, _ command: String, database: String = OwnSessions.database)
+        async throws(BranchError)
         -> String
     {
         let way = try way(to: server, as: account(of: server))
-        return try await run(
-            "psql",
-            ["-XqAt", "-v", "ON_ERROR_STOP=1", "-w"] + way.options + ["-d", database, "-c", command],
-            environment: way.environment.merging(["PGCONNECT_TIMEOUT": "30"]) { _, new in new },
-            of: server
-        )
+        let environment = ["PGCONNECT_TIMEOUT": "30", "PGAPPNAME": OwnSessions.applicationName]
+        return try await ownSessions.counting(database, of: server) { () async throws(BranchError) in
+            try await run(
+                "psql",
+                ["-XqAt", "-v", "ON_ERROR_STOP=1", "-w"] + way.options + ["-d", database, "-c", command],
+                environment: way.environment.merging(environment) { _, new in new },
+                of: server
+            )
+        }
     }
 
     private static func literal(_ text: String) -> String { text.replacing("'", with: "''") }

@@ -1,0 +1,102 @@
+package import Foundation
+import GRDB
+import Synchronization
+
+/// Looks at the branches that expire, stops those that nobody has used for as long as their time to live, and deletes
+/// those that have been expired for ``BranchExpiry/keptSeconds``.
+///
+/// One for each data directory, in the process that keeps running (`frost up`): where nobody looks, nothing expires.
+package final class ExpiryWatch: Sendable {
+    /// Between two looks, in seconds. PostgreSQL counts the sessions between them.
+    package static let interval: TimeInterval = 60
+    /// Servers that are asked at a time.
+    private static let looksAtATime = 4
+
+    private let manager: BranchManager
+    /// By branch.
+    private let machines = Mutex<[String: ExpiryMachine]>([:])
+
+    package init(_ manager: BranchManager) { self.manager = manager }
+
+    /// One look at each branch that expires.
+    ///
+    /// - Parameters:
+    ///   - now: never earlier than at the look before.
+    ///   - date: what the host's clock says, be it right or not.
+    /// - Returns: what was done, or could not be.
+    /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
+    package func look(
+        at now: ContinuousClock.Instant = .now,
+        date: Date = .now
+    ) async throws(BranchError) -> [BranchManager.Recovery] {
+        let branches = try manager.store.branches().filter { $0.expiry != nil }
+        let known = Set(branches.map(\.target.id))
+        machines.withLock { machines in machines = machines.filter { known.contains($0.key) } }
+        return await withTaskGroup(of: BranchManager.Recovery?.self) { group in
+            var done: [BranchManager.Recovery] = []
+            for (number, branch) in branches.enumerated() {
+                if number >= Self.looksAtATime, let result = await group.next(), let result { done.append(result) }
+                group.addTask { await self.look(at: branch, now, date) }
+            }
+            for await result in group {
+                if let result { done.append(result) }
+            }
+            return done
+        }
+    }
+
+    private func look(
+        at branch: BranchDetails,
+        _ now: ContinuousClock.Instant,
+        _ date: Date
+    ) async -> BranchManager.Recovery? {
+        let id = branch.target.id
+        let sight = await sight(of: branch)
+        // Not as it was before the server was asked: somebody may have done something with the branch meanwhile.
+        guard let sight, let current = try? manager.store.branch(id: id), current.target == branch.target,
+            let row = current.expiry
+        else {
+            machines.withLock { $0[id, default: ExpiryMachine()].looked() }
+            return nil
+        }
+        let decision = machines.withLock { machines in
+            machines[id, default: ExpiryMachine()].looked(sight, row, at: now, date: date)
+        }
+        do throws(BranchError) {
+            switch decision {
+            case .nothing: return nil
+            case .keep(let new):
+                try manager.store.write { db in
+                    // What somebody has set meanwhile counts.
+                    if try BranchExpiry.fetchOne(db, key: id) == row { try new.update(db) }
+                }
+                return nil
+            case .expire(let new): return try await manager.expire(current, from: row, to: new)
+            case .delete: return try await manager.deleteExpired(current, as: row)
+            }
+        } catch .busy {
+            // Somebody is at work on it, or has changed it.
+            return nil
+        } catch .notFound {
+            return nil
+        } catch {
+            let what =
+                current.target.lifecycleStatus == .expired ? "has expired, and cannot be deleted" : "does not expire"
+            return BranchManager.Recovery(message: "\(current.displayName) \(what): \(error)", isFault: true)
+        }
+    }
+
+    /// - Returns: nil when nobody can tell who uses it, or it is none that can expire now.
+    private func sight(of branch: BranchDetails) async -> ExpiryMachine.Sight? {
+        let server = ServerSpec(branch)
+        guard let runtime = try? manager.runtime(branch.target.runtime) else { return nil }
+        switch branch.target.lifecycleStatus {
+        case .active: return (try? await runtime.use(server)).map { .running($0) }
+        case .stopped where branch.target.canExpire, .expired:
+            // One that was started past frost is in somebody's hands.
+            guard (try? await runtime.isRunning(server)) == false else { return nil }
+            return branch.target.lifecycleStatus == .expired ? .expired : .stopped
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/// Who uses a server, as it says itself.
+package struct ServerUse: Hashable, Sendable {
+    /// Sessions that are open now, frost's own not among them.
+    package var clients: Int
+    /// Sessions that all databases but `postgres` have had; it begins anew when a server loses its statistics.
+    package var sessions: Int
+    /// Sessions that `postgres` has had, without those of this process. One may be counted late, never one too many.
+    package var sessionsOfPostgres: Int
+    /// When the server was started, in its own words.
+    package var startedAt: String
+
+    package init(clients: Int, sessions: Int, sessionsOfPostgres: Int, startedAt: String) {
+        self.clients = clients
+        self.sessions = sessions
+        self.sessionsOfPostgres = sessionsOfPostgres
+        self.startedAt = startedAt
+    }
+}
+
+extension ServerUse {
+    /// One row. What a role that is no superuser may not see of a session counts as a client's: nobody can tell.
+    ///
+    /// A standby, a copy that is being made, and a subscription that receives are users too. `sessions` is there since
+    /// PostgreSQL 14; the detour lets older ones answer nothing in its place.
+    static let query = """
+        SET statement_timeout = '10s';
+        SELECT
+        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid()
+        AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender')
+        OR backend_type LIKE 'logical replication%worker')
+        AND NOT (client_addr IS NULL AND backend_type IS NOT NULL
+        AND coalesce(application_name, '') = '\(OwnSessions.applicationName)')),
+        (SELECT sum((pg_catalog.to_jsonb(d) ->> 'sessions')::bigint) FROM pg_catalog.pg_stat_database d
+        WHERE datname IS DISTINCT FROM '\(OwnSessions.database)'),
+        (SELECT sum((pg_catalog.to_jsonb(d) ->> 'sessions')::bigint) FROM pg_catalog.pg_stat_database d
+        WHERE datname = '\(OwnSessions.database)'),
+        pg_catalog.pg_postmaster_start_time()
+        """
+
+    /// - Parameter own: sessions of this process in `postgres`, counted after the answer.
+    init?(_ answer: String, own: Int) {
+        let columns = answer.split(separator: "\n").first?.split(separator: "|", omittingEmptySubsequences: false) ?? []
+        guard columns.count == 4, let clients = Int(columns[0]), let sessions = Int(columns[1]),
+            let sessionsOfPostgres = Int(columns[2])
+        else { return nil }
+        self.init(
+            clients: clients,
+            sessions: sessions,
+            sessionsOfPostgres: sessionsOfPostgres - own,
+            startedAt: String(columns[3])
+        )
+    }
+}
+
+extension BranchRuntime {
+    /// Asks a server that runs who uses it.
+    ///
+    /// - Throws: ``BranchError/runtime(_:)`` when it cannot be asked, or keeps no count of sessions (PostgreSQL 13 and
+    ///   older): then nobody can tell.
+    package func use(_ server: ServerSpec) async throws(BranchError) -> ServerUse {
+        let answer = try await query(ServerUse.query, on: server)
+        guard let use = ServerUse(answer, own: ownSessions.count(of: server)) else {
+            throw .runtime("the server does not say who uses it")
+        }
+        return use
+    }
+}
