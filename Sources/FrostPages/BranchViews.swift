@@ -102,6 +102,8 @@ package struct BranchFields: Sendable {
     /// Differs from what it was once the password does, and says nothing of it.
     package var passwordMark: String
     package var aliases: [AliasView]
+    /// nil of one that never expires.
+    package var expiry: ExpiryView?
 
     package init(
         id: String,
@@ -123,13 +125,15 @@ package struct BranchFields: Sendable {
         postgresVersion: String? = nil,
         size: String? = nil,
         passwordMark: String = "",
-        aliases: [AliasView] = []
+        aliases: [AliasView] = [],
+        expiry: ExpiryView? = nil
     ) {
         self.id = id
         self.postgresVersion = postgresVersion
         self.size = size
         self.passwordMark = passwordMark
         self.aliases = aliases
+        self.expiry = expiry
         isRecovering = status == "recovering"
         isFailed = status == "failed"
         self.projectId = projectId
@@ -183,7 +187,7 @@ package struct BranchActions: Sendable {
     package let delete: Bool
 
     init(branch: BranchFields, isRunning: Bool, hasOthers: Bool) {
-        let isStopped = branch.dot.status == "stopped" || branch.dot.status == "failed"
+        let isStopped = ["stopped", "failed", "expired"].contains(branch.dot.status)
         let isActive = branch.dot.status == "active"
         start = isStopped && !isRunning
         stop = (isActive || branch.isRecovering) && !isRunning

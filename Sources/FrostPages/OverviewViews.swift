@@ -39,7 +39,7 @@ package struct BranchRow: Sendable {
     package var name: String
     package var databaseId: String
     package let dot: StatusDot
-    /// Why it failed.
+    /// Why it failed, or when one that has expired is deleted.
     package let reason: String?
     package var hostname: String?
     /// Whether no certificate covers its hostname.
@@ -72,14 +72,14 @@ package struct BranchRow: Sendable {
         self.name = name
         self.databaseId = databaseId
         self.dot = StatusDot(status: status, text: statusText)
-        self.reason = status == "failed" ? reason : nil
+        self.reason = status == "failed" || status == "expired" ? reason : nil
         self.hostname = hostname
         self.isUncovered = isUncovered
         self.source = source
         self.sessions = sessions.map(String.init) ?? "Unknown"
         self.sessionsWarning = BranchView.sessionsWarning(sessions)
         self.createdAt = createdAt
-        canStart = status == "stopped" || status == "failed"
+        canStart = ["stopped", "failed", "expired"].contains(status)
         canStop = status == "active" || status == "recovering"
     }
 }
@@ -107,26 +107,30 @@ package struct AttentionView: Sendable {
 
     /// - Returns: nil while nothing needs attention.
     package init?(_ projects: [OverviewProject], gateway: GatewayMark?) {
-        var failed: [Row] = []
-        for database in projects.flatMap(\.databases) {
-            for branch in database.branches where branch.dot.status == "failed" {
-                let row = Row(
-                    dot: branch.dot,
-                    title: "\(database.name) / \(branch.name)",
-                    reason: branch.reason,
-                    href: "/branches/\(branch.id)"
-                )
-                failed.append(row)
-            }
-        }
-        let count = failed.count + (gateway == nil ? 0 : 1)
+        let failed = Self.rows(of: projects, "failed")
+        let expired = Self.rows(of: projects, "expired")
+        let count = failed.count + expired.count + (gateway == nil ? 0 : 1)
         guard count > 0 else { return nil }
         title = count == 1 ? "1 thing needs attention" : "\(count) things need attention"
         // The gateway keeps clients from all branches.
         rows =
             (gateway.map { [Row(dot: $0.dot, title: nil, reason: nil, href: $0.href)] } ?? [])
-            + failed.prefix(Self.most)
-        let rest = failed.count - Self.most
-        more = rest > 0 ? (rest == 1 ? "and 1 more failed branch" : "and \(rest) more failed branches") : nil
+            + (failed + expired).prefix(Self.most)
+        let rest = failed.count + expired.count - Self.most
+        let kind = expired.isEmpty ? "failed " : failed.count <= Self.most ? "expired " : ""
+        more = rest > 0 ? (rest == 1 ? "and 1 more \(kind)branch" : "and \(rest) more \(kind)branches") : nil
+    }
+
+    private static func rows(of projects: [OverviewProject], _ status: String) -> [Row] {
+        projects.flatMap(\.databases).flatMap { database in
+            database.branches.filter { $0.dot.status == status }.map { branch in
+                Row(
+                    dot: branch.dot,
+                    title: "\(database.name) / \(branch.name)",
+                    reason: branch.reason,
+                    href: "/branches/\(branch.id)"
+                )
+            }
+        }
     }
 }

@@ -84,7 +84,7 @@ package struct StatusDot: Sendable {
         self.tone =
             switch status {
             case "active", "succeeded": "good"
-            case "stopped": "off"
+            case "stopped", "expired": "off"
             case "failed": "bad"
             default: "busy"
             }
@@ -117,6 +117,8 @@ package struct OperationRow: Sendable {
     package var message: String?
     /// Whether the page shows the message elsewhere; it is then there for the script alone.
     package var isSaidAbove: Bool
+    /// Whether nobody has asked for it.
+    package var isByFrost: Bool
     package var startedAt: Moment
     /// "4 s"; nil while it runs.
     package var duration: String?
@@ -130,6 +132,7 @@ package struct OperationRow: Sendable {
         statusText: String,
         message: String?,
         isSaidAbove: Bool = false,
+        isByFrost: Bool = false,
         startedAt: Moment,
         duration: String?
     ) {
@@ -140,6 +143,7 @@ package struct OperationRow: Sendable {
         self.dot = StatusDot(status: status, text: statusText)
         self.message = message
         self.isSaidAbove = isSaidAbove
+        self.isByFrost = isByFrost
         self.startedAt = startedAt
         self.duration = duration
     }

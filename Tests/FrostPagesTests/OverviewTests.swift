@@ -51,6 +51,11 @@ import Testing
         let project = Self.project("shop", failed)
         let six = try #require(AttentionView([Self.project("shop", Array(failed.prefix(6)))], gateway: nil))
         #expect(six.title == "6 things need attention" && six.more == "and 1 more failed branch")
+        let expired = (0..<6).map { Self.row("e\($0)", id: "dbt_e\($0)", status: "expired") }
+        let gone = try #require(AttentionView([Self.project("shop", expired)], gateway: nil))
+        #expect(gone.more == "and 1 more expired branch" && gone.rows[0].reason == "no space left")
+        let both = try #require(AttentionView([Self.project("shop", expired + failed)], gateway: nil))
+        #expect(both.more == "and 8 more branches" && both.rows.allSatisfy { $0.dot.status == "failed" })
         let one = try #require(AttentionView([], gateway: GatewayMark(uncovered: 2)))
         #expect(
             one.title == "1 thing needs attention" && one.rows.map(\.dot.text) == ["2 hostnames without a certificate"]

@@ -73,6 +73,52 @@ struct PageRendererTests {
         #expect(ssl.sentence.contains("own CA") == (isVerifyFull && authority != nil))
     }
 
+    @Test(arguments: ["active", "stopped", "expired"], [false, true])
+    func `When a branch expires is said, and can be changed; main never does`(status: String, isInHours: Bool) throws {
+        let isExpired = status == "expired"
+        let expiry = ExpiryView(
+            value: 36,
+            isInHours: isInHours,
+            text: "36 of them",
+            ends: Moment(iso: "2026-12-03T04:00:00Z", text: "on a day"),
+            isExpired: isExpired
+        )
+        let html = pages.branch(branchView(status: status, expiry: expiry))
+        try check(html)
+        #expect(html.contains("This branch has expired.") == isExpired)
+        #expect(html.contains(isExpired ? "on a day</time> unless started" : "on a day</time> if not used"))
+        let all = try tags(of: html)
+        let units = all.filter { $0.name == "option" && ["days", "hours"].contains($0.attributes["value"]) }
+        let selected = units.filter { $0.attributes["selected"] != nil }.map { $0.attributes["value"] }
+        #expect(selected == (isInHours ? ["hours"] : []), "the first of them is days")
+        #expect(all.first { $0.attributes["id"] == "expiry-ttl" }?.attributes["value"] == "36")
+        #expect(all.first { $0.attributes["id"] == "create-ttl" }?.attributes["value"] == nil)
+        #expect(all.first { $0.attributes["id"] == "action-expiry" }.map { $0.attributes["disabled"] == nil } == true)
+        #expect(all.contains { $0.attributes["id"] == "action-start" } == (status != "active"))
+
+        let never = try tags(of: pages.branch(branchView(status: status == "expired" ? "stopped" : status)))
+        #expect(never.first { $0.attributes["id"] == "expiry-ttl" }?.attributes["value"] == "")
+        let main = pages.branch(branchView(isMain: true))
+        #expect(!main.contains("expiry-dialog") && !main.contains("id=\"expires\"") && main.contains("create-ttl"))
+    }
+
+    @Test
+    func `What frost did by itself is said`() {
+        let row = OperationRow(
+            id: "op_1",
+            action: "Expire",
+            target: "dev",
+            targetHref: nil,
+            status: "succeeded",
+            statusText: "Succeeded",
+            message: nil,
+            isByFrost: true,
+            startedAt: Moment(iso: "", text: ""),
+            duration: nil
+        )
+        #expect(pages.branch(branchView(operations: [row])).contains("by frost"))
+    }
+
     @Test
     func `What is not encrypted has no SSL switch`() throws {
         #expect(try tags(of: pages.branch(branchView())).allSatisfy { $0.attributes["data-ssl"] == nil })
@@ -304,7 +350,8 @@ struct PageRendererTests {
         operations: [OperationRow] = [],
         running: RunningOperation? = nil,
         sessions: Int = 1,
-        log: String? = nil
+        log: String? = nil,
+        expiry: ExpiryView? = nil
     ) -> BranchView {
         let shown = SnippetView(
             kind: "url",
@@ -345,7 +392,8 @@ struct PageRendererTests {
             createdAt: Moment(iso: "2026-11-23T00:00:00Z", text: "today"),
             isMain: isMain,
             source: nil,
-            aliases: [AliasView(hostname: name, endsAt: Moment(iso: name, text: name))]
+            aliases: [AliasView(hostname: name, endsAt: Moment(iso: name, text: name))],
+            expiry: expiry
         )
         return BranchView(
             shell: shell(named: name),

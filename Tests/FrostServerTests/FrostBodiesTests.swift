@@ -101,7 +101,12 @@ import Testing
                 (.PATCH, "\(targets)/\(shop.dev)", #"{"hostname": "other"}"#, "hostname"),
                 (.PATCH, "\(targets)/\(shop.dev)", #"{"memoryLimit": "512m"}"#, "memoryLimit"),
                 (.PATCH, "\(targets)/\(shop.dev)", #"{"cpuLimit": 0.5}"#, "cpuLimit"),
-                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": 7, "ttlUnit": "days"}"#, "ttlValue"),
+                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": 0, "ttlUnit": "days"}"#, "ttlValue"),
+                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": 366, "ttlUnit": "days"}"#, "ttlValue"),
+                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": 7}"#, "ttlUnit"),
+                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": 7, "ttlUnit": "weeks"}"#, "ttlUnit"),
+                (.PATCH, "\(targets)/\(shop.dev)", #"{"name": "x", "ttlValue": "7", "ttlUnit": "days"}"#, "ttlValue"),
+                (.POST, targets, #"{"name": "a", "ttlValue": 8760, "ttlUnit": "days"}"#, "ttlValue"),
                 (.PATCH, "\(targets)/\(shop.dev)", #"{"scaleToZeroMinutes": 5}"#, "scaleToZeroMinutes"),
                 (.PATCH, "\(targets)/\(shop.dev)", #"{"lifecycleStatus": "stopped"}"#, "lifecycleStatus"),
             ]

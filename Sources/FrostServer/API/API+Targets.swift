@@ -28,15 +28,16 @@ extension API {
                 name: "\(plural).create",
                 summary: "Makes a branch as a copy of another of its database, main unless another is named.",
                 isFrosts: true,
-                fields: [.init("name", .string)] + source,
+                fields: [.init("name", .string)] + source + ttl,
                 status: .accepted,
                 answer: .object("Accepted")
             ) { exchange in
                 let named = try await state.source(exchange)?.branch
                 let source = try named ?? state.store.branch(BranchName.main, in: state.database(exchange))
                 let name = exchange.string("name") ?? ""
+                let ttl = try await ttlChange(exchange)?.ttl
                 return try await checking("name") {
-                    try await state.accept(.createBranch(name, from: source))
+                    try await state.accept(.createBranch(name, from: source, ttl: ttl))
                 }
             },
             Endpoint(
@@ -51,19 +52,26 @@ extension API {
                 path: one,
                 name: "\(plural).rename",
                 summary: "Renames a branch; its hostname follows, its sessions go on. The old hostname leads there for "
-                    + "keepHostnameSeconds.",
+                    + "keepHostnameSeconds. Sets with ttlValue and ttlUnit after how long without use it expires; null "
+                    + "for never.",
                 isFrosts: true,
                 fields: [
                     .init("name", .string, required: false, orNull: true),
                     .init("keepHostnameSeconds", .integer(AliasDuration.range), required: false, orNull: true),
-                ] + unchangeable,
+                ] + ttl + unchangeable,
                 answer: .object("TargetRuntime")
             ) { exchange in
                 var target = try state.target(exchange)
                 let duration = try keptFor(exchange, "keepHostnameSeconds")
+                let ttl = try await ttlChange(exchange)
                 if let name = exchange.string("name") {
                     target = try await checking("name") {
                         try await state.manager.rename(target, to: name, keepingHostnameFor: duration)
+                    }
+                }
+                if let ttl, ttl.ttl != nil || target.expiry != nil {
+                    target = try await checking(ttlValue) { [target] in
+                        try await state.manager.setTTL(ttl.ttl, of: target)
                     }
                 }
                 return Answer(.ok, Shapes.runtime(try await state.runtime(target)))
@@ -149,8 +157,6 @@ extension API {
         .onlyNull("lifecycleStatus", .string, instead: "Use POST …/start or …/stop."),
         .onlyNull("memoryLimit", .string, instead: "Containers share the limits of frost settings."),
         .onlyNull("cpuLimit", .any, instead: "Containers share the limits of frost settings."),
-        .onlyNull("ttlValue", .any, instead: "Branches here do not expire."),
-        .onlyNull("ttlUnit", .string, instead: "Branches here do not expire."),
         .onlyNull("scaleToZeroMinutes", .any, instead: "Branches here run until they are stopped."),
     ]
 

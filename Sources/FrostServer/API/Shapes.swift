@@ -56,7 +56,7 @@ enum Shapes {
                 .string($0.target.passwordState.rawValue)
             },
             .init("createdAt", .date) { .date($0.target.createdAt) },
-        ]
+        ] + expiry
     )
 
     /// A former hostname that still leads to its branch.
@@ -90,6 +90,7 @@ enum Shapes {
             .init("message", .string, orNull: true) { .text($0.message) },
             .init("startedAt", .date) { .date($0.startedAt) },
             .init("finishedAt", .date, orNull: true) { .date($0.finishedAt) },
+            .init("actor", .oneOf(BranchOperation.Actor.allCases.map(\.rawValue))) { .string($0.actor.rawValue) },
         ]
     )
 
@@ -128,10 +129,7 @@ enum Shapes {
             .init("gatewayEnabled", .boolean) { _ in .bool(false) },
             .init("memoryLimit", .string, orNull: true) { _ in .null },
             .init("cpuLimit", .integer(nil), orNull: true) { _ in .null },
-            .init("ttlValue", .integer(nil), orNull: true) { _ in .null },
-            .init("ttlUnit", .string, orNull: true) { _ in .null },
             .init("scaleToZeroMinutes", .integer(nil), orNull: true) { _ in .null },
-            .init("lastActivityAt", .date, orNull: true) { _ in .null },
             .init("containerName", .string, orNull: true) { .text($0.containerName) },
             .init("image", .string, orNull: true) { .text($0.image) },
             .init("port", .integer(1...65_535)) { .integer($0.port) },
@@ -154,6 +152,9 @@ enum Shapes {
                 .text($0.warning?.rawValue)
             },
         ]
+            + expiry.map { field in
+                .init(field.name, field.type, orNull: field.isNullable) { field.value($0.branch) }
+            }
     )
 
     static let settings = Shape<ServerSettings>(

@@ -15,7 +15,12 @@ enum FrostStatus: String, CaseIterable, Sendable {
     case expired
 
     init(_ status: LifecycleStatus) {
-        self = status == .active ? .active : .stopped
+        self =
+            switch status {
+            case .active: .active
+            case .expired: .expired
+            default: .stopped
+            }
     }
 }
 

@@ -38,7 +38,7 @@ extension PageContent {
             databaseId: branch.database.id,
             status: Self.status(target),
             statusText: Self.statusText(target),
-            reason: target.reason,
+            reason: target.reason ?? Self.expiry(of: branch)?.deletion,
             hostname: target.hostname,
             isUncovered: target.hostname.map { gateway.leavesUncovered($0) } ?? false,
             source: source,

@@ -86,7 +86,7 @@ struct PageContent: Sendable {
     private static let keeps = KeptHostnames(seconds: AliasDuration.usual.seconds, text: AliasDuration.usual.text)
 
     /// A time to come, to the minute.
-    private static func end(_ date: Date) -> Moment {
+    static func end(_ date: Date) -> Moment {
         let text = date.formatted(
             .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space).time(
                 includingFractionalSeconds: false
@@ -115,6 +115,7 @@ struct PageContent: Sendable {
                 statusText: operation.status.rawValue.capitalized,
                 message: operation.message,
                 isSaidAbove: said.map { operation.message?.contains($0) == true } == true,
+                isByFrost: operation.actor == .frost,
                 startedAt: Self.moment(operation.startedAt),
                 duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) }
             )
@@ -226,7 +227,8 @@ struct PageContent: Sendable {
                 postgresVersion: facts?.version ?? branch.target.postgresVersion.map(String.init),
                 size: facts.map { Self.size($0.size) },
                 passwordMark: Self.mark(of: branch),
-                aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) }
+                aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) },
+                expiry: Self.expiry(of: branch)
             ),
             connections: connections(runtime, gateway, query: query),
             sessions: gateway.sessions.map { $0[id] ?? 0 },

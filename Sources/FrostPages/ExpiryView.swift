@@ -1,0 +1,21 @@
+/// That a branch expires when nobody uses it.
+package struct ExpiryView: Sendable {
+    package let value: Int
+    package let isInHours: Bool
+    /// "7 days".
+    package let text: String
+    /// When it expires, or is deleted once it has.
+    package let ends: Moment
+    package let isExpired: Bool
+
+    package init(value: Int, isInHours: Bool, text: String, ends: Moment, isExpired: Bool) {
+        self.value = value
+        self.isInHours = isInHours
+        self.text = text
+        self.ends = ends
+        self.isExpired = isExpired
+    }
+
+    /// What happens next to one that has expired; nil before.
+    package var deletion: String? { isExpired ? "Deleted \(ends.text) unless you start it" : nil }
+}
