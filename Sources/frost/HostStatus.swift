@@ -46,7 +46,7 @@ struct HostStatus {
         return [
             up(UpLock.isHeld(in: directory)), gateway(report), certificates(report), try await dns(branches),
             try await routeMap(),
-            state(branches),
+            state(branches), expiry(branches),
             await runtimes(branches), disk(), try ports(branches), try operations(),
         ]
     }
@@ -150,6 +150,24 @@ struct HostStatus {
             "failed: \(names) (\(first.target.reason ?? ""))",
             ok: false,
             fix: options.command("branch logs \(first.displayName)")
+        )
+    }
+
+    /// What frost is about to delete is well, and worth a line all the same.
+    private func expiry(_ branches: [BranchDetails]) -> HostCheck {
+        let expired = branches.filter { $0.deletesAt != nil }.sorted { ($0.deletesAt ?? .now) < ($1.deletesAt ?? .now) }
+        guard let first = expired.first else {
+            let count = branches.count { $0.expiry != nil }
+            return HostCheck("expiry", count == 0 ? "no branch expires" : "none of \(count) that expire has expired")
+        }
+        let names = expired.prefix(5).map { branch in
+            "\(branch.displayName) (\(branch.deletesAt?.formatted(.iso8601) ?? ""))"
+        }
+        let more = expired.count > 5 ? " and \(expired.count - 5) more" : ""
+        return HostCheck(
+            "expiry",
+            "expired, and deleted unless they are started: \(names.joined(separator: ", "))\(more)",
+            fix: options.command("branch start \(first.displayName)")
         )
     }
 

@@ -98,6 +98,12 @@ struct ShownBranch: Encodable {
     @OrNull var postgresVersion: Int?
     /// known, pending or unknown.
     var passwordState: String
+    /// After how long without use it expires, as `7d`.
+    @OrNull var ttl: String?
+    @OrNull var lastUsedAt: Date?
+    @OrNull var expiresAt: Date?
+    /// Of one that has expired.
+    @OrNull var deletesAt: Date?
     /// As the API has it; of a command that has looked at the gateway.
     @OrNull var externalWarning: String?
     /// The same in words.
@@ -120,13 +126,22 @@ struct ShownBranch: Encodable {
         createdAt = branch.target.createdAt
         postgresVersion = branch.target.postgresVersion
         passwordState = branch.target.passwordState.rawValue
+        ttl = branch.expiry?.ttl?.short
+        lastUsedAt = branch.expiry?.lastUsedAt
+        expiresAt = branch.expiresAt
+        deletesAt = branch.deletesAt
     }
 
     var row: [String] {
         [
-            project, database, name, reason.map { "\(status) (\(Self.short($0)))" } ?? status, hostname ?? "-",
-            String(hostPort), postgresVersion.map(String.init) ?? "-",
+            project, database, name, statusText, hostname ?? "-", String(hostPort),
+            postgresVersion.map(String.init) ?? "-",
         ]
+    }
+
+    private var statusText: String {
+        if let deletesAt { return "\(status) (deleted \(deletesAt.formatted(.iso8601.year().month().day())))" }
+        return reason.map { "\(status) (\(Self.short($0)))" } ?? status
     }
 
     /// All of it is in the branch's log, and in JSON.

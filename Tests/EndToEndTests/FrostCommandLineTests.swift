@@ -272,6 +272,7 @@ import Musl
             let branch: Set<String> = [
                 "id", "project", "database", "databaseId", "name", "sourceTargetId", "status", "reason", "hostname",
                 "aliases", "hostPort", "createdAt", "postgresVersion", "passwordState", "externalWarning", "warning",
+                "ttl", "lastUsedAt", "expiresAt", "deletesAt",
             ]
             func keys(_ arguments: [String]) async throws -> Set<String> {
                 let output = try await Command.check(
@@ -293,6 +294,7 @@ import Musl
             for arguments in [
                 ["branch", "create", "dev"], ["branch", "list"], ["ls"], ["branch", "stop", "dev"], ["start", "dev"],
                 ["branch", "deploy", "dev"], ["branch", "reset", "dev"], ["branch", "rename", "dev", "neu"],
+                ["branch", "ttl", "neu", "7d"], ["branch", "ttl", "neu"],
             ] {
                 #expect(try await keys(arguments) == branch, "\(arguments)")
             }
@@ -309,6 +311,7 @@ import Musl
             )
             let operation: Set<String> = [
                 "id", "targetId", "targetName", "action", "status", "step", "message", "startedAt", "finishedAt",
+                "actor",
             ]
             #expect(try await keys(["branch", "history", "neu"]) == operation)
             #expect(try await keys(["branch", "logs", "neu"]) == ["lines"])
@@ -318,7 +321,10 @@ import Musl
             #expect(try await keys(["branch", "delete", "neu"]) == branch)
             for (arguments, code, exitCode) in [
                 (["branch", "show", "none"], "not_found", 66), (["branch", "create", "No Name"], "invalid", 64),
-                (["branch", "delete", "main"], "not_allowed", 77), (["project", "create", "shop"], "exists", 73),
+                (["branch", "delete", "main"], "not_allowed", 77),
+                (["branch", "ttl", "main", "7d"], "not_allowed", 77),
+                (["branch", "create", "new", "--ttl", "5m"], "invalid", 64),
+                (["project", "create", "shop"], "exists", 73),
                 (["branch", "list", "--data-dir", "/nowhere"], "store", 74),
             ] as [([String], String, Int32)] {
                 let result = try await host.frost(arguments + ["--json"])

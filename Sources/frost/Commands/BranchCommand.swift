@@ -8,7 +8,7 @@ struct BranchCommand: AsyncParsableCommand {
         abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
         subcommands: [
             Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, Start.self,
-            Stop.self, Deploy.self, Reset.self, Rename.self, Delete.self, AliasCommand.self,
+            Stop.self, Deploy.self, Reset.self, Rename.self, TTL.self, Delete.self, AliasCommand.self,
         ],
         aliases: ["branches"]
     )
@@ -20,11 +20,17 @@ struct BranchCommand: AsyncParsableCommand {
                 EXAMPLES
                   frost branch create feature-1
                   frost branch create shop/feature-1 --from qa
+                  frost branch create pr-123 --ttl 7d
                 """
         )
         @Argument(help: "What to call it: lowercase letters, digits and hyphens; with its database as shop/feature-1.")
         var name: String
         @Option(help: "The branch to copy.", completion: BranchCompletion.branches) var from: String = BranchName.main
+        @Option(
+            help:
+                "Stop it when nobody has used it for so long, and delete it 7 days later: 1h to 365d, e.g. 7d. (default: never)"
+        )
+        var ttl: String?
         @Flag(help: "Show the password in the connection string.") var showPassword = false
         @OptionGroup var place: BranchPlace
         @OptionGroup(title: "Global options") var options: FrostOptions
@@ -32,12 +38,13 @@ struct BranchCommand: AsyncParsableCommand {
         func run() async throws {
             try await Complaint.exiting(options) {
                 let began = ContinuousClock.now
+                let ttl = try ttl.map { try BranchTTL($0) }
                 let context = try await FrostContext.open(options)
                 let new = try place.reference(name)
                 let database = try context.store.database(of: new)
                 let source = try BranchPlace.source(from, of: database, in: context.store)
                 let branch = try await context.progress.during("copying \(source.displayName) to \(new.name)") {
-                    try await context.finishRecovery(context.manager.createBranch(new.name, from: source))
+                    try await context.finishRecovery(context.manager.createBranch(new.name, from: source, ttl: ttl))
                 }
                 try await MadeBranch(branch, source: source, took: .now - began).show(
                     context,

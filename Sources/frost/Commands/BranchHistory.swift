@@ -21,9 +21,12 @@ extension BranchCommand {
                 let operations = try store.operations(of: selection.find(in: store).target.id)
                 if options.json { return try Output.json(operations.map(ShownOperation.init)) }
                 Output.table(
-                    ["STARTED", "ACTION", "STATUS", "MESSAGE"],
+                    ["STARTED", "ACTION", "BY", "STATUS", "MESSAGE"],
                     operations.map {
-                        [$0.startedAt.formatted(.iso8601), $0.action.rawValue, $0.status.rawValue, $0.message ?? ""]
+                        [
+                            $0.startedAt.formatted(.iso8601), $0.action.rawValue, $0.actor.rawValue, $0.status.rawValue,
+                            $0.message ?? "",
+                        ]
                     }
                 )
             }
@@ -44,6 +47,8 @@ struct ShownOperation: Encodable {
     @OrNull var message: String?
     var startedAt: Date
     @OrNull var finishedAt: Date?
+    /// user, or frost for what nobody has asked for.
+    var actor: String
 
     init(_ operation: BranchOperation) {
         id = operation.id
@@ -55,5 +60,6 @@ struct ShownOperation: Encodable {
         message = operation.message
         startedAt = operation.startedAt
         finishedAt = operation.finishedAt
+        actor = operation.actor.rawValue
     }
 }

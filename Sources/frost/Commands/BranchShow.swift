@@ -75,6 +75,7 @@ extension BranchCommand {
                     "copied from",
                     shown.source ?? (branch.target.isMain ? "nothing: the first branch" : "a branch that is gone"),
                 ],
+                ["expiry", branch.expiryText],
                 ["made", branch.target.createdAt.formatted(.iso8601)],
                 ["size", shown.sizeBytes.map { Output.size($0) } ?? "-"],
                 ["PostgreSQL", shown.serverVersion ?? branch.target.postgresVersion.map(String.init) ?? "-"],

@@ -15,7 +15,7 @@ struct Supervisor: Sendable {
         var told: Set<String> = []
         var hasToldPlace = false
         var checkedPasswords = ContinuousClock.now
-        for await _ in Self.ticks() {
+        for await _ in Ticks.every(Self.interval) {
             do throws(BranchError) {
                 try manager.store.checkPlace()
                 hasToldPlace = false
@@ -45,18 +45,5 @@ struct Supervisor: Sendable {
                 if told.insert("\(error)").inserted { Complaint.print("\(error)") }
             }
         }
-    }
-
-    /// One after each interval, of a thread that sleeps: a timer of Swift's makes and ends two threads each time, as Dispatch
-    /// keeps idle ones for no longer than the interval.
-    private static func ticks() -> AsyncStream<Void> {
-        let (ticks, tick) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        Thread.detachNewThread {
-            while true {
-                Thread.sleep(forTimeInterval: interval)
-                if case .terminated = tick.yield() { return }
-            }
-        }
-        return ticks
     }
 }

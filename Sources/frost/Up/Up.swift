@@ -172,6 +172,7 @@ struct Up: AsyncParsableCommand {
             if let own { group.addTask { await own.follow(context) } }
             group.addTask { await context.routes.follow() }
             group.addTask { await Supervisor(manager: context.manager).run() }
+            group.addTask { await ExpiryLoop(manager: context.manager).run() }
             let ends = await Race.run([
                 {
                     await stop.wait()
