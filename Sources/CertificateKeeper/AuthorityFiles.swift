@@ -122,7 +122,7 @@ package enum AuthorityFiles {
     /// How to begin anew. Never done by itself: clients that verify would be refused without anybody having decided it.
     static func anew(_ place: CertificatePlace) -> String {
         "To begin with a new CA, whose ca.crt every client that verifies then needs, remove \(place.authority) and what it "
-            + "has issued in \(place.pairs), and start frost up again"
+            + "has issued in \(place.pairs), and start \(place.program) again"
     }
 
     static func day(_ date: Date) -> String { date.formatted(.iso8601.year().month().day()) }

@@ -54,7 +54,7 @@ package final class CertificateKeeper: Sendable {
         _ = try AuthorityFiles.make(place, at: now)
         report("made a CA for the gateway's certificates, \(place.certificateFile); clients that verify need that file")
         guard let authority = try authority(at: now) else {
-            throw .store("the CA in \(place.authority) is gone; start frost up again")
+            throw .store("the CA in \(place.authority) is gone; start \(place.program) again")
         }
         return authority
     }
@@ -68,7 +68,7 @@ package final class CertificateKeeper: Sendable {
     package func keep(_ names: Set<String>, removes: Bool, at now: Date) throws(BranchError) -> Changes {
         guard let authority = try authority(at: now) else {
             throw .store(
-                "frost's CA, \(place.authority), is gone; put it back from a backup, or start frost up again for a new one"
+                "frost's CA, \(place.authority), is gone; put it back from a backup, or start \(place.program) again for a new one"
             )
         }
         if authority.notAfter.timeIntervalSince(now) < CertificateAuthority.warning {

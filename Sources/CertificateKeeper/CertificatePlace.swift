@@ -13,6 +13,8 @@ package struct CertificatePlace: Hashable, Sendable {
     /// Who may read the keys beside their owner: the group of the gateway's account. nil leaves them to their owner, or,
     /// in a directory whose files take its group (setgid), to that group.
     package var group: gid_t?
+    /// What keeps them, as people start it.
+    package var program = "frost up"
 
     /// Of a data directory.
     ///

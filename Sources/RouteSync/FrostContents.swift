@@ -70,3 +70,13 @@ package struct FrostInstallation: Hashable, Sendable {
     /// PostgreSQL branches, in any state.
     package var branches: Int
 }
+
+/// What `frost sync` would do.
+package struct FrostOutlook: Hashable, Sendable {
+    package var installation: FrostInstallation
+    /// Branches that would be routed.
+    package var active: Int
+    package var stopped: Int
+    /// What keeps branches from being routed, each a sentence.
+    package var problems: [String]
+}

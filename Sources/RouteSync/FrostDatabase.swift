@@ -31,6 +31,54 @@ enum FrostDatabase {
     ///
     /// - Throws: ``FrostDatabaseError`` that names the file and says what to do.
     static func read(_ path: String) throws(FrostDatabaseError) -> FrostContents {
+        try read(path) { db in contents(try Tables(db)) }
+    }
+
+    /// How the oldest active branch is reached that a map leads to. Passwords are read for this alone. Blocking.
+    ///
+    /// - Parameter hostnames: of the map's routes, by target id.
+    /// - Returns: nil when there is no such branch.
+    /// - Throws: as ``read(_:)``.
+    static func clientAccess(
+        _ path: String,
+        hostnames: [String: Hostname]
+    ) throws(FrostDatabaseError) -> FrostAccess? {
+        try read(path) { db in
+            _ = try Tables(db)
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, provider_ref_json AS ref FROM database_targets WHERE lifecycle_status = 'active'
+                    ORDER BY created_at, id
+                    """
+            )
+            for row in rows {
+                guard let hostname = text(row, "id").flatMap({ hostnames[$0] }),
+                    let found = text(row, "ref").flatMap({
+                        try? JSONDecoder().decode(Credentials.self, from: Data($0.utf8))
+                    })
+                else { continue }
+                return FrostAccess(
+                    hostname: hostname.name,
+                    username: found.username,
+                    password: found.password,
+                    databaseName: found.database
+                )
+            }
+            return nil
+        }
+    }
+
+    private struct Credentials: Decodable {
+        var username: String
+        var password: String
+        var database: String
+    }
+
+    private static func read<Value>(
+        _ path: String,
+        _ body: (Database) throws -> Value
+    ) throws(FrostDatabaseError) -> Value {
         guard access(path, F_OK) == 0 else {
             let code = errno
             throw FrostDatabaseError(
@@ -45,7 +93,7 @@ enum FrostDatabase {
             configuration.busyMode = .timeout(busyTimeout)
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             defer { try? queue.close() }
-            return try queue.read { db in contents(try Tables(db)) }
+            return try queue.read(body)
         } catch let error as UnknownSchema {
             throw FrostDatabaseError(description: "\(path) \(error.problem)")
         } catch {

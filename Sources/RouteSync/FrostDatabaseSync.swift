@@ -26,14 +26,25 @@ package actor FrostDatabaseSync {
     private let databasePath: String
     private let routeFile: String
     private let names: HostnameFile
+    private let cover: Cover?
     private let logger: Logger
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    package init(databasePath: String, routeFile: String, logger: Logger) {
+    /// Sees to it that certificates cover hostnames. Called on sync's own thread, and may block: before a map is written,
+    /// so that nobody finds a hostname without a certificate, and after each look.
+    ///
+    /// - Parameters:
+    ///   - hostnames: of active and stopped branches.
+    ///   - areAll: whether there are no others, so that certificates of other names may go.
+    package typealias Cover = @Sendable (_ hostnames: Set<String>, _ areAll: Bool) -> Void
+
+    /// - Parameter cover: nil where certificates are somebody else's.
+    package init(databasePath: String, routeFile: String, logger: Logger, cover: Cover? = nil) {
         self.databasePath = databasePath
         self.routeFile = routeFile
         self.names = HostnameFile(routeFile: routeFile)
+        self.cover = cover
         self.logger = logger
     }
 
@@ -54,6 +65,7 @@ package actor FrostDatabaseSync {
             if look > 1 { try await Task.sleep(for: Self.interval) }
             try await self.look(&run, &told) { _ in }
         }
+        covered(run)
         let lists = run.machine.inForce ?? .empty
         return (lists.routes.count, lists.stopped.count)
     }
@@ -89,6 +101,7 @@ package actor FrostDatabaseSync {
                     told.fault = "\(error)"
                 }
             }
+            if let run { covered(run) }
             try? await Task.sleep(for: Self.interval)
         }
         withExtendedLifetime(lock) {}
@@ -137,6 +150,7 @@ package actor FrostDatabaseSync {
         for problem in run.machine.problems where !told.problems.contains(problem) { logger.warning("\(problem)") }
         told.problems = Set(run.machine.problems)
         guard let write else { return }
+        cover?(Set(write.lists.hostnames.union(run.machine.inForce?.hostnames ?? []).map(\.name)), false)
         try await put(write, namesInFile: &run.namesInFile)
         run.machine.wrote(write)
         if write.isChange {
@@ -144,6 +158,11 @@ package actor FrostDatabaseSync {
         } else {
             logger.debug("route map confirmed")
         }
+    }
+
+    /// Certificates of the map in force; without one, nobody knows which may go.
+    private func covered(_ run: Run) {
+        cover?(Set((run.machine.inForce ?? .empty).hostnames.map(\.name)), run.machine.inForce != nil)
     }
 
     /// The names first: a map never has one that is not remembered.
@@ -164,6 +183,25 @@ package actor FrostDatabaseSync {
             )
             try RouteMapFile.write(data, to: routeFile)
         }
+    }
+
+    /// What a write would say, without one. Blocking work on a thread of its own.
+    ///
+    /// - Throws: as ``writeOnce()``.
+    package func outlook() async throws -> FrostOutlook {
+        let contents = try FrostDatabase.read(databasePath)
+        var machine = try start().machine
+        // What one look would take away goes when the next agrees.
+        for _ in 0..<2 {
+            if let write = machine.looked(.contents(contents), at: .now) { machine.wrote(write) }
+        }
+        let lists = machine.inForce ?? .empty
+        return FrostOutlook(
+            installation: contents.installation,
+            active: lists.routes.count,
+            stopped: lists.stopped.count,
+            problems: machine.problems
+        )
     }
 
     /// As the files say. Where there are no names yet, those of the map are; a map that cannot be read then is a fault,

@@ -39,7 +39,7 @@ struct FrostCommand: AsyncParsableCommand {
                 name: "This host",
                 subcommands: [
                     Up.self, StatusCommand.self, SettingsCommand.self, CACommand.self, TokenCommand.self, Recover.self,
-                    Sync.self,
+                    SyncCommand.self,
                 ]
             ),
         ]

@@ -3,12 +3,6 @@ import BranchManager
 import Foundation
 import FrostServer
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// `frost psql`
 struct PsqlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,28 +39,12 @@ struct PsqlCommand: AsyncParsableCommand {
             // A password in an argument is for all of the host to read.
             return (["PGPASSWORD": info.password], info.conninfo)
         }
-        try Self.become("psql", [conninfo] + arguments, environment)
+        try ClientProgram.become("psql", [conninfo] + arguments, environment)
     }
 
     /// Through the gateway where that is possible, unless a way is asked for.
     private func connection(_ branch: BranchDetails, _ store: BranchStore) throws(BranchError) -> ConnectionInfo {
         let isReached = try store.isGatewayEnabled() && branch.target.hostname != nil
         return try (via ?? (isReached ? .external : .direct)).connection(branch, store, options)
-    }
-
-    /// Puts a program in this one's place: its terminal, its signals and its exit code are its own.
-    private static func become(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
-        for (name, value) in environment { setenv(name, value, 1) }
-        // What this program's libraries ignore or hold back would be so in the next one.
-        signal(SIGPIPE, SIG_DFL)
-        var none = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, nil)
-        let words = ([program] + arguments).map { strdup($0) } + [nil]
-        execvp(program, words)
-        let reason =
-            errno == ENOENT ? "it is not installed (Debian: postgresql-client)" : String(cString: strerror(errno))
-        Complaint.print("\(program) cannot be started: \(reason)")
-        throw ExitCode(errno == ENOENT ? 127 : 126)
     }
 }

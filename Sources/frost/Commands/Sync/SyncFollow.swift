@@ -1,0 +1,89 @@
+import ArgumentParser
+import CertificateKeeper
+import Foundation
+import Logging
+import RouteMap
+import RouteSync
+import UnixSignals
+
+extension SyncCommand {
+    struct Follow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write the route map and follow Frost's changes; what frost sync does without a word."
+        )
+
+        @OptionGroup var place: Place
+        @Option(
+            help: ArgumentHelp(
+                "Keep a CA in DIR/ca, and in DIR/certificates a certificate for each project: the gateway's --cert-dir.",
+                valueName: "dir"
+            )
+        )
+        var certificates: String?
+        @Flag(help: "Write it once and end. Exit codes: 0 written, 1 not written, 75 another sync keeps it.")
+        var once = false
+
+        func run() async throws {
+            let sync = FrostDatabaseSync(
+                databasePath: place.frostDb,
+                routeFile: place.routeFile,
+                logger: Logger(label: "sync") { _ in
+                    // With the notice that a fault is over.
+                    var handler = ComplaintLogHandler()
+                    handler.logLevel = .notice
+                    return handler
+                },
+                cover: cover()
+            )
+            if once {
+                do {
+                    let counts = try await sync.writeOnce()
+                    print(
+                        "\(counts.active) active and \(counts.stopped) stopped branches written to \(place.routeFile)"
+                    )
+                } catch let error as RouteFileLockError where error.isKept {
+                    throw Self.kept(error)
+                } catch {
+                    Complaint.print("\(error)")
+                    throw ExitCode.failure
+                }
+                return
+            }
+            let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+            let ended = await Race.run([
+                { try await sync.run { Complaint.print(describe($0)) } },
+                {
+                    for await _ in signals { return }
+                },
+            ])
+            do {
+                try ended.get()
+            } catch let error as RouteFileLockError {
+                throw Self.kept(error)
+            }
+        }
+
+        private func cover() -> FrostDatabaseSync.Cover? {
+            guard let certificates else { return nil }
+            let directory = URL(fileURLWithPath: certificates).standardizedFileURL.path
+            var place = CertificatePlace(dataDirectory: directory)
+            place.program = "frost sync"
+            let kept = RouteCertificates(CertificateKeeper(place) { Complaint.print($0) })
+            return { hostnames, areAll in kept.cover(hostnames, areAll: areAll, at: Date.now) }
+        }
+
+        /// Of `sysexits.h`: tried again later, as a service manager does, it may keep the map.
+        private static func kept(_ error: RouteFileLockError) -> ExitCode {
+            Complaint.print("\(error)")
+            return ExitCode(75)
+        }
+
+        private func describe(_ event: FrostDatabaseSync.Event) -> String {
+            switch event {
+            case .found(let frost): frost.found(in: place.frostDb)
+            case .written(let active, let stopped):
+                "\(active) active and \(stopped) stopped branches written to \(place.routeFile)"
+            }
+        }
+    }
+}
