@@ -29,9 +29,9 @@ FOLDER = {"test": "Tests"}
 
 
 def output(*command):
-    # What a build is told goes into Package.swift, and is no part of the sources.
-    told = ("FROST_VERSION", "FROST_SOURCES", "FROST_GATEWAY_SOURCES", "FUZZ")
-    environment = {name: value for name, value in os.environ.items() if name not in told}
+    # Settings that a build passes in are in Package.swift, and not part of the sources.
+    passed = ("FROST_VERSION", "FROST_SOURCES", "FROST_GATEWAY_SOURCES", "FUZZ")
+    environment = {name: value for name, value in os.environ.items() if name not in passed}
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, check=True).stdout
 
 

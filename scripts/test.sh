@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that has to hold before a change lands: `make test`.
+# Everything that must pass before a change lands: `make test`.
 #
 #   scripts/test.sh           all of it
 #   scripts/test.sh phase0    what shows phase 0: the protocol, two branches behind one port, the gate
@@ -15,7 +15,7 @@ case ${1:-all} in
 all) libraries=. programs_of='' ;;
 phase0)
     libraries='^(PostgresWireTests|TLSWireTests|RouteMapTests|GatewayCoreTests|PostgresGatewayTests)'
-    programs_of='TwoBranchesTests'
+    programs_of='(TwoBranchesTests|SymptomTests)'
     ;;
 phase1)
     libraries='^(GatewayContractTests|GatewayCoreTests|PostgresGatewayTests|ServiceNotifyTests)'
@@ -85,6 +85,12 @@ at_once 4 swift test --skip-build --filter "^EndToEndTests[.]$programs_of"
 if in_phase 0 2; then
     step "make up, as a newcomer uses it"
     python3 scripts/up_test.py
+fi
+if in_phase 0; then
+    step "docs: wording, every command and link, README's commands in a clean clone"
+    scripts/english-check.sh
+    python3 scripts/docs_check.py
+    python3 scripts/docs_test.py
 fi
 if in_phase 3; then
     step "the page, in a browser"

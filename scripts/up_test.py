@@ -89,15 +89,15 @@ def main():
         wrong = subprocess.run(
             line.replace(f"@{branch}.", "@nobody.") + " -XqAt", shell=True, text=True, capture_output=True, input="SELECT 1;",
         )
-        check("no branch has the hostname" in wrong.stderr, "a wrong hostname is told so")
+        check("no branch has the hostname" in wrong.stderr, "a wrong hostname is an error")
 
     check(not os.path.exists(f"{scratch}/openssl-was-called"), "nothing has called openssl")
     second = subprocess.run(
         ["make", "--no-print-directory", "up", f"PORT={port}"], cwd=ROOT, text=True, capture_output=True,
     )
-    check(second.returncode != 0 and f"port {port} is in use" in second.stderr, "a port in use is told so")
+    check(second.returncode != 0 and f"port {port} is in use" in second.stderr, "a port in use is an error")
     bad = subprocess.run(["make", "--no-print-directory", "up", "PORT=x"], cwd=ROOT, text=True, capture_output=True)
-    check(bad.returncode != 0 and "PORT is 'x'" in bad.stderr, "a bad port is told so")
+    check(bad.returncode != 0 and "PORT is 'x'" in bad.stderr, "a bad port is an error")
 
     os.killpg(process.pid, signal.SIGINT)
     rest, stopped = read_until(process, "nothing is left behind", 300)
@@ -112,4 +112,5 @@ def main():
     return 1 if failures else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
