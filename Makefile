@@ -1,4 +1,4 @@
-# `make help` lists what there is. Every target sets up what it needs.
+# `make help` lists the targets. Each installs the packages that it needs.
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz release format format-check setup clean
@@ -13,26 +13,26 @@ up: ## two PostgreSQL branches behind one port, until Ctrl-C (PORT=5432)
 test: ## set-up, format check, build, all suites, the gate with one round (ROUNDS=1), systemd
 	@scripts/test.sh
 
-test-phase0: ## what shows phase 0: the protocol, two branches behind one port, the gate
+test-phase0: ## phase 0: the protocol, two branches behind one port, the gate
 	@scripts/test.sh phase0
 
-test-phase1: ## what shows phase 1: the gateway as a library, a program and a service
+test-phase1: ## phase 1: the gateway as a library, a program and a service
 	@scripts/test.sh phase1
 
 test-phase2: ## phase 2: branches, and a route map that follows them
 	@scripts/test.sh phase2
 
-test-phase3: ## what shows phase 3: the API, and the page in a browser
+test-phase3: ## phase 3: the API, and the page in a browser
 	@scripts/test.sh phase3
 
-test-phase4: ## what shows phase 4: strangers at the port, limits, the ends of connections
+test-phase4: ## phase 4: strangers at the port, limits, the ends of connections
 	@scripts/test.sh phase4
 
 test-tsan: ## the gateway's suites under Thread Sanitizer, with a build of their own (ARGS='--filter ListenerTests')
 	@scripts/setup.sh test
 	@scripts/tsan.sh $(ARGS)
 
-mutants: ## breaks the gateway in many places, one by one, and says which test noticed (ARGS=NAME)
+mutants: ## break the gateway in many places, one by one, and report the test that noticed (ARGS=NAME)
 	@scripts/setup.sh test
 	@scripts/mutants.sh $(ARGS)
 
@@ -50,18 +50,18 @@ fuzz: ## both fuzzers, a minute each (SECONDS_EACH=60)
 	@scripts/setup.sh up
 	@scripts/fuzz.sh
 
-release: ## dist/*.tar.gz with checksum, tried once; only of sources whose gate passed
+release: ## dist/*.tar.gz with checksum, tested; only if the gate passed on these sources
 	@scripts/setup.sh release
 	@scripts/release.sh
 
-setup: ## install what this machine lacks
+setup: ## install missing packages
 	@scripts/setup.sh test
 
-format: ## write all Swift files as swift format wants them
+format: ## format all Swift files
 	@git ls-files -z -co --exclude-standard -- '*.swift' | xargs -0 swift format --in-place --parallel
 
-format-check: ## fail when a file is not so
+format-check: ## fail if a file is not formatted
 	@scripts/format-check.sh
 
-clean: ## remove builds, environments and what they made
+clean: ## remove builds, environments and their results
 	rm -rf .build .build-release .build-fuzz .build-compat .build-tsan .build-mutants dist

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the image the Dockerfiles start from is on this host.
 #
-# Pulls it where a registry answers; else builds it from the Debian archive that this machine
+# Pulls it if a registry responds; else builds it from the Debian archive that this machine
 # itself installs from (about a minute) and gives it the same name.
 set -euo pipefail
 
@@ -21,7 +21,7 @@ if [ -z "$archive" ]; then
         /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true)
 fi
 if [ -z "$archive" ]; then
-    echo "base-image: no registry answers and no Debian archive is named in /etc/apt; load $image yourself: docker load" >&2
+    echo "base-image: no registry responds and /etc/apt names no Debian archive; load $image with: docker load" >&2
     exit 1
 fi
 
@@ -30,7 +30,7 @@ as_root=()
 root=$(mktemp -d)
 log=$(mktemp)
 trap '"${as_root[@]}" rm -rf "$root" "$log"' EXIT
-echo "base-image: no registry answers; making $image from Debian packages"
+echo "base-image: no registry responds; building $image from Debian packages"
 # Clients in containers talk TLS, so the usual certificates come along.
 "${as_root[@]}" debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$archive" >"$log" 2>&1 || {
     tail -n 5 "$log" >&2

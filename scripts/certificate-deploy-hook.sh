@@ -1,15 +1,15 @@
 #!/bin/sh
-# Puts a certificate that certbot or lego has renewed where postgres-gateway reads it.
+# Installs a certificate renewed by certbot or lego for postgres-gateway.
 #
 #   certbot:  --deploy-hook /usr/local/lib/postgres-gateway/certificate-deploy-hook.sh
 #   lego:     --renew-hook (or --run-hook) with the same path
 #
-# Both say in their environment what they have renewed: RENEWED_LINEAGE and RENEWED_DOMAINS, or LEGO_CERT_DOMAIN,
-# LEGO_CERT_PATH and LEGO_CERT_KEY_PATH. Writes a pair for each name, a wildcard as wildcard_.<name>, 0640 and of the
-# gateway's group; the gateway takes it up within seconds, without a signal.
+# Both pass the certificate in the environment: RENEWED_LINEAGE and RENEWED_DOMAINS, or LEGO_CERT_DOMAIN,
+# LEGO_CERT_PATH and LEGO_CERT_KEY_PATH. Writes a pair for each name, a wildcard as wildcard_.<name>, with mode 0640 and
+# the gateway's group. The gateway loads it within seconds, without a signal.
 #
-#   CERT_DIR    where to (FROST_POSTGRES_GATEWAY_CERT_DIR; default /etc/postgres-gateway/tls)
-#   CERT_GROUP  who may read the keys (default postgres-gateway)
+#   CERT_DIR    target directory (FROST_POSTGRES_GATEWAY_CERT_DIR; default /etc/postgres-gateway/tls)
+#   CERT_GROUP  group that may read the keys (default postgres-gateway)
 set -eu
 
 say() { printf 'certificate-deploy-hook: %s\n' "$*" >&2; }
@@ -33,15 +33,15 @@ else
     cannot "neither RENEWED_LINEAGE nor LEGO_CERT_PATH is set; certbot and lego set them when they call a hook"
 fi
 
-[ -d "$directory" ] || cannot "there is no directory $directory; make it, or name another with CERT_DIR"
-[ -r "$chain" ] || cannot "the certificate $chain cannot be read"
-[ -r "$key" ] || cannot "the key $key cannot be read"
+[ -d "$directory" ] || cannot "there is no directory $directory; create it, or choose another with CERT_DIR"
+[ -r "$chain" ] || cannot "could not read the certificate $chain"
+[ -r "$key" ] || cannot "could not read the key $key"
 grep -q -e '-----BEGIN CERTIFICATE-----' "$chain" || cannot "$chain contains no PEM certificate"
 grep -q -e '-----BEGIN .*PRIVATE KEY-----' "$key" || cannot "$key contains no PEM private key"
 grep -q "^$group:" /etc/group 2>/dev/null || getent group "$group" >/dev/null ||
-    cannot "there is no group $group; install the gateway first, or name another with CERT_GROUP"
+    cannot "there is no group $group; install the gateway first, or choose another with CERT_GROUP"
 
-# Not "for name in $names" unprotected: the shell would take * for files.
+# No unquoted "for name in $names": the shell would take * for files.
 set -f
 for name in $names; do
     case $name in
@@ -49,7 +49,7 @@ for name in $names; do
     *) plain=$name ;;
     esac
     case $plain in
-    '' | .* | *[!A-Za-z0-9.-]*) cannot "'$name' is not a hostname; nothing is installed" ;;
+    '' | .* | *[!A-Za-z0-9.-]*) cannot "'$name' is not a hostname; nothing was installed" ;;
     esac
 done
 
@@ -61,7 +61,7 @@ place() {
     (umask 077 && cat "$1" >"$temporary") && chgrp "$group" "$temporary" && chmod 0640 "$temporary" &&
         mv -f "$temporary" "$2" || {
         rm -f "$temporary"
-        cannot "$2 cannot be written; the one that was there stays"
+        cannot "could not write $2; the previous one stays in effect"
     }
 }
 

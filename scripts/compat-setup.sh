@@ -2,7 +2,7 @@
 # Prepares the gate's clients: a Python virtual environment and one image for each Docker client; what drives the
 # browser of the page's tests; and the image that the tests of the Docker runtime have branches of.
 #
-# Quick when nothing has changed. Needs what scripts/setup.sh test installs.
+# Quick if nothing has changed. Needs the packages of scripts/setup.sh test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

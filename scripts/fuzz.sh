@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs both fuzzers for a minute each (SECONDS_EACH=600 for longer).
 #
-# Replays first what crashed, hung or ate memory once and is kept under Fuzz/Crashes. A new crash is put there, to be
-# committed with its mend, and fails the run.
+# First replays the inputs under Fuzz/Crashes, which once crashed, hung or used too much memory. A new crash is added
+# there, to be committed with its fix, and fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -2,11 +2,11 @@
 # The compatibility gate: real clients against real PostgreSQL behind the spike and the gateway, as release builds.
 #
 #   scripts/gate.sh                 20 rounds, writes Compat/RESULTS.md
-#   ROUNDS=3 scripts/gate.sh        another number of rounds
+#   ROUNDS=3 scripts/gate.sh        3 rounds
 #   scripts/gate.sh quick           one round, writes no report: part of `make test`
 #
 # Further arguments go to the gate's program: --client psql, --proxy gateway, see `compat --help`.
-# A full run that passed is noted in .build/gate/passed.json, which `make release` asks for.
+# A full run that passes is recorded in .build/gate/passed.json, which `make release` requires.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what a Debian machine with the Swift toolchain still lacks.
+# Installs the packages that a Debian machine with the Swift toolchain still needs.
 #
-#   scripts/setup.sh up       what `make up` needs: a build and PostgreSQL servers
-#   scripts/setup.sh release  that, and what packs and tries a release: Python
-#   scripts/setup.sh test     that, and what the tests and the gate need: Docker engine, a browser
+#   scripts/setup.sh up       packages for `make up`: to build, and PostgreSQL servers
+#   scripts/setup.sh release  also packages to build and test a release: Python
+#   scripts/setup.sh test     also packages for the tests and the gate: Docker, a browser
 #
-# Quick when nothing is missing. Uses sudo when it is not root. What it cannot do, it says in one
-# line, with the command that would help, and exits 1.
+# Quick if nothing is missing. Uses sudo if not root. On an error it prints one line, with a command
+# that fixes it, and exits with 1.
 set -euo pipefail
 
 scope=${1:-test}
@@ -69,7 +69,7 @@ need_root() {
 
 if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null ||
-        cannot "no apt-get here: install the equivalents of these Debian packages yourself: ${missing[*]}"
+        cannot "apt-get not found: install the equivalents of these Debian packages: ${missing[*]}"
     need_root "install ${missing[*]}" "apt-get install ${missing[*]}"
     printf 'setup: installing %s\n' "${missing[*]}"
     log=$(mktemp)
@@ -96,10 +96,10 @@ fi
 
 # ---- the Docker engine ----
 command -v docker >/dev/null ||
-    cannot "there is an engine but no docker command; install the package that has it (docker-cli on newer Debian)"
+    cannot "the Docker engine is installed, but not the docker command; install it (docker-cli on newer Debian)"
 docker info >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" -ne 0 ] && sudo -n docker info >/dev/null 2>&1; then
-    cannot "the Docker engine runs, but not for you; add yourself to its group: sudo adduser $(id -un) docker"
+    cannot "no permission to use the Docker engine; add yourself to its group: sudo adduser $(id -un) docker"
 fi
 need_root "start the Docker engine" "dockerd"
 printf 'setup: starting the Docker engine\n'
@@ -114,4 +114,4 @@ for _ in $(seq 1 60); do
     sleep 1
 done
 docker info >/dev/null 2>&1 ||
-    cannot "the Docker engine did not answer within 60 s; its log: /var/log/dockerd.log (or journalctl -u docker)"
+    cannot "the Docker engine did not respond within 60 s; see its log: /var/log/dockerd.log (or journalctl -u docker)"

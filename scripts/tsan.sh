@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The gateway's suites under Thread Sanitizer, in a build folder of its own (.build-tsan): `make test-tsan`.
 #
-#   scripts/tsan.sh                     all of them
+#   scripts/tsan.sh                     all suites
 #   scripts/tsan.sh --filter SUITE...   arguments for `swift test` in place of the filter
 #
 # The first build takes a quarter of an hour. A race ends the run with an exit code, with both stacks above it. Nothing is
@@ -20,6 +20,6 @@ options=(--scratch-path .build-tsan --sanitize=thread)
 
 "${unrandomised[@]}" swift build "${options[@]}" --build-tests
 clang -O1 -Wall -Werror -shared -fPIC -o .build-tsan/mutex.so scripts/tsan-mutex.c -ldl
-# Races are counted until the end, so that one run tells all of them.
+# Races are counted until the end, so that one run reports all of them.
 TSAN_OPTIONS="halt_on_error=0 exitcode=66 ${TSAN_OPTIONS:-}" LD_PRELOAD="$PWD/.build-tsan/mutex.so" \
     "${unrandomised[@]}" swift test "${options[@]}" --skip-build "$@"

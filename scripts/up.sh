@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Branches with different data behind one port, until Ctrl-C: what `make up` runs.
+# Runs branches with different data behind one port, until Ctrl-C (`make up`).
 #
 #   make up              on port 5432
 #   make up PORT=6432    on another one
 #
-# Builds what is needed, or takes the programs in the folder FROST_PROGRAMS, and runs `frost up` with state and a CA of its own,
+# Builds the programs, or uses those in the folder FROST_PROGRAMS, and runs `frost up` with temporary state and its own CA,
 # which are removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +18,8 @@ say() { printf 'up: %s\n' "$*"; }
 }
 # Before anything is built or started.
 if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    printf 'up: port %s is in use, most often by a PostgreSQL server of this host;\n' "$port" >&2
-    printf "up: see what holds it with  ss -ltnp 'sport = :%s'  or take another:  make up PORT=6432\n" "$port" >&2
+    printf 'up: port %s is in use, usually by a PostgreSQL server on this host;\n' "$port" >&2
+    printf "up: find it with  ss -ltnp 'sport = :%s'  or use another port:  make up PORT=6432\n" "$port" >&2
     exit 98
 fi
 

@@ -107,10 +107,10 @@ import Musl
             (["RENEWED_LINEAGE": ""], "neither RENEWED_LINEAGE nor LEGO_CERT_PATH is set"),
             (["RENEWED_DOMAINS": ""], "RENEWED_DOMAINS is not set"),
             (["CERT_DIR": host.directory.file("nowhere")], "there is no directory"),
-            (["RENEWED_LINEAGE": host.directory.file("nowhere")], "cannot be read"),
+            (["RENEWED_LINEAGE": host.directory.file("nowhere")], "could not read"),
             (["CERT_GROUP": "no-such-group"], "there is no group no-such-group"),
-            (["RENEWED_DOMAINS": "a.example.net ../../etc/passwd"], "is not a hostname; nothing is installed"),
-            (["RENEWED_DOMAINS": "* a.example.net"], "is not a hostname; nothing is installed"),
+            (["RENEWED_DOMAINS": "a.example.net ../../etc/passwd"], "is not a hostname; nothing was installed"),
+            (["RENEWED_DOMAINS": "* a.example.net"], "is not a hostname; nothing was installed"),
             (
                 [
                     "RENEWED_LINEAGE": "", "LEGO_CERT_PATH": host.directory.file("bad.pem"),

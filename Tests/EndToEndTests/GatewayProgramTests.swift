@@ -98,7 +98,7 @@ import Testing
             let unreadable = directory.file("directory")
             try await Command.check("mkdir", [unreadable])
             let cases: [([String], [String])] = [
-                (["--cert-file", directory.file("nonsense")], [directory.file("nonsense"), "no certificate"]),
+                (["--cert-file", directory.file("nonsense")], [directory.file("nonsense"), "no PEM certificate"]),
                 (["--key-file", directory.file("nonsense")], [directory.file("nonsense"), "private key"]),
                 (["--key-file", other.keyFile], [pair.certFile, other.keyFile, "does not match"]),
                 (["--cert-file", unreadable], [unreadable, "cannot be read"]),

@@ -32,7 +32,7 @@ BUILD_LIMIT = 3600
 FAILED = re.compile(r"✘ Test (?!run with )(.+?)(?: with \d+ test cases?)? failed after")
 
 
-def tell(line):
+def report(line):
     print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
@@ -57,7 +57,7 @@ def make_copy():
             if path.is_file() and str(path.relative_to(COPY)) not in files and "__pycache__" not in path.parts:
                 path.unlink()
     if not (COPY / ".build").exists() and (ROOT / ".build").exists():
-        tell("copying the build folder")
+        report("copying the build folder")
         subprocess.run(["cp", "-a", "--reflink=auto", str(ROOT / ".build"), str(COPY)], check=True)
 
 
@@ -67,7 +67,7 @@ def namespace():
         command = unshare + ["bash", "-ec", 'mount --bind "$0" "$1"; cd "$1"; shift; exec "$@"', str(COPY), str(ROOT)]
         if subprocess.run(command + ["true"], capture_output=True).returncode == 0:
             return command
-    tell("no right to mount: the first build is a complete one")
+    report("no right to mount: the first build is a complete one")
     return []
 
 
@@ -152,25 +152,25 @@ def main(arguments):
     chosen = [known[name] for name in arguments] or MUTANTS
     make_copy()
     prefix = namespace()
-    tell("building the unchanged tree")
+    report("building the unchanged tree")
     code, output = build(prefix)
     if code != 0:
         print(output[-3000:])
         return 1
     if not arguments:
         suites = "|".join(sorted({part for mutant in chosen for part in mutant.suites.split("|")}))
-        tell(f"the unchanged tree: {suites}")
+        report(f"the unchanged tree: {suites}")
         is_green, names, output = test(prefix, suites)
         if not is_green:
             print(output[-3000:])
-            tell("not green: " + "; ".join(names))
+            report("not green: " + "; ".join(names))
             return 1
     rows = []
     for number, mutant in enumerate(chosen, 1):
         lived, text = attempt(prefix, mutant)
         word = "NOT TRIED" if lived is None else "LIVED" if lived else "killed"
         rows.append((mutant.name, word, text))
-        tell(f"{number}/{len(chosen)} {mutant.name}: {word}{'' if lived else ': ' + text}")
+        report(f"{number}/{len(chosen)} {mutant.name}: {word}{'' if lived else ': ' + text}")
     print("\n| mutation | | by |\n|---|---|---|")
     for name, word, text in rows:
         print(f"| {name} | {word} | {'' if word == 'LIVED' else text.replace('|', '/')} |")
