@@ -2,27 +2,34 @@
 # Installs postgres-gateway as a systemd service, from an unpacked release.
 #
 #   ./install.sh [--enable] [--port N] [--route-file F] [--cert-file F --key-file F | --cert-dir D]
+#   ./install.sh --with-frost [the same]           with frost, which owns branches; turns both on
 #   ./install.sh --for-frost [DIR] [--check]       beside an installed Frost; see --for-frost --help
 #
-# Creates the user postgres-gateway, /etc/postgres-gateway, /var/lib/postgres-gateway and the unit.
-# May be run again: settings that are there stay, options change theirs. With --enable the gateway
-# is turned on, after its settings were checked and its port was found free. Later releases:
-# /usr/local/lib/postgres-gateway/update.sh
+# Creates the user postgres-gateway, /etc/postgres-gateway, /var/lib/postgres-gateway and the unit; for
+# frost also the user frost-postgres, /etc/frost and /var/lib/frost. May be run again: settings that
+# are there stay, options change theirs. With --enable the gateway is turned on, after its settings
+# were checked and its port was found free. Later releases: /usr/local/lib/postgres-gateway/update.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/postgres-gateway-common.sh
 . "$here/postgres-gateway-common.sh"
+# shellcheck source=scripts/postgres-gateway-release.sh
+. "$here/postgres-gateway-release.sh"
+# shellcheck source=scripts/install-with-frost.sh
+. "$here/install-with-frost.sh"
 
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
 # Beside an installed Frost another script does it; it is given every option as it stands here.
 for word in "$@"; do
     [ "$word" != --for-frost ] || exec "$here/install-for-frost.sh" "$@"
 done
 enable=0
+with_frost=0
 declare -A given=()
 while [ $# -gt 0 ]; do
     case $1 in
     --enable) enable=1 ;;
+    --with-frost) with_frost=1 enable=1 ;;
     --port | --route-file | --cert-file | --key-file | --cert-dir)
         [ $# -ge 2 ] || cannot "$1 needs a value" 64
         name=${1#--}
@@ -43,11 +50,14 @@ for name in ROUTE_FILE CERT_FILE KEY_FILE CERT_DIR; do
     *) cannot "--$(tr '[:upper:]_' '[:lower:]-' <<<"$name") is '${given[$name]}'; give the whole path" 64 ;;
     esac
 done
+check_requirements "$here"
 need_root_and_systemd
 [ -x "$here/postgres-gateway" ] ||
     cannot "no program beside this script; unpack a release (postgres-gateway-VERSION-linux-ARCH.tar.gz) and run the install.sh in it"
 version=$("$here/postgres-gateway" version 2>&1) ||
     cannot "the program does not run on this machine ($(uname -m)): $version"
+# What it was installed with stays with it.
+if has_frost; then with_frost=1; fi
 lock
 
 if [ -x "$program" ] && installed=$("$program" version 2>/dev/null) && [ "$installed" != "$version" ]; then
@@ -58,31 +68,16 @@ fi
 current_port=$(setting PORT)
 current_port=${current_port:-5432}
 port=${given[PORT]:-$current_port}
-# By the kernel's own table: state 0A is LISTEN, ports are hexadecimal.
-listens() {
-    awk -v port="$(printf ':%04X' "$port")" '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }' \
-        /proc/net/tcp /proc/net/tcp6 2>/dev/null
-}
-# Whether one of the listeners is in the way of the addresses that are to be listened on.
-is_in_the_way() {
-    local wanted=$1 held
-    [ -n "$wanted" ] && command -v ss >/dev/null || return 0
-    while read -r _ _ _ held _; do
-        held=${held%:*}
-        case $held in '*' | 0.0.0.0 | '[::]') return 0 ;; esac
-        case ",${wanted// /}," in *",${held//[\[\]]/},"*) return 0 ;; esac
-    done < <(ss -H -ltn "sport = :$port")
-    return 1
-}
-if listens && is_in_the_way "$(setting LISTEN_ADDRESS)" &&
+if listens "$port" && is_in_the_way "$port" "$(setting LISTEN_ADDRESS)" &&
     ! { systemctl --quiet is-active "$service" && [ "$port" = "$current_port" ]; }; then
-    holder=$(ss -H -ltnp "sport = :$port" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1) || holder=
-    text="port $port is held by ${holder:-another program}, most often it is a PostgreSQL server of this host"
+    text="port $port is held by $(port_holder "$port")"
     if [ "$enable" -eq 1 ]; then
         cannot "$text; stop it or move it, or give the gateway another port: --port 6432. Nothing was changed." 98
     fi
     say "note: $text; the gateway will not start before it is free"
 fi
+
+if [ "$with_frost" -eq 1 ]; then check_frost; fi
 
 if ! getent group "$service" >/dev/null; then
     groupadd --system "$service"
@@ -105,15 +100,13 @@ install -m 0755 "$here/postgres-gateway" "$stage/postgres-gateway"
 settings=$stage/environment
 if [ -f "$environment" ]; then cp "$environment" "$settings"; else cp "$here/postgres-gateway.environment" "$settings"; fi
 chmod 0600 "$settings"
-set_variable() {
-    local name=FROST_POSTGRES_GATEWAY_$1
-    NAME=$name LINE="$name=$2" awk '
-        !done && $0 ~ "^#?" ENVIRON["NAME"] "=" { print ENVIRON["LINE"]; done = 1; next }
-        $0 ~ "^" ENVIRON["NAME"] "=" { next }
-        { print }
-        END { if (!done) print ENVIRON["LINE"] }' "$settings" >"$settings.new"
-    mv "$settings.new" "$settings"
-}
+set_variable() { set_in "$settings" "FROST_POSTGRES_GATEWAY_$1" "$2"; }
+# First, since the gateway's check wants the route map and the certificates that frost makes.
+if [ "$with_frost" -eq 1 ]; then
+    make_frost_places
+    install_frost
+    gateway_settings_of_frost
+fi
 for name in "${!given[@]}"; do set_variable "$name" "${given[$name]}"; done
 if [ "$enable" -eq 1 ]; then set_variable ENABLED true; fi
 
@@ -163,4 +156,8 @@ if health_answer=$(health 2>&1); then
     say "the gateway is ready on port $port"
 else
     say "the gateway runs on port $port and is not ready yet: $health_answer"
+fi
+if [ "$with_frost" -eq 1 ]; then
+    tell_frost_port "$port"
+    say_what_next "$port"
 fi

@@ -28,8 +28,9 @@ for program in postgres-gateway frost; do
     [ -z "$unknown" ] || refuse "$program needs libraries that a host may not have: $unknown"
     strip "$root/$name/$program"
 done
-install -m 0755 scripts/{install,update,uninstall,certificate-deploy-hook}.sh "$root/$name/"
-install -m 0644 scripts/postgres-gateway{.service,.environment,-common.sh} README.md "$root/$name/"
+install -m 0755 scripts/{install,update,uninstall,certificate-deploy-hook,frost-servers}.sh "$root/$name/"
+install -m 0644 scripts/postgres-gateway{.service,.environment,-common.sh,-release.sh} README.md "$root/$name/"
+install -m 0644 scripts/frost{.service,.environment,-servers.service} scripts/install-with-frost.sh "$root/$name/"
 # What an installed Frost needs beside it, and what a release says of itself.
 for file in scripts/install-for-frost.sh; do
     [ ! -f "$file" ] || install -m 0755 "$file" "$root/$name/"
@@ -40,6 +41,19 @@ done
 mkdir -m 0755 "$root/$name/docs"
 find docs -maxdepth 1 -name '*.md' -exec install -m 0644 -t "$root/$name/docs" {} +
 printf '%s\n' "$version" >"$root/$name/VERSION"
+# What a host has to have, as the programs themselves say: install.sh compares before it runs them. Of the versions of a
+# library's symbols the newest of each kind.
+{
+    echo "architecture $(uname -m)"
+    for program in postgres-gateway frost; do objdump -p "$root/$name/$program" 2>/dev/null || true; done |
+        awk '/^  NEEDED/ { print "library", $2 }
+            /required from/ { from = substr($3, 1, length($3) - 1) }
+            $4 ~ /^GLIBC_[0-9.]+$/ { print "glibc", substr($4, 7) }
+            $4 ~ /^(GLIBCXX|CXXABI|GCC)_[0-9.]+$/ { print "library", from, $4 }' |
+        sed -E '/^library (libc|libm|ld-linux[^ ]*)[.]so/d' | sort -Vu |
+        awk '{ kind = $3; sub(/_.*/, "", kind); newest[$1 == "glibc" ? $1 : $2 " " kind] = $0 }
+            END { for (key in newest) print newest[key] }' | sort
+} >"$root/$name/REQUIREMENTS"
 # What the programs are made of: packages cannot be pinned to commits, which differ between machines.
 scripts/sources.py list >"$root/$name/SOURCES"
 tar -C "$root" --owner=0 --group=0 --sort=name -czf "$directory/$name.tar.gz" "$name"

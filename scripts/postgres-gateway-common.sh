@@ -10,6 +10,17 @@ environment=$etc/environment
 unit=/etc/systemd/system/$service.service
 dropins=/etc/systemd/system/$service.service.d
 
+# frost's, where `install.sh --with-frost` has put it.
+frost_program=/usr/local/bin/frost
+frost_lib=/usr/local/lib/frost
+frost_etc=/etc/frost
+frost_data=/var/lib/frost
+frost_environment=$frost_etc/environment
+frost_account=frost-postgres
+units=/etc/systemd/system
+# A unit of this name may be that of another Frost.
+has_frost() { grep -qs "^ExecStart=$frost_program up " "$units/frost.service"; }
+
 self=$(basename "$0" .sh)
 # Nobody may read it any more (a session that was cut off): that is no reason to stop half-way.
 say() { printf '%s: %s\n' "$self" "$*" 2>/dev/null || :; }
@@ -51,6 +62,16 @@ put() {
     mv -f "$target.new" "$target"
 }
 
+# set_in FILE VARIABLE VALUE: in place of a line that sets it, or has it behind a #; else at the end.
+set_in() {
+    NAME=$2 LINE="$2=$3" awk '
+        !done && $0 ~ "^#?" ENVIRON["NAME"] "=" { print ENVIRON["LINE"]; done = 1; next }
+        $0 ~ "^" ENVIRON["NAME"] "=" { next }
+        { print }
+        END { if (!done) print ENVIRON["LINE"] }' "$1" >"$1.new"
+    mv "$1.new" "$1"
+}
+
 # Runs a program with the service's user, with the settings in a file, and with its view of the files:
 # as_service FILE PROGRAM ARGUMENT...
 as_service() {
@@ -77,18 +98,32 @@ wait_for_health() {
     done
 }
 
-# What comes with every release beside the program and the unit.
-release_files=(postgres-gateway-common.sh update.sh uninstall.sh VERSION)
+# What comes with every release beside the programs and the units.
+release_files=(postgres-gateway-common.sh postgres-gateway-release.sh update.sh uninstall.sh VERSION)
+# What is replaced only where it has been installed: files of a release, and where each is.
+installed_extras() {
+    has_frost || return 0
+    echo "frost $frost_program"
+    echo "frost.service $units/frost.service"
+    echo "frost-servers.service $units/frost-servers.service"
+    echo "frost-servers.sh $frost_lib/servers.sh"
+}
 
 # Puts the release in a directory in place of the one that is installed; nothing is restarted.
 install_release() {
-    local file mode
+    local file target mode
     for file in "${release_files[@]}"; do
         mode=0755
-        case $file in VERSION | *common.sh) mode=0644 ;; esac
+        case $file in VERSION | postgres-gateway-*.sh) mode=0644 ;; esac
         put "$mode" root:root "$1/$file" "$lib/$file"
     done
     put 0755 root:root "$1/postgres-gateway" "$program"
+    while read -r file target; do
+        mode=0755
+        case $file in *.service) mode=0644 ;; esac
+        # A release before this one may have less; it goes on with what is there.
+        [ ! -f "$1/$file" ] || put "$mode" root:root "$1/$file" "$target"
+    done < <(installed_extras)
     install_unit "$1/postgres-gateway.service"
 }
 
@@ -112,6 +147,85 @@ install_unit() {
     systemctl daemon-reload
 }
 
+# The address of frost's API, as its settings have it; nothing for none.
+frost_api() {
+    local address
+    address=$(sed -n 's/^[[:space:]]*FROST_API_ADDRESS=//p' "$frost_environment" 2>/dev/null | tail -n 1 | tr -d "\r\"' ")
+    case ${address:-127.0.0.1:3000} in
+    none) ;;
+    *) echo "${address:-127.0.0.1:3000}" ;;
+    esac
+}
+
+# Whether frost runs, has started what should run, and answers. What it lacks is in $frost_answer.
+frost_health() {
+    local address host status=
+    frost_answer="its unit is $(systemctl show -P ActiveState frost)"
+    systemctl --quiet is-active frost || return 1
+    address=$(frost_api)
+    [ -n "$address" ] || return 0
+    host=${address%:*}
+    host=${host//[\[\]]/}
+    frost_answer="its API does not answer at $address"
+    # A subshell: what cannot be opened would end this script.
+    status=$(
+        exec 2>/dev/null 3<>"/dev/tcp/$host/${address##*:}" || exit 1
+        printf 'GET /api/health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$address" >&3
+        IFS= read -r -t 10 line <&3 && printf '%s' "$line"
+    ) || return 1
+    case $status in *' 200 '*) return 0 ;; esac
+    frost_answer="its API answers with ${status:-nothing} at $address"
+    return 1
+}
+
+# Starts frost anew and waits until it is well: restart_frost SECONDS.
+restart_frost() {
+    local end=$((SECONDS + $1))
+    frost_answer="it was not ready within $1 s"
+    # In the background, since a signal is heeded while it is waited for, and not while a program in the foreground runs;
+    # without the lock, should this script be killed.
+    timeout "$1" systemctl restart frost 2>/dev/null 9>&- &
+    wait $! || return 1
+    until frost_health; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.5
+    done
+}
+
 last_words() {
-    journalctl -u "$service" -n 5 --no-pager -o cat 2>/dev/null | sed 's/^/    /' >&2 || :
+    journalctl -u "${1:-$service}" -n 5 --no-pager -o cat 2>/dev/null | sed 's/^/    /' >&2 || :
+}
+
+# Whether something listens on a TCP port, by the kernel's own table: state 0A is LISTEN, ports are hexadecimal.
+listens() {
+    awk -v port="$(printf ':%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null
+}
+
+# Whether one of the listeners on a port is in the way of the addresses that are to be listened on:
+# is_in_the_way PORT ADDRESSES
+is_in_the_way() {
+    local port=$1 wanted=$2 held
+    [ -n "$wanted" ] && command -v ss >/dev/null || return 0
+    while read -r _ _ _ held _; do
+        held=${held%:*}
+        case $held in '*' | 0.0.0.0 | '[::]') return 0 ;; esac
+        case ",${wanted// /}," in *",${held//[\[\]]/},"*) return 0 ;; esac
+    done < <(ss -H -ltn "sport = :$port")
+    return 1
+}
+
+# Who listens on a port, in words; for a cluster of Debian's with the command that moves it.
+port_holder() {
+    local port=$1 holder version cluster free
+    holder=$(ss -H -ltnp "sport = :$port" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1) || holder=
+    read -r version cluster < <(pg_lsclusters -h 2>/dev/null | awk -v port="$port" '$3 == port && $4 ~ /^online/ { print $1, $2; exit }') || :
+    if [ -z "${cluster:-}" ]; then
+        printf '%s' "${holder:-another program}"
+        return
+    fi
+    free=$((port + 1))
+    while listens "$free" || pg_lsclusters -h | awk '{ print $3 }' | grep -qx "$free"; do free=$((free + 1)); done
+    printf '%s: the PostgreSQL cluster %s/%s of this host; to move it to port %s: pg_conftool %s %s set port %s && systemctl restart postgresql@%s-%s' \
+        "${holder:-postgres}" "$version" "$cluster" "$free" "$version" "$cluster" "$free" "$version" "$cluster"
 }

@@ -22,7 +22,11 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ["postgres-gateway", "frost"]
-FILES = ["install.sh", "update.sh", "uninstall.sh", "certificate-deploy-hook.sh", "postgres-gateway.service", "README.md", "VERSION", "SOURCES"]
+FILES = [
+    "install.sh", "install-with-frost.sh", "update.sh", "uninstall.sh", "certificate-deploy-hook.sh", "frost-servers.sh",
+    "postgres-gateway-common.sh", "postgres-gateway-release.sh", "postgres-gateway.service", "postgres-gateway.environment",
+    "frost.service", "frost-servers.service", "frost.environment", "README.md", "VERSION", "SOURCES", "REQUIREMENTS",
+]
 SECONDS = 300
 
 

@@ -63,7 +63,7 @@ import Testing
             defer { following.cancel() }
             try await queue.write { db in try db.execute(sql: "ALTER TABLE databases RENAME TO other") }
             covered.calls.withLock { $0 = [] }
-            try await InstalledFrost.eventually("it is asked again") {
+            try await eventually("it is asked again") {
                 covered.calls.withLock { $0.contains(.init(hostnames: [dev], areAll: true, map: [dev])) }
             }
             following.cancel()

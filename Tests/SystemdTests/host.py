@@ -1,5 +1,6 @@
 """A container with systemd as its first process, and the releases that are installed on it."""
 
+import functools
 import os
 import pathlib
 import subprocess
@@ -19,16 +20,36 @@ def run(arguments, **options):
     return result.stdout
 
 
-def build_image():
+@functools.cache
+def build_image(image=IMAGE, packages=""):
+    """The host's image, with more packages of Debian's than every host here has."""
     run([str(ROOT / "scripts" / "base-image.sh")])
-    run(["docker", "build", "--network", "host", "-t", IMAGE, str(pathlib.Path(__file__).parent)])
+    run(["docker", "build", "--network", "host", "--build-arg", f"PACKAGES={packages}", "-t", image, str(pathlib.Path(__file__).parent)])
 
 
+@functools.cache
+def built_programs():
+    """Both programs as they ship, and what they are called."""
+    programs = pathlib.Path(run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway", "frost"], cwd=ROOT).strip())
+    return programs, run([str(programs / "frost"), "--version"]).split()[1]
+
+
+@functools.cache
 def build_program(version):
-    """A release, but for the gate, and with frost as it was built last: the path of its tarball."""
-    environment = {**os.environ, "FROST_VERSION": version}
-    programs = run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway"], cwd=ROOT, env=environment)
-    return package(programs.strip(), version)
+    """A release, but for the gate: the path of its tarball. It is the one build, by another name; to link both programs
+    anew for each name takes minutes."""
+    programs, built = built_programs()
+    if len(built) < len(version):
+        raise RuntimeError(f"the programs are called {built}, which has no room for {version}")
+    renamed = OUTPUT / f"programs-{version}"
+    renamed.mkdir(parents=True, exist_ok=True)
+    for name in ("postgres-gateway", "frost"):
+        parts = (programs / name).read_bytes().split(b"\0" + built.encode() + b"\0")
+        if len(parts) != 2:
+            raise RuntimeError(f"{programs / name} names its version {built} in {len(parts) - 1} places")
+        (renamed / name).write_bytes((b"\0" + version.encode().ljust(len(built), b"\0") + b"\0").join(parts))
+        (renamed / name).chmod(0o755)
+    return package(renamed, version)
 
 
 def package(programs, version):
@@ -36,8 +57,11 @@ def package(programs, version):
     return pathlib.Path(run([str(ROOT / "scripts" / "package.sh"), str(programs), version, str(OUTPUT)], cwd=ROOT).strip())
 
 
-def build_broken(version, *, check="exit 0", serve):
-    """A release whose gateway is a script: it answers as told, and leaves the rest to the one before it."""
+def build_broken(version, *, check="exit 0", serve='exec "$real" "$@"', frost="exit 1"):
+    """A release of scripts: they answer as told, and the gateway's leaves the rest to the one before it.
+
+    `frost` is what frost does with all but `--version`.
+    """
     programs = OUTPUT / f"broken-{version}"
     programs.mkdir(parents=True, exist_ok=True)
     (programs / "postgres-gateway").write_text(
@@ -50,7 +74,7 @@ def build_broken(version, *, check="exit 0", serve):
         '*) exec "$real" "$@" ;;\n'
         "esac\n"
     )
-    (programs / "frost").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "frost").write_text(f"#!/bin/sh\n[ $1 != --version ] || exec echo 'frost {version} (a script)'\n{frost}\n")
     for name in ("postgres-gateway", "frost"):
         (programs / name).chmod(0o755)
     return package(programs, version)
@@ -58,6 +82,10 @@ def build_broken(version, *, check="exit 0", serve):
 
 class Host:
     """A machine of its own, until `remove`."""
+
+    image = IMAGE
+    # Beside those that an engine gives.
+    capabilities = []
 
     def __init__(self):
         self.name = f"frost-systemd-test-{uuid.uuid4().hex[:8]}"
@@ -68,9 +96,21 @@ class Host:
             options += ["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "-v", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd:rw"]
         else:  # one hierarchy only (cgroup v2), which systemd wants to itself
             options += ["--privileged", "--cgroupns", "private"]
-        run(["docker", "run", "-d", "--name", self.name, "--network", "none",
+        for capability in self.capabilities:
+            options += ["--cap-add", capability]
+        # What systemd takes for a request to halt, as `systemctl halt` would make it.
+        run(["docker", "run", "-d", "--name", self.name, "--network", "none", "--stop-signal", "SIGRTMIN+3",
              "--sysctl", "net.ipv4.ip_unprivileged_port_start=1024", *options,
-             "--tmpfs", "/run", "--tmpfs", "/run/lock", IMAGE])
+             "--tmpfs", "/run", "--tmpfs", "/run/lock", self.image])
+        self.until_up()
+
+    def restart(self):
+        """Shuts the host down, as `systemctl halt` does, and starts it again."""
+        run(["docker", "stop", "--time", "300", self.name])
+        run(["docker", "start", self.name])
+        self.until_up()
+
+    def until_up(self):
         self.eventually("systemd is up", lambda: self.sh("systemctl is-system-running", check=False).stdout.strip()
                         in ("running", "degraded"))
 
@@ -96,10 +136,10 @@ class Host:
 
     def journal(self):
         # With the lines that the journal has received and not written yet.
-        return self.sh("journalctl --sync; journalctl -u postgres-gateway --no-pager -o cat", check=False).stdout
+        return self.sh("journalctl --sync; journalctl -u postgres-gateway -u frost --no-pager -o cat", check=False).stdout
 
-    def property(self, name):
-        return self.output(f"systemctl show -P {name} postgres-gateway")
+    def property(self, name, unit="postgres-gateway"):
+        return self.output(f"systemctl show -P {name} {unit}")
 
     def eventually(self, what, condition, seconds=180):
         deadline = time.monotonic() + seconds

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The gateway as a service on real systemd: install, run, break, update, roll back, remove.
+"""The gateway as a service on real systemd: install, run, break, update, roll back, remove; and what with_frost.py tells.
 
-The tests are one story and run in the order of their names.
+The tests of a class are one story and run in the order of their names.
 """
 
 import pathlib
@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from host import ROOT, Host, build_broken, build_image, build_program  # noqa: E402
+from with_frost import WithFrostTest  # noqa: E402, F401
 
 LIB = "/usr/local/lib/postgres-gateway"
 ENVIRONMENT = "/etc/postgres-gateway/environment"
@@ -100,7 +101,8 @@ class ServiceTest(unittest.TestCase):
         self.start_squatter()
         result = self.install("--enable", check=False)
         self.assertEqual(result.returncode, 98, result.stderr)
-        self.assertIn("port 5432 is held by postgres", result.stderr)
+        self.assertRegex(result.stderr, r"port 5432 is held by postgres, process \d+: the PostgreSQL cluster 15/squatter of this host")
+        self.assertIn("pg_conftool 15 squatter set port 5433 && systemctl restart postgresql@15-squatter", result.stderr)
         self.assertIn("--port", result.stderr)
         self.assertNotEqual(self.host.sh("getent passwd postgres-gateway", check=False).returncode, 0)
         self.assertEqual(self.host.output("ls -d /etc/postgres-gateway /usr/local/bin/postgres-gateway 2>/dev/null || true"), "")
