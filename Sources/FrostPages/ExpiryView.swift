@@ -4,11 +4,11 @@ package struct ExpiryView: Sendable {
     package let isInHours: Bool
     /// "7 days".
     package let text: String
-    /// When it expires, or is deleted once it has.
-    package let ends: Moment
+    /// When it expires, or is deleted once it has; nil of one that has failed, whose time does not pass.
+    package let ends: Moment?
     package let isExpired: Bool
 
-    package init(value: Int, isInHours: Bool, text: String, ends: Moment, isExpired: Bool) {
+    package init(value: Int, isInHours: Bool, text: String, ends: Moment?, isExpired: Bool) {
         self.value = value
         self.isInHours = isInHours
         self.text = text
@@ -17,5 +17,7 @@ package struct ExpiryView: Sendable {
     }
 
     /// What happens next to one that has expired; nil before.
-    package var deletion: String? { isExpired ? "Deleted \(ends.text) unless you start it" : nil }
+    package var deletion: String? {
+        isExpired ? ends.map { "Deleted \($0.text) unless you start it" } : nil
+    }
 }

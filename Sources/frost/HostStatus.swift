@@ -140,7 +140,7 @@ struct HostStatus {
 
     private func state(_ branches: [BranchDetails]) -> HostCheck {
         let running = branches.count { $0.target.lifecycleStatus == .active }
-        let failed = branches.filter { $0.target.lifecycleStatus == .stopped && $0.target.reason != nil }
+        let failed = branches.filter(\.target.hasFailed)
         guard let first = failed.first else {
             return HostCheck("branches", "\(running) of \(branches.count) run")
         }

@@ -86,6 +86,7 @@ struct PageRendererTests {
         let html = pages.branch(branchView(status: status, expiry: expiry))
         try check(html)
         #expect(html.contains("This branch has expired.") == isExpired)
+        #expect(html.contains("on a day</time> unless you start it.") == isExpired)
         #expect(html.contains(isExpired ? "on a day</time> unless started" : "on a day</time> if not used"))
         let all = try tags(of: html)
         let units = all.filter { $0.name == "option" && ["days", "hours"].contains($0.attributes["value"]) }
@@ -96,6 +97,8 @@ struct PageRendererTests {
         #expect(all.first { $0.attributes["id"] == "action-expiry" }.map { $0.attributes["disabled"] == nil } == true)
         #expect(all.contains { $0.attributes["id"] == "action-start" } == (status != "active"))
 
+        let failed = ExpiryView(value: 7, isInHours: false, text: "7 days", ends: nil, isExpired: false)
+        #expect(pages.branch(branchView(status: "failed", expiry: failed)).contains("Not while it has failed"))
         let never = try tags(of: pages.branch(branchView(status: status == "expired" ? "stopped" : status)))
         #expect(never.first { $0.attributes["id"] == "expiry-ttl" }?.attributes["value"] == "")
         let main = pages.branch(branchView(isMain: true))

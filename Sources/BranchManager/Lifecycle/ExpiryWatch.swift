@@ -92,7 +92,7 @@ package final class ExpiryWatch: Sendable {
         guard let runtime = try? manager.runtime(branch.target.runtime) else { return nil }
         switch branch.target.lifecycleStatus {
         case .active: return (try? await runtime.use(server)).map { .running($0) }
-        case .stopped where branch.target.canExpire, .expired:
+        case .stopped where !branch.target.hasFailed, .expired:
             // One that was started past frost is in somebody's hands.
             guard (try? await runtime.isRunning(server)) == false else { return nil }
             return branch.target.lifecycleStatus == .expired ? .expired : .stopped

@@ -65,15 +65,16 @@ package struct BranchExpiry: Codable, Hashable, Sendable, FetchableRecord, Persi
 
 extension BranchDetails {
     /// When it expires if nobody uses it and frost goes on looking; past while frost does not. nil of one that never does,
-    /// and of one that has.
-    package var expiresAt: Date? { target.lifecycleStatus == .expired ? nil : expiry?.expiresAt }
+    /// that has, or that has failed.
+    package var expiresAt: Date? {
+        target.lifecycleStatus == .expired || target.hasFailed ? nil : expiry?.expiresAt
+    }
 
     /// When it is deleted if nobody starts it and frost goes on looking; nil of one that has not expired.
     package var deletesAt: Date? { target.lifecycleStatus == .expired ? expiry?.deletesAt : nil }
 }
 
 extension BranchTarget {
-    /// Whether its time without use passes: not while an operation is under way, and not of one that has failed, since
-    /// nobody could have used it.
-    var canExpire: Bool { lifecycleStatus == .active || (lifecycleStatus == .stopped && reason == nil) }
+    /// Whether it is stopped and nobody has stopped it: its time without use does not pass, since nobody could use it.
+    package var hasFailed: Bool { lifecycleStatus == .stopped && reason != nil }
 }

@@ -11,7 +11,7 @@ extension PageContent {
             value: ttl.value,
             isInHours: ttl.unit == .hours,
             text: ttl.text,
-            ends: end(branch.deletesAt ?? max(expiry.expiresAt, .now)),
+            ends: (branch.deletesAt ?? branch.expiresAt.map { max($0, .now) }).map { end($0) },
             isExpired: branch.deletesAt != nil
         )
     }

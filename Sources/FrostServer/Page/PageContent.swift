@@ -55,11 +55,11 @@ struct PageContent: Sendable {
     }
 
     static func status(_ target: BranchTarget) -> String {
-        target.lifecycleStatus == .stopped && target.reason != nil ? "failed" : target.lifecycleStatus.rawValue
+        target.hasFailed ? "failed" : target.lifecycleStatus.rawValue
     }
 
     static func statusText(_ target: BranchTarget) -> String {
-        if target.lifecycleStatus == .stopped, target.reason != nil { return "Failed" }
+        if target.hasFailed { return "Failed" }
         return target.lifecycleStatus == .deploying ? "Restarting" : target.lifecycleStatus.rawValue.capitalized
     }
 

@@ -48,8 +48,8 @@ extension BranchDetails {
         if let deletesAt {
             return "has expired, and is deleted \(Self.text(deletesAt)) unless somebody starts it"
         }
-        let end = Self.text(max(expiresAt ?? .now, .now))
-        return "expires after \(ttl.text) without use: \(end) at the earliest"
+        let end = expiresAt.map { "\(Self.text(max($0, .now))) at the earliest" } ?? "not while it has failed"
+        return "expires after \(ttl.text) without use: \(end)"
     }
 
     private static func text(_ date: Date) -> String { date.formatted(.iso8601) }

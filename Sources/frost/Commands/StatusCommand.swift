@@ -6,7 +6,8 @@ import Foundation
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Whether all is well: gateway, certificates, DNS, route map, servers, disk, ports, operations.",
+        abstract:
+            "Whether all is well: gateway, certificates, DNS, route map, servers, expiry, disk, ports, operations.",
         discussion: """
             One line each, with what to do where something is wrong; then it ends with 1. Works whether frost up runs \
             or not.
