@@ -269,7 +269,7 @@ let package = Package(
         ),
         .testTarget(
             name: "BranchManagerTests",
-            dependencies: ["BranchManager", "BranchTestSupport", "RouteMap", "TestSupport", grdb],
+            dependencies: ["BranchManager", "BranchTestSupport", "RouteMap", "TestSupport", nioCore, grdb],
             exclude: ["Image"],
             swiftSettings: settings
         ),

@@ -41,7 +41,7 @@ package enum AuthorityFiles {
         do throws(CertificateFault) {
             return try CertificateAuthority(certificatePEM: certificate, keyPEM: key, at: now)
         } catch {
-            throw .store(sentence(for: error, place))
+            throw .store("\(sentence(for: error, place))")
         }
     }
 

@@ -207,9 +207,25 @@ package struct RunningOperation: Sendable {
     package var progress: String?
     /// "14:03:12 UTC".
     package var startedAt: Moment
+    /// "1.2 of 3.4 GB"; nil where nobody can tell.
+    package var copied: String?
+    package var canCancel: Bool
+    /// Whether somebody has cancelled it, and it has not ended yet.
+    package var isCancelling: Bool
 
-    package init(id: String, title: String, progress: String?, startedAt: Moment) {
+    package init(
+        id: String,
+        title: String,
+        progress: String?,
+        startedAt: Moment,
+        copied: String? = nil,
+        canCancel: Bool = false,
+        isCancelling: Bool = false
+    ) {
         self.startedAt = startedAt
+        self.copied = copied
+        self.canCancel = canCancel
+        self.isCancelling = isCancelling
         self.id = id
         self.title = title
         self.progress = progress

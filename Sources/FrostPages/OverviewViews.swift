@@ -50,6 +50,8 @@ package struct BranchRow: Sendable {
     package let sessions: String
     /// What stopping would do to sessions, for the question before.
     package let sessionsWarning: String
+    /// "7.6 MB"; nil while it does not run, or nobody has asked it yet.
+    package var size: String?
     package var createdAt: Moment
     package let canStart: Bool
     package let canStop: Bool
@@ -66,6 +68,7 @@ package struct BranchRow: Sendable {
         isUncovered: Bool = false,
         source: Choice? = nil,
         sessions: Int?,
+        size: String? = nil,
         createdAt: Moment
     ) {
         self.id = id
@@ -78,6 +81,7 @@ package struct BranchRow: Sendable {
         self.source = source
         self.sessions = sessions.map(String.init) ?? "Unknown"
         self.sessionsWarning = BranchView.sessionsWarning(sessions)
+        self.size = size
         self.createdAt = createdAt
         canStart = ["stopped", "failed", "expired"].contains(status)
         canStop = status == "active" || status == "recovering"

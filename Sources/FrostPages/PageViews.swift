@@ -84,7 +84,7 @@ package struct StatusDot: Sendable {
         self.tone =
             switch status {
             case "active", "succeeded": "good"
-            case "stopped", "expired": "off"
+            case "stopped", "expired", "cancelled": "off"
             case "failed": "bad"
             default: "busy"
             }
@@ -122,6 +122,9 @@ package struct OperationRow: Sendable {
     package var startedAt: Moment
     /// "4 s"; nil while it runs.
     package var duration: String?
+    /// "1.2 of 3.4 GB", while it runs and where it can be told.
+    package var copied: String?
+    package var canCancel: Bool
 
     package init(
         id: String,
@@ -134,7 +137,9 @@ package struct OperationRow: Sendable {
         isSaidAbove: Bool = false,
         isByFrost: Bool = false,
         startedAt: Moment,
-        duration: String?
+        duration: String?,
+        copied: String? = nil,
+        canCancel: Bool = false
     ) {
         self.id = id
         self.action = action
@@ -146,6 +151,8 @@ package struct OperationRow: Sendable {
         self.isByFrost = isByFrost
         self.startedAt = startedAt
         self.duration = duration
+        self.copied = copied
+        self.canCancel = canCancel
     }
 }
 

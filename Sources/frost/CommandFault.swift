@@ -23,19 +23,27 @@ struct CommandFault: Encodable {
     }
 
     /// Exit codes are of `sysexits.h`, where there is one that fits.
-    init(_ error: BranchError) {
+    ///
+    /// - Parameter options: that commands in the hint repeat.
+    init(_ error: BranchError, _ options: FrostOptions) {
         message = error.description
-        (code, exitCode, hint) =
+        let usual: String?
+        (code, exitCode, usual) =
             switch error {
             case .invalid: ("invalid", 64, "frost COMMAND --help says what can be given.")
-            case .notFound: ("not_found", 66, "frost branch list shows what there is.")
+            case .notFound: ("not_found", 66, "\(options.command("branch list")) shows what there is.")
             case .exists: ("exists", 73, "Choose another name.")
             case .store: ("store", 74, nil)
             case .busy: ("busy", 75, "Try again when the other operation has ended.")
             case .notAllowed: ("not_allowed", 77, nil)
+            case .cancelled: ("cancelled", Self.interrupted, nil)
             case .runtime: ("runtime", 1, nil)
             }
+        hint = error.next.map { "Run: \($0)" } ?? usual
     }
+
+    /// As a shell says it of what Ctrl-C has ended.
+    private static let interrupted: Int32 = 130
 
     /// A command line that is not understood.
     init(usage message: String, hint: String?) {

@@ -24,14 +24,14 @@ enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
             guard try store.isGatewayEnabled() else {
                 throw .notAllowed(
                     "the gateway is disabled, so branches are reached on this host only; enable it: "
-                        + options.command("settings --gateway-enabled true")
+                        + "\(next: options.command("settings --gateway-enabled true"))"
                 )
             }
             guard let external = ConnectionInfo(external: branch, port: try store.gatewayPort(), sslMode: sslMode)
             else {
                 throw .notAllowed(
                     "branches have no hostnames without a wildcard domain; set one: "
-                        + options.command("settings --wildcard-base example.net")
+                        + "\(next: options.command("settings --wildcard-base example.net"))"
                 )
             }
             return external

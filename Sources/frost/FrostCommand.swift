@@ -16,7 +16,7 @@ struct FrostCommand: AsyncParsableCommand {
             them within a second.
 
             Exit codes: 0 done, 1 the server or the runtime could not do it, 64 a name or option cannot be used, 66 not \
-            found, 73 there is one already, 74 the store cannot be used, 75 busy, 77 not allowed. With --json, an error \
+            found, 73 there is one already, 74 the store cannot be used, 75 busy, 77 not allowed, 130 cancelled. With --json, an error \
             is JSON on standard error.
 
             EXAMPLES

@@ -22,7 +22,7 @@ struct FrostContext: Sendable {
 
     /// The store alone, for commands that only look.
     static func store(_ options: FrostOptions) throws -> BranchStore {
-        try BranchStore.open(in: options.dataDirectory, making: false, accessed: accessed)
+        try BranchStore.open(in: options.dataDirectory, making: false, hint: options.hint, accessed: accessed)
     }
 
     /// In debug builds, ends a process that uses the store on a thread that others wait for.
@@ -39,7 +39,8 @@ struct FrostContext: Sendable {
     /// - Parameters:
     ///   - checksServers: whether servers that should run are looked for, and started.
     ///   - retries: what is tried that recovery could not make good before.
-    ///   - stop: of a `frost up`; nil for a command, which finishes what it began when a signal comes.
+    ///   - stop: of a `frost up`; nil for a command, which cancels what it copies when a signal comes, and finishes what
+    ///     else it began.
     ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; the one that is set is used until then.
     static func open(
         _ options: FrostOptions,
@@ -64,9 +65,10 @@ struct FrostContext: Sendable {
                 "the data directory \(directory) cannot be made: \(error.localizedDescription); give another with --data-dir"
             )
         }
-        let stop = if let stop { stop } else { await StopRequest.finishWhatWasBegun() }
+        let (isCommand, stop) =
+            if let stop { (false, stop) } else { (true, await StopRequest.finishWhatWasBegun(options.hint)) }
         let progress = Progress()
-        let store = try BranchStore.open(in: directory, accessed: accessed)
+        let store = try BranchStore.open(in: directory, hint: options.hint, accessed: accessed)
         if checksServers { try store.checkIntegrity() }
         store.keepReserve()
         let routeFile = try routeFile(options, store, directory, isMoved: movesRouteFile)
@@ -96,7 +98,9 @@ struct FrostContext: Sendable {
                 progress.reached(action, step)
                 CrashPoint.reached(action, step)
             },
-            isStopping: { stop.isMade }
+            copied: { progress.copied($0) },
+            isStopping: { stop.isMade },
+            isCancelling: { isCommand && stop.isMade }
         )
         let recovered = try await manager.recover(checkingServers: checksServers, retrying: retries)
         for recovery in recovered { Complaint.print(recovery.message) }
@@ -126,7 +130,8 @@ struct FrostContext: Sendable {
             },
             socket: options.dockerSocket,
             network: options.dockerNetwork ?? DockerRuntime.defaultNetwork,
-            limits: { () throws(BranchError) in try store.containerLimits() }
+            limits: { () throws(BranchError) in try store.containerLimits() },
+            hint: options.hint
         )
     }
 
@@ -178,7 +183,7 @@ struct FrostContext: Sendable {
         let after = try await manager.waitForRecovery(branch) { Complaint.print("\(name): \($0)") }
         guard after.target.lifecycleStatus != .recovering else {
             throw .busy(
-                "\(name) goes on recovering; to wait for it again: \(options.command("branch start \(name)"))"
+                "\(name) goes on recovering; to wait for it again: \(next: options.command("branch start \(name)"))"
             )
         }
         guard after.target.lifecycleStatus == .active else {
@@ -204,7 +209,7 @@ struct FrostContext: Sendable {
         guard try store.routeFile() == nil, try store.branches().isEmpty else {
             throw BranchError.invalid(
                 "the route map of \(directory) is \(current), not \(wanted); change it with: "
-                    + moving.command("settings")
+                    + "\(next: moving.command("settings"))"
             )
         }
         try store.setRouteFile(wanted)

@@ -61,21 +61,18 @@ struct FrostOptions: ParsableArguments {
         return "\(data ?? "\(home)/.local/share")/frost"
     }
 
-    /// A command line of frost's that finds the same state as this one: what was given here is repeated.
-    func command(_ text: String) -> String {
+    /// What commands in messages repeat, so that they find the same state as this one.
+    var hint: CommandHint {
         let given = [
             ("--data-dir", dataDir), ("--route-file", routeFile), ("--postgres-bin", postgresBin),
             ("--host-ports", hostPorts),
         ]
-        let repeated = given.compactMap { name, value in value.map { " \(name) \(Self.quoted($0))" } }.joined()
-        return "frost \(text)\(repeated)"
+        return CommandHint(repeating: given.compactMap { option, value in value.map { (option: option, value: $0) } })
     }
 
-    /// As a shell reads it back.
-    private static func quoted(_ text: String) -> String {
-        let plain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._/:,=@%+".contains($0)) }
-        return plain && !text.isEmpty ? text : "'\(text.replacing("'", with: "'\\''"))'"
-    }
+    /// A command line of frost's that finds the same state as this one.
+    func command(_ text: String) -> String { hint.command(text) }
+
     var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
     /// Of the engine.
     var dockerSocket: String { Self.value(nil, "FROST_DOCKER_SOCKET") ?? DockerRuntime.defaultSocket }

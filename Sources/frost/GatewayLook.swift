@@ -21,7 +21,26 @@ struct GatewayLook: Sendable {
         guard branch.target.lifecycleStatus == .active, let hostname = branch.target.hostname,
             try store.isGatewayEnabled()
         else { return nil }
+        return warning(for: hostname, try await condition(store, in: directory))
+    }
+
+    /// For several branches, with one look.
+    ///
+    /// - Returns: by the ids of branches; nothing of those that clients can connect to.
+    static func warnings(
+        for branches: [BranchDetails],
+        _ store: BranchStore,
+        in directory: String
+    ) async throws -> [String: GatewayLook] {
+        let routed = branches.filter { $0.target.lifecycleStatus == .active && $0.target.hostname != nil }
+        guard !routed.isEmpty, try store.isGatewayEnabled() else { return [:] }
         let condition = try await condition(store, in: directory)
+        return routed.reduce(into: [:]) { looks, branch in
+            looks[branch.target.id] = branch.target.hostname.flatMap { warning(for: $0, condition) }
+        }
+    }
+
+    private static func warning(for hostname: String, _ condition: GatewayCondition) -> GatewayLook? {
         guard let warning = ExternalWarning(condition, for: hostname),
             let trouble = warning.trouble(condition, for: hostname)
         else { return nil }
@@ -34,6 +53,11 @@ struct GatewayLook: Sendable {
     static func condition(_ store: BranchStore, in directory: String) async throws -> GatewayCondition {
         let place = try GatewayPlace(store, isUpRunning: UpLock.isHeld(in: directory))
         return try await GatewayWatch.lookOnce(at: place, store)
+    }
+
+    /// What several have in common is said once.
+    static func show(_ looks: some Sequence<GatewayLook>) {
+        for text in Set(looks.map(\.text)).sorted() { Complaint.print("warning: \(text)") }
     }
 
     /// One line for people, past what is printed for programs.

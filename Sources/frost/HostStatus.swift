@@ -201,7 +201,7 @@ struct HostStatus {
         let isWell = free >= Self.leastFree && free >= size / 20
         return HostCheck(
             "disk",
-            "\(Output.size(free)) of \(Output.size(size)) are free at \(directory)",
+            "\(ByteCount.text(free)) of \(ByteCount.text(size)) are free at \(directory)",
             ok: isWell,
             fix: isWell ? nil : "delete branches, or make the file system larger"
         )

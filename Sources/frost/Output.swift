@@ -54,15 +54,6 @@ enum Output {
         }
     }
 
-    /// A number of bytes for people.
-    static func size(_ bytes: Int) -> String {
-        let units = ["bytes", "kB", "MB", "GB", "TB"]
-        var (value, unit) = (Double(bytes), 0)
-        while value >= 1_000, unit + 1 < units.count { (value, unit) = (value / 1_000, unit + 1) }
-        let style = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(unit == 0 ? 0 : 1))
-        return "\(value.formatted(style.locale(Locale(identifier: "en_US_POSIX")))) \(units[unit])"
-    }
-
     static func table(_ header: [String], _ rows: [[String]]) {
         let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
         for row in [header] + rows {
@@ -161,6 +152,6 @@ struct ShownBranch: Encodable {
         let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
         if json { try Output.json(ShownBranch(branch, look)) } else { print("\(branch.displayName) \(did)") }
         look?.show()
-        if let warning = branch.target.passwordWarning { Complaint.print("note: \(warning)") }
+        if let warning = branch.target.passwordWarning(context.options.hint) { Complaint.print("note: \(warning)") }
     }
 }

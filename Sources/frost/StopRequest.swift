@@ -1,3 +1,4 @@
+import BranchManager
 import Synchronization
 import UnixSignals
 
@@ -24,22 +25,30 @@ final class StopRequest: Sendable {
     /// What the first one is answered with, on standard error.
     private let answer: String?
 
-    private init(last: Int, answer: String?) {
+    /// The command that makes good what was left half done.
+    private let recovery: String
+
+    private init(last: Int, answer: String?, recovery: String) {
         self.last = last
         self.answer = answer
+        self.recovery = recovery
     }
 
-    /// For a command that does one thing: it is brought to an end.
-    static func finishWhatWasBegun() async -> StopRequest {
+    /// For a command that does one thing: what it copies is cancelled, and what else it began is brought to an end.
+    static func finishWhatWasBegun(_ hint: CommandHint) async -> StopRequest {
         await listen(
             last: 2,
-            answer: "finishing what was begun; once more ends it at once, and frost recover makes it good"
+            answer: "cancelling the copy, or finishing what else was begun; once more ends it at once, and "
+                + "\(hint.command("recover")) makes it good",
+            hint
         )
     }
 
     /// Begins to listen, for the rest of the process.
-    static func listen(last: Int = 3, answer: String? = nil) async -> StopRequest {
-        let request = StopRequest(last: last, answer: answer)
+    ///
+    /// - Parameter hint: for commands in messages.
+    static func listen(last: Int = 3, answer: String? = nil, _ hint: CommandHint) async -> StopRequest {
+        let request = StopRequest(last: last, answer: answer, recovery: hint.command("recover"))
         // Of a terminal that is closed, unless nohup(1) has it ignored.
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
@@ -87,7 +96,7 @@ final class StopRequest: Sendable {
         }
         if count == 1, let answer { Complaint.print(answer) }
         if count >= last {
-            Complaint.print("ended at once; the next start, or frost recover, makes good what was under way")
+            Complaint.print("ended at once; the next start, or \(recovery), makes good what was under way")
             // Nothing of what is under way runs on beside what exit(3) takes down.
             _exit(EXIT_FAILURE)
         }

@@ -182,7 +182,11 @@ import Testing
 
     @Test("What fails in a container is told by its exit status, with the end of what it printed and no more")
     func failures() async throws {
-        let engine = DockerEngine(socket: DockerRuntime.defaultSocket, lookTimeout: RuntimeHost.lookTimeout)
+        let engine = DockerEngine(
+            socket: DockerRuntime.defaultSocket,
+            lookTimeout: RuntimeHost.lookTimeout,
+            hint: CommandHint()
+        )
         let name = "frost-test-\(UUID().uuidString.lowercased())"
         var spec = DockerEngine.ContainerSpec(Image: try await PostgresImage.tag())
         spec.HostConfig.NetworkMode = "none"
@@ -208,7 +212,11 @@ import Testing
     @Test("A network that many make at the same time is one, and is used by its id")
     func network() async throws {
         let name = "frost-test-\(UUID().uuidString.prefix(8).lowercased())"
-        let engine = DockerEngine(socket: DockerRuntime.defaultSocket, lookTimeout: RuntimeHost.lookTimeout)
+        let engine = DockerEngine(
+            socket: DockerRuntime.defaultSocket,
+            lookTimeout: RuntimeHost.lookTimeout,
+            hint: CommandHint()
+        )
         let ids = try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<8 { group.addTask { try await engine.makeNetwork(name) } }
             return try await group.reduce(into: Set<String>()) { $0.insert($1) }

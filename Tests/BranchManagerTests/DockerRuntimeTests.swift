@@ -103,7 +103,11 @@ import Musl
         let directory = try TemporaryDirectory("engine")
         defer { directory.remove() }
         let socket = try SilentSocket(path: directory.file("silent.sock"))
-        let engine = DockerEngine(socket: directory.file("silent.sock"), lookTimeout: .seconds(1))
+        let engine = DockerEngine(
+            socket: directory.file("silent.sock"),
+            lookTimeout: .seconds(1),
+            hint: CommandHint()
+        )
         // One after the other, as recovery asks for many branches.
         for number in 0..<50 {
             await #expect(throws: BranchError.self) { _ = try await engine.state(of: "frost-db-\(number)") }

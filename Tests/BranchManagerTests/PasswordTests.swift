@@ -18,7 +18,7 @@ import Testing
             #expect(try await host.manager.checkPassword(main) == .unknown)
             let dev = try await host.manager.createBranch("dev", from: main)
             #expect(dev.target.passwordState == .unknown)
-            #expect(dev.target.passwordWarning?.contains("--rotate") == true)
+            #expect(dev.target.passwordWarning(CommandHint())?.contains("--rotate") == true)
 
             let stopped = try await host.manager.createBranch("stopped", from: main)
             try await host.manager.stop(stopped)

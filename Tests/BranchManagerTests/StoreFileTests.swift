@@ -152,7 +152,7 @@ import Testing
         }
         let error = #expect(throws: BranchError.self) { try BranchStore.open(in: directory.path) }
         guard case .store(let text) = error else { return #expect(Bool(false), "\(error.debugDescription)") }
-        #expect(text.contains(file) && text.contains("1 branch"), "\(text)")
+        #expect(text.text.contains(file) && text.text.contains("1 branch"), "\(text)")
     }
 
     @Test(

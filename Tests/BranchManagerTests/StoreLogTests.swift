@@ -32,7 +32,7 @@ import Testing
             return #expect(Bool(false), "\(error.debugDescription)", sourceLocation: sourceLocation)
         }
         #expect(
-            text.contains(directory.file("frost.db-wal")) && text.contains("lost"),
+            text.text.contains(directory.file("frost.db-wal")) && text.text.contains("lost"),
             "\(text)",
             sourceLocation: sourceLocation
         )

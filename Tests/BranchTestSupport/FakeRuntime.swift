@@ -24,6 +24,8 @@ package final class FakeRuntime: BranchRuntime {
         package var versions: Set<Int> = [15]
         /// What servers say of who uses them, by branch: clients, sessions, and those in `postgres`.
         package var uses: [String: (clients: Int, sessions: Int, postgres: Int)] = [:]
+        /// What a copy says before it waits, where it does.
+        package var progress: CopyProgress?
     }
 
     package let ownSessions = OwnSessions()
@@ -46,7 +48,7 @@ package final class FakeRuntime: BranchRuntime {
     private func wait(_ what: String) async {
         guard state.withLock({ $0.held.contains(what) }) else { return }
         state.withLock { $0.waiting[what, default: 0] += 1 }
-        while state.withLock({ $0.held.contains(what) }) { await Task.yield() }
+        while state.withLock({ $0.held.contains(what) }), !Task.isCancelled { await Task.yield() }
         state.withLock { $0.waiting[what, default: 0] -= 1 }
     }
 
@@ -58,12 +60,19 @@ package final class FakeRuntime: BranchRuntime {
 
     package func initialize(_ server: ServerSpec) async throws(BranchError) {
         await wait("initialize")
+        if Task.isCancelled { throw .runtime("it was ended") }
         try call("initialize", server) { $0.data[server.targetID] = server.targetName }
         await Task.yield()
     }
 
-    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
+    package func copy(
+        from source: ServerSpec,
+        to server: ServerSpec,
+        progress: @escaping @Sendable (CopyProgress) -> Void
+    ) async throws(BranchError) -> [String] {
+        if let told = state.withLock({ $0.progress }) { progress(told) }
         await wait("copy")
+        if Task.isCancelled { throw .runtime("the copy was ended") }
         try call("copy", server) { $0.copies[server.targetID] = $0.data[source.targetID] }
         await Task.yield()
         return state.withLock { $0.turnedOff }

@@ -18,17 +18,8 @@ import Testing
                 try await eventually("dev answers") { try await answer(host, oldURL) == "dev\n" }
 
                 // A session by the first name, over all that follows.
-                let fifo = host.directory.file("commands")
-                try await Command.check("mkfifo", [fifo])
-                async let session = Command.run("psql", ["-XqAt", "-f", fifo, oldURL])
-                let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
-                try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
-                try await eventually("the session is open") {
-                    try await host.direct(
-                        dev,
-                        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before%' AND pid <> pg_backend_pid()"
-                    ) == "1"
-                }
+                let session = try await PsqlSession.open(oldURL, on: dev, of: host)
+                try session.send("SELECT 'before'")
 
                 try await host.check("branch", "rename", "dev", "neu", "--database", "shop", "--keep-hostname", "7d")
                 let newURL = try await host.url("neu")
@@ -59,30 +50,19 @@ import Testing
                 }
                 try await host.check("branch", "start", "neu", "--database", "shop")
                 try await eventually("the first name is back") { try await answer(host, oldURL) == "dev\n" }
-                try commands.close()
-                #expect(try await session.output.hasPrefix("before\n"))
+                #expect(try await session.close().output.hasPrefix("before\n"))
 
                 // The end of a name: its session goes on, and nobody else comes by it.
-                let second = host.directory.file("more")
-                try await Command.check("mkfifo", [second])
-                async let later = Command.run("psql", ["-XqAt", "-f", second, oldURL])
-                let more = try #require(FileHandle(forUpdatingAtPath: second))
-                try more.write(contentsOf: Data("SELECT 'before its end';\n".utf8))
-                try await eventually("the session is open") {
-                    try await host.direct(
-                        host.branch("neu"),
-                        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before its%' AND pid <> pg_backend_pid()"
-                    ) == "1"
-                }
+                let later = try await PsqlSession.open(oldURL, on: host.branch("neu"), of: host)
+                try later.send("SELECT 'before its end'")
                 #expect(try await host.check("branch", "alias", "list").contains("dev.pg.shop.localhost"))
                 try await host.check("branch", "alias", "remove", "dev.pg.shop.localhost")
                 try await eventually("the first name leads nowhere") {
                     try host.refusal(of: "dev.pg.shop.localhost") == "3D000"
                 }
                 #expect(try await answer(host, newURL) == "dev\n")
-                try more.write(contentsOf: Data("SELECT 'after its end';\n".utf8))
-                try more.close()
-                #expect(try await later.output == "before its end\nafter its end\n")
+                try later.send("SELECT 'after its end'")
+                #expect(try await later.close().output == "before its end\nafter its end\n")
                 let unknown = try await host.frost(["branch", "alias", "remove", "dev.pg.shop.localhost"])
                 #expect(unknown.exitCode == 66, "\(unknown.errors)")
             }

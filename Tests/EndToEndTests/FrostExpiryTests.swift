@@ -26,14 +26,14 @@ import Testing
                 let url = try await host.url("used")
                 async let session = Command.run("psql", ["-XqAt", "-c", "SELECT pg_sleep(100000)", url])
                 let sessions = "FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
-                try await host.eventually("somebody is there") {
+                try await eventually("somebody is there") {
                     try await host.direct(used, "SELECT count(*) \(sessions)") == "1"
                 }
-                try await host.eventually("nobody has used the other", within: .seconds(300)) {
+                try await eventually("nobody has used the other", within: .seconds(300)) {
                     try await host.branch("idle").status == "expired"
                 }
                 #expect(try await host.branch("used").status == "active")
-                try await host.eventually("it is told as one that is stopped") {
+                try await eventually("it is told as one that is stopped") {
                     try host.refusal(of: "idle.pg.shop.localhost") == "57P03"
                 }
                 #expect(host.log().contains("idle has expired: not used for 1 hour"), "\(host.log())")
@@ -44,7 +44,7 @@ import Testing
                 #expect(history.contains(/expire +frost +succeeded/), "\(history)")
 
                 try await host.check("branch", "start", "idle")
-                try await host.eventually("it answers again") {
+                try await eventually("it answers again") {
                     try await host.psql("idle", "SELECT branch FROM mark").output == "main\n"
                 }
                 #expect(try await host.check("branch", "ttl", "idle", "none").contains("never expires"))

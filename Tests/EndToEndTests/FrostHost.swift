@@ -138,6 +138,18 @@ struct FrostHost: Sendable {
         )
     }
 
+    /// Changes the store past frost.
+    func write(_ statement: String) async throws {
+        try await Command.check(
+            "python3",
+            [
+                "-c",
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()",
+                directory.file("data/frost.db"), statement,
+            ]
+        )
+    }
+
     // MARK: Clients
 
     /// psql with the very string that `frost branch url` prints.

@@ -40,25 +40,15 @@ import Testing
                 )
 
                 // An open session goes on over a rename; new ones find the new name, and not the old one.
-                let fifo = host.directory.file("commands")
-                try await Command.check("mkfifo", [fifo])
-                async let session = Command.run("psql", ["-XqAt", "-f", fifo, devURL])
-                let commands = try #require(FileHandle(forUpdatingAtPath: fifo))
-                try commands.write(contentsOf: Data("SELECT 'before';\n".utf8))
-                try await eventually("the session is open") {
-                    try await host.direct(
-                        dev,
-                        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%before%' AND pid <> pg_backend_pid()"
-                    ) == "1"
-                }
+                let session = try await PsqlSession.open(devURL, on: dev, of: host)
+                try session.send("SELECT 'before'")
                 try await host.check("branch", "rename", "dev", "neu", "--database", "shop")
                 try await eventually("the new name leads there") {
                     try await host.psql("neu", "SELECT branch FROM mark").output == "dev\n"
                 }
                 #expect(try await host.psql(url: devURL, "SELECT 1").errors.contains("no branch has the hostname"))
-                try commands.write(contentsOf: Data("SELECT 'after';\n".utf8))
-                try commands.close()
-                let result = try await session
+                try session.send("SELECT 'after'")
+                let result = try await session.close()
                 #expect(result.output == "before\nafter\n", "\(result.errors)")
 
                 // A reset ends sessions, and gives the data of the source.

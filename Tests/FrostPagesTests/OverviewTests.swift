@@ -128,6 +128,7 @@ import Testing
             hostname: hostname,
             source: source,
             sessions: 2,
+            size: status == "active" ? "7.6 MB" : nil,
             createdAt: Moment(iso: "2026-11-23T00:00:00Z", text: "an hour ago")
         )
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Pages")
 struct PageRendererTests {
-    private let pages: PageRenderer
+    let pages: PageRenderer
 
     init() throws {
         pages = try PageRenderer()
@@ -284,6 +284,58 @@ struct PageRendererTests {
         #expect(off.fault == nil, "one that is off has none")
     }
 
+    @Test(arguments: [(true, false), (false, true), (false, false)])
+    func `A copy says how much is done, beside what is read out, and can be cancelled`(can: Bool, isCancelling: Bool)
+        throws
+    {
+        let running = RunningOperation(
+            id: "op_1",
+            title: "Create dev",
+            progress: "Copying data",
+            startedAt: Moment(iso: "2026-11-23T00:00:00Z", text: "00:00:00 UTC"),
+            copied: "1.2 of 3.4 GB",
+            canCancel: can,
+            isCancelling: isCancelling
+        )
+        let html = pages.branch(branchView(status: "creating", running: running))
+        try check(html)
+        let spoken = try #require(html.split(separator: "role=\"status\"").dropFirst().first)
+            .split(separator: "id=\"progress-more\"")
+        #expect(!spoken[0].contains("1.2 of 3.4 GB"), "it changes every second")
+        #expect(spoken[1].contains("Copied 1.2 of 3.4 GB"))
+        #expect(html.contains("data-path=\"/api/operations/op_1/cancel\"") == can)
+        #expect(html.contains("Cancelling") == isCancelling)
+    }
+
+    @Test
+    func `The overview's operations say how much is done, and can be cancelled`() throws {
+        var home = homeView()
+        let row = OperationRow(
+            id: "op_1",
+            action: "Create",
+            target: "shop / dev",
+            targetHref: "/branches/dbt_1",
+            status: "running",
+            statusText: "Running",
+            message: nil,
+            startedAt: Moment(iso: "2026-11-23T00:00:00Z", text: "now"),
+            duration: nil,
+            copied: "1.2 of 3.4 GB",
+            canCancel: true
+        )
+        home = HomeView(
+            shell: home.shell,
+            operations: [row],
+            sessionsSummary: home.sessionsSummary,
+            gateway: home.gateway,
+            runtimes: home.runtimes
+        )
+        let html = pages.home(home)
+        try check(html)
+        #expect(html.contains("Copied 1.2 of 3.4 GB") && html.contains("/api/operations/op_1/cancel"))
+        #expect(StatusDot(status: "cancelled", text: "Cancelled").tone == "off")
+    }
+
     // MARK: Markup
 
     @Test
@@ -308,172 +360,5 @@ struct PageRendererTests {
         #expect(!script.contains("innerHTML"))
         #expect(!script.contains("eval("))
         #expect(!String(decoding: PageRenderer.css, as: UTF8.self).contains("url("))
-    }
-
-    // MARK: Examples
-
-    private func shell(named name: String) -> Shell {
-        let branch = BranchNode(
-            id: "dbt_1",
-            name: name,
-            status: "active",
-            statusText: "Active",
-            isCurrent: true,
-            sessions: 2
-        )
-        let database = DatabaseNode(id: "db_1", name: name, branches: [branch])
-        return Shell(
-            projects: [ProjectNode(id: "proj_1", name: name, databases: [database])],
-            version: "1.0",
-            assetVersion: "1"
-        )
-    }
-
-    private func homeView(
-        _ shell: Shell? = nil,
-        gateway: GatewaySummary = GatewaySummary(isEnabled: true, port: 5432, wildcardBase: "example.net")
-    ) -> HomeView {
-        HomeView(
-            shell: shell ?? self.shell(named: "dev"),
-            operations: [],
-            sessionsSummary: "No sessions",
-            gateway: gateway,
-            runtimes: [Choice(value: "local", title: "Local process", isSelected: true)]
-        )
-    }
-
-    private func branchView(
-        name: String = "dev",
-        status: String = "active",
-        reason: String? = nil,
-        isMain: Bool = false,
-        missing: MissingConnection? = nil,
-        ssl: SSLSwitch? = nil,
-        snippet: String = "postgresql://",
-        operations: [OperationRow] = [],
-        running: RunningOperation? = nil,
-        sessions: Int = 1,
-        log: String? = nil,
-        expiry: ExpiryView? = nil
-    ) -> BranchView {
-        let shown = SnippetView(
-            kind: "url",
-            title: "URL",
-            language: "URL",
-            text: snippet,
-            note: nil,
-            href: "?tab=url",
-            isCurrent: true
-        )
-        let connection = ConnectionView(
-            kind: .external,
-            href: "?via=external",
-            isCurrent: true,
-            ssl: ssl,
-            fields: [ConnectionField(name: "host", label: "Host", value: name)],
-            snippets: [shown],
-            missing: missing,
-            notice: missing == nil ? notice(named: name) : nil,
-            isRevealed: false,
-            revealHref: "?reveal=1",
-            hideHref: "?"
-        )
-        let branch = BranchFields(
-            id: "dbt_1",
-            databaseId: "db_1",
-            name: name,
-            database: name,
-            project: name,
-            projectId: "prj_1",
-            main: isMain ? nil : "dbt_0",
-            status: status,
-            statusText: status,
-            reason: reason,
-            hostname: name,
-            hostPort: 10001,
-            runtime: "Local process",
-            createdAt: Moment(iso: "2026-11-23T00:00:00Z", text: "today"),
-            isMain: isMain,
-            source: nil,
-            aliases: [AliasView(hostname: name, endsAt: Moment(iso: name, text: name))],
-            expiry: expiry
-        )
-        return BranchView(
-            shell: shell(named: name),
-            branch: branch,
-            connections: [connection],
-            sessions: sessions,
-            openSessions: (0..<min(sessions, 20)).map {
-                SessionRow(client: name, backendProcess: $0 == 0 ? nil : "42", age: "4 s")
-            },
-            log: ServerLogView(href: "?log=1", home: log, text: log, fault: nil),
-            others: [Choice(value: "dbt_2", title: name)],
-            operations: operations,
-            running: running,
-            keeps: KeptHostnames(seconds: 604_800, text: "7 days")
-        )
-    }
-
-    private func settings(_ shell: Shell, named name: String, certificates: CertificatesView?) -> SettingsView {
-        SettingsView(
-            shell: shell,
-            wildcardBase: name,
-            gatewayEnabled: true,
-            gatewayPort: 5432,
-            gateway: GatewaySummary(
-                isEnabled: true,
-                port: 5432,
-                wildcardBase: name,
-                fault: name,
-                notice: notice(named: name)
-            ),
-            certificates: certificates,
-            keeps: KeptHostnames(seconds: 604_800, text: name)
-        )
-    }
-
-    private func notice(named name: String) -> GatewayNotice {
-        GatewayNotice(
-            code: "unreachable",
-            word: "Not running",
-            sentence: name,
-            nextStep: "Start it",
-            command: name,
-            since: Moment(iso: "2026-11-23T00:00:00Z", text: "a minute ago")
-        )
-    }
-
-    /// Every page once, with this name wherever there is one.
-    private func pages(named name: String) -> [String] {
-        let shell = shell(named: name)
-        return [
-            pages.login(LoginView(assetVersion: "1", fault: name)),
-            pages.home(homeView(shell)),
-            OverviewTests.page(pages, named: name),
-            pages.branch(branchView(name: name, reason: name, snippet: name)),
-            pages.branch(branchView(name: name, status: "stopped", missing: .targetStopped)),
-            pages.settings(settings(shell, named: name, certificates: nil)),
-            pages.settings(
-                settings(
-                    shell,
-                    named: name,
-                    certificates: CertificatesView(
-                        rows: [
-                            CertificateRow(
-                                path: "/etc/tls/\(name)",
-                                names: [name, ""],
-                                validUntil: Moment(iso: name, text: name),
-                                validity: StatusDot(status: "failed", text: "Expired"),
-                                covers: [name]
-                            )
-                        ],
-                        uncovered: [name],
-                        of: 1,
-                        wanted: [name]
-                    )
-                )
-            ),
-            pages.problem(ProblemView(shell: shell, status: 404, title: name, sentence: name)),
-        ]
     }
 }

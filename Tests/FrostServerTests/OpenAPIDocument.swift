@@ -40,6 +40,7 @@ struct JSONAny: Sendable, Hashable, CustomStringConvertible, Decodable {
 
     var text: String? { if case .string(let text) = kind { text } else { nil } }
     var number: Int? { if case .number(let number) = kind { Int(exactly: number) } else { nil } }
+    var truth: Bool? { if case .bool(let truth) = kind { truth } else { nil } }
     var isNull: Bool { kind == .null }
     var list: [JSONAny] { if case .array(let list) = kind { list } else { [] } }
     var members: [String: JSONAny] { if case .object(let members) = kind { members } else { [:] } }

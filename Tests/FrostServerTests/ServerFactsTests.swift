@@ -107,8 +107,24 @@ import Testing
         #expect(condition.withoutSessions.answer?.clients.isEmpty == true)
     }
 
-    @Test(arguments: [(0, "0 bytes"), (7_600_000, "7.6 MB"), (1_234_000_000_000, "1.2 TB")])
-    func sizes(bytes: Int, text: String) {
-        #expect(PageContent.size(bytes) == text)
+    @Test("A table of many branches waits for none: what is known is there, and the others are asked two at a time")
+    func table() async throws {
+        try await APIHost.run { host in
+            let dev = try host.manager.store.branch(id: try await host.makeShop().dev)
+            let branches = (0..<200).map { number in
+                var branch = dev
+                branch.target.id = "dbt_\(number)"
+                if number % 10 == 0 { branch.target.lifecycleStatus = .stopped }
+                return branch
+            }
+            let server = Server()
+            let watch = ServerFactsWatch { _ in await server.ask() }
+            for _ in 0..<3 { #expect(await watch.known(of: branches).isEmpty) }
+            while server.asked < 2 { await Task.yield() }
+            #expect(server.asked == 2)
+            server.open()
+            while await watch.known(of: branches).count < 180 { await Task.yield() }
+            #expect(server.asked == 180, "each once, and none that does not run")
+        }
     }
 }

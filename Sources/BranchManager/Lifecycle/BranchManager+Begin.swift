@@ -5,8 +5,8 @@ extension BranchManager {
     /// - Throws: what keeps it from beginning; nothing is recorded then.
     package func begin(_ request: BranchRequest) async throws(BranchError) -> OperationHandle {
         switch request {
-        case .createDatabase(let name, let project, let runtime, let version):
-            try await beginCreateDatabase(name, in: project, runtime: runtime, postgresVersion: version)
+        case .createDatabase(let name, let project, let runtime, let version, let load):
+            try await beginCreateDatabase(name, in: project, runtime: runtime, postgresVersion: version, load: load)
         case .deleteDatabase(let database): try await beginDeleteDatabase(database)
         case .createBranch(let name, let source, let ttl): try await beginCreateBranch(name, from: source, ttl: ttl)
         case .start(let branch): try await beginStart(branch)
@@ -26,7 +26,7 @@ extension BranchManager {
         let runtime = try runtime(source.target.runtime)
         let sourceLock = try await lock(source.target.id, .shared)
         let source = try store.branch(id: source.target.id)
-        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
+        guard source.target.lifecycleStatus.isSettled else { throw unfinished(source.target) }
         try await runtime.checkAvailable()
         let (run, details) = try await register(
             name,
@@ -39,7 +39,7 @@ extension BranchManager {
         return OperationHandle(run.operation) { () async throws(BranchError) in
             try await self.make(run, details) { () async throws(BranchError) in
                 try run.reach(.copying)
-                let turnedOff = try await self.copy(from: source, to: details)
+                let turnedOff = try await self.copy(run, from: source, to: details)
                 withExtendedLifetime(sourceLock) {}
                 try run.reach(.copied, turnedOff: turnedOff)
                 try self.inherit(from: self.store.branch(id: source.target.id), to: details)
@@ -96,7 +96,7 @@ extension BranchManager {
         guard sourceID != id else { throw .invalid("a branch cannot be reset to itself") }
         let sourceLock = try await lock(sourceID, .shared)
         let source = try store.branch(id: sourceID)
-        guard source.target.lifecycleStatus.isSettled else { throw Self.unfinished(source.target) }
+        guard source.target.lifecycleStatus.isSettled else { throw unfinished(source.target) }
         guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
             throw .invalid("a branch can be reset to a branch of its own database only")
         }
@@ -106,11 +106,15 @@ extension BranchManager {
         return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
             do throws(BranchError) {
                 try run.reach(.copying)
-                let turnedOff = try await self.copy(from: source, to: details)
+                let turnedOff = try await self.cancellable(run) { () async throws(BranchError) in
+                    try await self.copy(run, from: source, to: details)
+                }
                 withExtendedLifetime(sourceLock) {}
                 try run.reach(.copied, turnedOff: turnedOff)
             } catch {
-                try await self.undoReset(run, details, because: error.description)
+                try await Self.uncancelled { () async throws(BranchError) in
+                    try await self.undoReset(run, details, because: error)
+                }
                 throw error
             }
             try self.inherit(from: self.store.branch(id: sourceID), to: details)
@@ -142,13 +146,18 @@ extension BranchManager {
     // MARK: From beginning to end
 
     /// Makes a database with its branch `main`.
+    ///
+    /// - Parameter load: fills it before anybody is led there; when that fails, nothing is left.
     package func createDatabase(
         _ name: String,
         in project: Project,
         runtime: RuntimeKind = .local,
-        postgresVersion: Int? = nil
+        postgresVersion: Int? = nil,
+        load: DataLoad? = nil
     ) async throws(BranchError) -> BranchDetails {
-        try await finished(.createDatabase(name, in: project, runtime: runtime, postgresVersion: postgresVersion))
+        try await finished(
+            .createDatabase(name, in: project, runtime: runtime, postgresVersion: postgresVersion, load: load)
+        )
     }
 
     package func deleteDatabase(_ database: BranchDatabase) async throws(BranchError) {

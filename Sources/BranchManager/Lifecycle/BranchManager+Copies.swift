@@ -7,9 +7,20 @@ extension BranchManager {
     ///
     /// - Returns: what was turned off in the copy.
     /// - Throws: ``BranchError/busy(_:)`` when this process is asked to stop while it waits, and what the runtime throws.
-    func copy(from source: BranchDetails, to branch: BranchDetails) async throws(BranchError) -> [String] {
+    func copy(
+        _ run: OperationRun,
+        from source: BranchDetails,
+        to branch: BranchDetails
+    ) async throws(BranchError) -> [String] {
         let turn = try await turn(of: source)
-        let turnedOff = try await runtime(branch.target.runtime).copy(from: ServerSpec(source), to: ServerSpec(branch))
+        let copied = copied
+        let turnedOff = try await runtime(branch.target.runtime).copy(
+            from: ServerSpec(source),
+            to: ServerSpec(branch)
+        ) { progress in
+            run.note(progress)
+            copied(progress)
+        }
         withExtendedLifetime(turn) {}
         return turnedOff
     }

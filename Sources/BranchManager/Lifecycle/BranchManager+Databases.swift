@@ -6,7 +6,8 @@ extension BranchManager {
         _ name: String,
         in project: Project,
         runtime kind: RuntimeKind,
-        postgresVersion asked: Int?
+        postgresVersion asked: Int?,
+        load: DataLoad?
     ) async throws(BranchError) -> OperationHandle {
         try BranchName.check(name, of: "database")
         let runtime = try runtime(kind)
@@ -30,7 +31,7 @@ extension BranchManager {
             postgresVersion: version
         )
         return OperationHandle(run.operation) { () async throws(BranchError) in
-            try await self.make(run, details) { () async throws(BranchError) in
+            try await self.make(run, details, load: load) { () async throws(BranchError) in
                 try run.reach(.copying)
                 try await runtime.initialize(ServerSpec(details))
             }

@@ -6,29 +6,33 @@ extension BranchManager {
     func make(
         _ run: OperationRun,
         _ details: BranchDetails,
-        data: () async throws(BranchError) -> Void
+        load: DataLoad? = nil,
+        data: @escaping @Sendable () async throws(BranchError) -> Void
     ) async throws(BranchError) {
         do throws(BranchError) {
-            try await data()
+            try await cancellable(run, data)
             try run.reach(.adopted)
             // Not with a hostname that the gateway may still lead to whoever had it before.
             try await routes.routesChanged()
-            try await bringUp(run, details)
+            try await bringUp(run, details, load: load)
         } catch {
-            try await undoCreate(run, details, because: error.description)
+            try await Self.uncancelled { () async throws(BranchError) in
+                try await self.undoCreate(run, details, because: error)
+            }
             throw error
         }
         await tellRoutes()
     }
 
-    func undoCreate(_ run: OperationRun, _ details: BranchDetails, because message: String) async throws(BranchError) {
+    func undoCreate(_ run: OperationRun, _ details: BranchDetails, because error: BranchError) async throws(BranchError)
+    {
         let runtime = try runtime(details.target.runtime)
         // One of which nothing was made needs no engine to be undone.
         if !runtime.hasNothing(of: ServerSpec(details)) {
             try await runtime.stop(ServerSpec(details))
             try await runtime.remove(ServerSpec(details))
         }
-        try run.finishRemoved(.failed, message: message, withDatabase: details.target.isMain)
+        try run.finishRemoved(error.outcome, message: error.description, withDatabase: details.target.isMain)
         forgetLock(details.target.id)
     }
 
@@ -81,10 +85,10 @@ extension BranchManager {
             if let previous = run.previous {
                 if adopting {
                     // Recovery must not take a copy that is half removed for a whole one.
-                    try run.reach(.copied, status: previous)
+                    try run.reach(.copied, status: previous, isUndoing: true)
                     try? await runtime.discardCopy(server)
                 }
-                try run.finish(.failed, branch: previous, message: error.description)
+                try run.finish(error.outcome, branch: previous, message: error.description)
                 throw error
             }
         }
@@ -108,9 +112,10 @@ extension BranchManager {
         await tellRoutes()
     }
 
-    func undoReset(_ run: OperationRun, _ details: BranchDetails, because message: String) async throws(BranchError) {
+    func undoReset(_ run: OperationRun, _ details: BranchDetails, because error: BranchError) async throws(BranchError)
+    {
         try await runtime(details.target.runtime).discardCopy(ServerSpec(details))
-        try run.finish(.failed, branch: nil, message: message)
+        try run.finish(error.outcome, branch: nil, message: error.description)
     }
 
     /// - Parameter message: why frost has deleted it by itself.

@@ -121,7 +121,9 @@ extension BranchManager {
 
 extension BranchTarget {
     /// What to say where a connection string is shown; nil when it works.
-    package var passwordWarning: String? {
+    ///
+    /// - Parameter hint: for the command that mends it.
+    package func passwordWarning(_ hint: CommandHint) -> String? {
         switch passwordState {
         case .known: nil
         case .pending:
@@ -130,7 +132,8 @@ extension BranchTarget {
                 : "this branch gets the new password at its next start"
         case .unknown:
             "the password of this branch was changed in PostgreSQL, and frost does not know it; "
-                + "to set another on all branches of the database: frost database password --rotate"
+                + "to set another on all branches of the database: "
+                + hint.command("database password \(databaseId) --rotate")
         }
     }
 }

@@ -100,7 +100,7 @@ extension BranchManager {
             if retries == .due, last?.message == error.description { return nil }
             return Recovery(
                 message: "\(what), and cannot be finished: \(error); to forget what cannot be reached: "
-                    + "frost database delete \(database.id) --force",
+                    + store.hint.command("database delete \(database.id) --force"),
                 isFault: true
             )
         }
@@ -162,6 +162,11 @@ extension BranchManager {
         }
     }
 
+    /// Why an operation is undone that a crash cut off: one that was being cancelled is.
+    private static func interruption(of operation: Operation) -> BranchError {
+        operation.isCancelled ? operation.cancellation : .busy("interrupted; undone")
+    }
+
     private func recover(_ operation: Operation, with lock: OperationLock) async throws(BranchError) -> Recovery {
         let run = resume(operation, with: lock)
         let what = "\(operation.action.rawValue) was interrupted"
@@ -177,7 +182,7 @@ extension BranchManager {
         do throws(BranchError) {
             switch operation.action {
             case .create:
-                try await undoCreate(run, details, because: "interrupted; undone")
+                try await undoCreate(run, details, because: Self.interruption(of: operation))
                 return Recovery(message: "\(name): \(what); undone")
             case .start:
                 try await finishStart(run, details)
@@ -187,7 +192,7 @@ extension BranchManager {
                 try await finishRestart(run, details, adopting: false)
             case .reset where [.registered, .copying, .copied].contains(step):
                 // The branch went on serving: what was written to it since is not to be lost.
-                try await undoReset(run, details, because: "interrupted; undone")
+                try await undoReset(run, details, because: Self.interruption(of: operation))
                 return Recovery(message: "\(name): \(what); undone")
             case .reset:
                 try await finishRestart(run, details, adopting: true)

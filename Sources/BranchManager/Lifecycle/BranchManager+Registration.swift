@@ -124,7 +124,7 @@ extension BranchManager {
             var target = try Self.current(db, id)
             let previous = target.lifecycleStatus
             let restart = isRestart ? try Self.unsettledRestart(db, of: target) : nil
-            guard previous.allows(action), previous == expected ?? previous else { throw Self.unfinished(target) }
+            guard previous.allows(action), previous == expected ?? previous else { throw unfinished(target) }
             // Of an operation that a crash cut off, and that this one makes an end of.
             try db.execute(
                 sql:
@@ -188,9 +188,10 @@ extension BranchManager {
         return target
     }
 
-    static func unfinished(_ target: BranchTarget) -> BranchError {
+    func unfinished(_ target: BranchTarget) -> BranchError {
         .busy(
-            "the branch '\(target.name)' is \(target.lifecycleStatus.rawValue); try again when that is done, or run: frost recover"
+            "the branch '\(target.name)' is \(target.lifecycleStatus.rawValue); try again when that is done, or run: "
+                + "\(next: store.hint.command("recover"))"
         )
     }
 

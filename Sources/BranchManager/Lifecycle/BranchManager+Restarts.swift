@@ -42,11 +42,11 @@ extension BranchManager {
             "the server ended soon after each of its starts since \(Self.time(last.startedAt)); it is started again at "
             + Self.time(next)
         if branch.target.lifecycleStatus == .recovering, branch.target.reason == reason { return reason }
-        guard let lock = lockNow(id) else { throw Self.unfinished(branch.target) }
+        guard let lock = lockNow(id) else { throw unfinished(branch.target) }
         defer { withExtendedLifetime(lock) {} }
         try store.write { db in
             let current = try Self.current(db, id)
-            guard current.lifecycleStatus == branch.target.lifecycleStatus else { throw Self.unfinished(current) }
+            guard current.lifecycleStatus == branch.target.lifecycleStatus else { throw unfinished(current) }
             try db.execute(
                 sql: "UPDATE target SET lifecycleStatus = ?, reason = ? WHERE id = ?",
                 arguments: [LifecycleStatus.recovering.rawValue, reason, id]

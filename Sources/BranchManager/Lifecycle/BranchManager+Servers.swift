@@ -6,11 +6,28 @@ extension BranchManager {
     /// the password that frost hands out, or recovering. Whoever calls this publishes the routes.
     ///
     /// The operation ends either way: a server may recover for hours, and others can stop it meanwhile.
-    func bringUp(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
+    ///
+    /// - Parameter load: what is to be in it before; it is waited for as long as the server recovers.
+    func bringUp(
+        _ run: OperationRun,
+        _ details: BranchDetails,
+        load: DataLoad? = nil
+    ) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
         // A copy has had its source's version and image since the operation began.
-        let condition = try await runtime.start(ServerSpec(store.branch(id: details.target.id)))
+        let server = try ServerSpec(store.branch(id: details.target.id))
+        var condition = try await runtime.start(server)
         try run.reach(.started)
+        if let load {
+            while condition != .answering { condition = try await runtime.start(server) }
+            let copied = copied
+            try await cancellable(run) { () async throws(BranchError) in
+                try await load(details) { progress in
+                    run.note(progress)
+                    copied(progress)
+                }
+            }
+        }
         switch condition {
         case .recovering(let progress):
             try run.finish(.succeeded, branch: .recovering, message: progress)

@@ -24,7 +24,9 @@ package final class BranchManager: Sendable {
     let locks: String
     let hostPorts: ClosedRange<Int>
     let reached: @Sendable (BranchAction, OperationStep) -> Void
+    let copied: @Sendable (CopyProgress) -> Void
     let isStopping: @Sendable () -> Bool
+    let isCancelling: @Sendable () -> Bool
 
     /// Ports of branches, where nothing else is said: the first free one is taken.
     package static let defaultHostPorts = 10_000...20_000
@@ -39,7 +41,9 @@ package final class BranchManager: Sendable {
     ///   - directory: for locks; the same for all processes that use the store.
     ///   - hostPorts: of branches.
     ///   - reached: called after each step; tests of crashes end the process in it.
+    ///   - copied: called while data is copied, now and then.
     ///   - isStopping: whether what only waits for its turn is given up.
+    ///   - isCancelling: whether operations that can be cancelled are, as of a command on Ctrl-C.
     package init(
         store: BranchStore,
         runtimes: [RuntimeKind: any BranchRuntime],
@@ -48,7 +52,9 @@ package final class BranchManager: Sendable {
         directory: String,
         hostPorts: ClosedRange<Int> = BranchManager.defaultHostPorts,
         reached: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in },
-        isStopping: @escaping @Sendable () -> Bool = { false }
+        copied: @escaping @Sendable (CopyProgress) -> Void = { _ in },
+        isStopping: @escaping @Sendable () -> Bool = { false },
+        isCancelling: @escaping @Sendable () -> Bool = { false }
     ) throws(BranchError) {
         self.store = store
         self.runtimes = runtimes
@@ -56,7 +62,9 @@ package final class BranchManager: Sendable {
         self.routes = routes
         self.hostPorts = hostPorts
         self.reached = reached
+        self.copied = copied
         self.isStopping = isStopping
+        self.isCancelling = isCancelling
         locks = "\(directory)/locks"
         do {
             try FileManager.default.createDirectory(
@@ -220,7 +228,7 @@ package final class BranchManager: Sendable {
             try AliasChanges.noting(db) {
                 let current = try Self.current(db, id)
                 guard !current.isMain else { throw BranchError.notAllowed("the branch 'main' cannot be renamed") }
-                guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
+                guard current.lifecycleStatus.allows(.rename) else { throw unfinished(current) }
                 try Self.rename(db, current, to: name, keepingFor: duration)
                 try BranchExpiry.renew(db, id)
                 try operation.insert(db)

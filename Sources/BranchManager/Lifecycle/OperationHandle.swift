@@ -1,7 +1,14 @@
+/// Fills a new database, whose server answers and which nobody is led to yet. Its task is cancelled with the operation.
+package typealias DataLoad =
+    @Sendable (_ branch: BranchDetails, _ progress: @escaping @Sendable (CopyProgress) -> Void)
+    async throws(BranchError) ->
+    Void
+
 /// A change of branches that takes time, as a caller asks for it.
 package enum BranchRequest: Sendable {
     /// A database with its branch `main`, of a major version of PostgreSQL or of the runtime's own choice.
-    case createDatabase(String, in: Project, runtime: RuntimeKind, postgresVersion: Int? = nil)
+    /// What `load` does belongs to it.
+    case createDatabase(String, in: Project, runtime: RuntimeKind, postgresVersion: Int? = nil, load: DataLoad? = nil)
     /// A database with all its branches.
     case deleteDatabase(BranchDatabase)
     /// A branch as a copy of another, which expires when nobody uses it for the time to live, where it has one.

@@ -37,14 +37,19 @@ struct OperationRun: Sendable {
 
     /// Notes that a step is done, and with it what the branch's status is now.
     ///
-    /// - Parameter turnedOff: in a copy; said when the operation has succeeded.
+    /// - Parameters:
+    ///   - turnedOff: in a copy; said when the operation has succeeded.
+    ///   - isUndoing: whether the operation is on its way back.
+    /// - Throws: ``BranchError/cancelled(_:)`` when somebody has cancelled it; nothing is noted then.
     func reach(
         _ step: OperationStep,
         status: LifecycleStatus? = nil,
-        turnedOff: [String] = []
+        turnedOff: [String] = [],
+        isUndoing: Bool = false
     ) throws(BranchError) {
         let note = turnedOff.isEmpty ? nil : "turned off in this copy: \(turnedOff.joined(separator: "; "))"
         try store.write(urgent: true) { db in
+            if !isUndoing { try checkNotCancelled(db) }
             try db.execute(
                 sql: "UPDATE operation SET step = ?, turnedOff = coalesce(?, turnedOff) WHERE id = ?",
                 arguments: [step.rawValue, note, id]
@@ -59,9 +64,27 @@ struct OperationRun: Sendable {
         reached(action, step)
     }
 
+    /// In the same transaction as what must not happen once it is.
+    private func checkNotCancelled(_ db: Database) throws {
+        if try BranchStore.isCancelled(db, id) { throw operation.cancellation }
+    }
+
+    /// Notes how much is copied. What cannot be written now is no reason to stop.
+    func note(_ progress: CopyProgress) {
+        try? store.write { db in
+            try db.execute(
+                sql: "UPDATE operation SET doneBytes = ?, totalBytes = ? WHERE id = ?",
+                arguments: [progress.doneBytes, progress.totalBytes, id]
+            )
+        }
+    }
+
     /// Ends the operation, and says how the branch is now.
+    ///
+    /// - Throws: ``BranchError/cancelled(_:)`` when it would be a success, and somebody has cancelled it.
     func finish(_ status: Operation.Status, branch: LifecycleStatus?, message: String? = nil) throws(BranchError) {
         try store.write(urgent: true) { db in
+            if status == .succeeded { try checkNotCancelled(db) }
             try Self.end(db, id: id, status, message: message)
             if let branch {
                 let isReason = branch == .recovering || (branch != .active && status == .failed)

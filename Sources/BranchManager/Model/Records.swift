@@ -62,10 +62,12 @@ package struct BranchTarget: Codable, Hashable, Sendable, FetchableRecord, Persi
 package struct Operation: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
     package static let databaseTableName = "operation"
 
-    package enum Status: String, Codable, Sendable {
+    package enum Status: String, Codable, CaseIterable, Sendable {
         case running
         case succeeded
         case failed
+        /// Somebody has asked for its end, and it has undone what it did.
+        case cancelled
     }
 
     package var id: String
@@ -90,6 +92,17 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
         case user
         /// Nobody has asked for it: a server had ended, or a branch's time was over.
         case frost
+    }
+
+    /// How much of a copy is done, as far as it is known.
+    package var doneBytes: Int?
+    package var totalBytes: Int?
+    /// Whether somebody has asked for its end: whoever runs it looks.
+    package var isCancelled = false
+
+    package var progress: CopyProgress? {
+        guard let doneBytes, let totalBytes else { return nil }
+        return CopyProgress(doneBytes: doneBytes, totalBytes: totalBytes)
     }
 }
 

@@ -1,4 +1,10 @@
 extension BranchRuntime {
+    /// As ``copy(from:to:progress:)``, for whom how far it is does not matter.
+    @discardableResult
+    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
+        try await copy(from: source, to: server) { _ in }
+    }
+
     package func checkAvailable() async throws(BranchError) {}
 
     package func checkCanMake(version: Int?) async throws(BranchError) { try await checkAvailable() }

@@ -52,11 +52,17 @@ package protocol BranchRuntime: Sendable {
     /// Makes a copy of a server's data beside that of `server`, consistent while the source is in use.
     /// ``adoptCopy(_:)`` puts it in place. A copy left from before is replaced.
     ///
-    /// A copy has its source's data and goes on with none of its errands (``CopyCleanup``).
+    /// A copy has its source's data and goes on with none of its errands (``CopyCleanup``). When the task is cancelled,
+    /// the programs that copy are ended.
     ///
+    /// - Parameter progress: called now and then, where it can be told how much is done.
     /// - Returns: what was turned off in the copy, a phrase each.
     @discardableResult
-    func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String]
+    func copy(
+        from source: ServerSpec,
+        to server: ServerSpec,
+        progress: @escaping @Sendable (CopyProgress) -> Void
+    ) async throws(BranchError) -> [String]
 
     /// Puts the copy in place of the server's data, as one step. Nothing happens when there is no copy.
     func adoptCopy(_ server: ServerSpec) async throws(BranchError)

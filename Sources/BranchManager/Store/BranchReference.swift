@@ -37,7 +37,9 @@ extension BranchStore {
         if let name = reference.database { return try database(name, project: reference.project) }
         let all = try databases(of: reference.project.map { (name) throws(BranchError) in try project(name).id })
         guard let only = all.first else {
-            throw .notFound("there is no database yet; make one: frost database create NAME --project PROJECT")
+            throw .notFound(
+                "there is no database yet; make one: \(next: hint.command("database create NAME --project PROJECT"))"
+            )
         }
         guard all.count == 1 else {
             let names = try branches().filter { $0.target.name == reference.name }.map(\.displayName)

@@ -13,6 +13,8 @@ package struct BranchStore: Sendable {
     private let path: String
     private let place: FileIdentity.Place?
     let reserve: StoreReserve
+    /// For commands in messages.
+    package let hint: CommandHint
     private let accessed: (@Sendable () -> Void)?
 
     var file: String { path }
@@ -26,11 +28,13 @@ package struct BranchStore: Sendable {
     ///
     /// - Parameters:
     ///   - making: whether one that is not there is made.
+    ///   - hint: for commands in messages.
     ///   - accessed: called on the thread of each access to the open store, before it blocks.
     /// - Throws: ``BranchError`` that names the file.
     package static func open(
         in directory: String,
         making: Bool = true,
+        hint: CommandHint = CommandHint(),
         accessed: (@Sendable () -> Void)? = nil
     ) throws(BranchError) -> BranchStore {
         let path = path(in: directory)
@@ -38,17 +42,17 @@ package struct BranchStore: Sendable {
         if !making, !exists(in: directory) {
             throw .store(
                 "there is no store \(path); give the directory of one with --data-dir (FROST_DATA_DIR), or make one: "
-                    + "frost up, or frost project create"
+                    + "\(next: hint.command("up")), or \(hint.command("project create NAME"))"
             )
         }
         let reserve = StoreReserve(directory: directory)
         let store: BranchStore
         do {
-            store = try connect(to: path, reserve: reserve, accessed: accessed)
+            store = try connect(to: path, reserve: reserve, hint: hint, accessed: accessed)
         } catch {
             // The index of its log takes room as well.
             guard reserve.isDiskFull, reserve.release() else { throw error }
-            store = try connect(to: path, reserve: reserve, accessed: accessed)
+            store = try connect(to: path, reserve: reserve, hint: hint, accessed: accessed)
         }
         try store.checkKnowsData(in: directory)
         return store
@@ -57,6 +61,7 @@ package struct BranchStore: Sendable {
     private static func connect(
         to path: String,
         reserve: StoreReserve,
+        hint: CommandHint,
         accessed: (@Sendable () -> Void)?
     ) throws(BranchError) -> BranchStore {
         do {
@@ -88,6 +93,7 @@ package struct BranchStore: Sendable {
                 path: path,
                 place: FileIdentity(path)?.place,
                 reserve: reserve,
+                hint: hint,
                 accessed: accessed
             )
             // Its tables are in the file itself from the start: a copy of the file is known for a store.

@@ -132,6 +132,13 @@ enum Migrations {
                 table.add(column: "actor", .text).notNull().defaults(to: BranchOperation.Actor.user.rawValue)
             }
         }
+        migrator.registerMigration("13: how much of a copy is done, operations that are cancelled") { db in
+            try db.alter(table: "operation") { table in
+                table.add(column: "doneBytes", .integer)
+                table.add(column: "totalBytes", .integer)
+                table.add(column: "isCancelled", .boolean).notNull().defaults(to: false)
+            }
+        }
         return migrator
     }
 }

@@ -124,10 +124,14 @@ function follow(operation, label) {
 /** Says how an operation that was begun here came out, once. */
 function settle(id, status, message) {
   const { [id]: label, ...others } = memory.read("followed", {});
-  if (label === undefined || (status !== "succeeded" && status !== "failed")) {
+  if (label === undefined || status === "running") {
     return;
   }
   memory.write("followed", others);
+  if (status === "cancelled") {
+    announce(`${label}: cancelled.`);
+    return;
+  }
   if (status === "succeeded") {
     announce(`${label}: done.`);
     return;

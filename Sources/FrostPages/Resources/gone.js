@@ -33,6 +33,9 @@ async function leave() {
 async function goneSentence(target, name) {
   try {
     const operations = await api("GET", "/api/operations");
+    if (operations.some(({ targetId, action, status }) => targetId === target && action === "create" && status === "cancelled")) {
+      return `Creating ${name} was cancelled. Nothing of it is left.`;
+    }
     const deletion = operations.find(({ targetId, action }) => targetId === target && action === "delete");
     if (deletion) {
       const time = deletion.finishedAt === null ? new Date() : new Date(deletion.finishedAt);

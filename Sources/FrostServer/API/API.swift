@@ -239,6 +239,22 @@ extension API {
             ) { exchange in
                 Answer(.ok, Shapes.operation(try state.store.operation(id: exchange.parameter("operationId"))))
             },
+            Endpoint(
+                method: .post,
+                path: "/operations/{operationId}/cancel",
+                name: "operations.cancel",
+                summary: "Cancels a create or a reset: what is being made is removed, and a branch that is being reset "
+                    + "keeps its data. The operation then ends as cancelled.",
+                status: .accepted,
+                answer: .object("Operation")
+            ) { exchange in
+                let operation = try state.store.cancel(operation: exchange.parameter("operationId"))
+                return Answer(
+                    .accepted,
+                    Shapes.operation(operation),
+                    location: "\(prefix)/operations/\(operation.id)"
+                )
+            },
         ]
     }
 

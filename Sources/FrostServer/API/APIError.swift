@@ -31,14 +31,15 @@ struct APIError: Error, Hashable, Sendable {
 
     /// - Parameter field: what a name or a value that cannot be used stood in.
     init(_ error: BranchError, field: String? = nil) {
+        let text = error.description
         switch error {
-        case .invalid(let text): self.init(.invalid, text, field: field)
-        case .notFound(let text): self.init(.notFound, text)
-        case .exists(let text): self.init(.exists, text, field: field)
-        case .notAllowed(let text): self.init(.notAllowed, text)
-        case .busy(let text): self.init(.busy, text)
-        case .runtime(let text): self.init(.runtime, text)
-        case .store(let text): self.init(.store, text)
+        case .invalid: self.init(.invalid, text, field: field)
+        case .notFound: self.init(.notFound, text)
+        case .exists: self.init(.exists, text, field: field)
+        case .notAllowed: self.init(.notAllowed, text)
+        case .busy, .cancelled: self.init(.busy, text)
+        case .runtime: self.init(.runtime, text)
+        case .store: self.init(.store, text)
         }
     }
 

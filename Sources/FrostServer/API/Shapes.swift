@@ -85,12 +85,24 @@ enum Shapes {
             .init("targetId", .string) { .string($0.targetId) },
             .init("targetName", .string, orNull: true) { .text($0.targetName) },
             .init("action", .oneOf(BranchAction.allCases.map(\.rawValue))) { .string($0.action.rawValue) },
-            .init("status", .oneOf(["running", "succeeded", "failed"])) { .string($0.status.rawValue) },
+            .init("status", .oneOf(BranchOperation.Status.allCases.map(\.rawValue))) { .string($0.status.rawValue) },
             .init("step", .string, orNull: true) { .text($0.step) },
             .init("message", .string, orNull: true) { .text($0.message) },
             .init("startedAt", .date) { .date($0.startedAt) },
             .init("finishedAt", .date, orNull: true) { .date($0.finishedAt) },
             .init("actor", .oneOf(BranchOperation.Actor.allCases.map(\.rawValue))) { .string($0.actor.rawValue) },
+            .init("progress", .object("CopyProgress"), orNull: true) { $0.progress.map { progress($0) } ?? .null },
+            .init("canCancel", .boolean) { .bool($0.canBeCancelled) },
+            .init("cancelRequested", .boolean) { .bool($0.isCancelled) },
+        ]
+    )
+
+    /// How much of a copy is done.
+    static let progress = Shape<CopyProgress>(
+        "CopyProgress",
+        [
+            .init("doneBytes", .integer(nil)) { .integer($0.doneBytes) },
+            .init("totalBytes", .integer(nil)) { .integer($0.totalBytes) },
         ]
     )
 
@@ -135,7 +147,7 @@ enum Shapes {
             .init("port", .integer(1...65_535)) { .integer($0.port) },
             .init("storageBackend", .string) { .string($0.storageBackend) },
             .init("postgresVersion", .integer(1...99), orNull: true) { .integer($0.branch.target.postgresVersion) },
-            .init("passwordWarning", .string, orNull: true) { .text($0.branch.target.passwordWarning) },
+            .init("passwordWarning", .string, orNull: true) { .text($0.passwordWarning) },
             .init("createdAt", .date) { .date($0.branch.target.createdAt) },
             .init("externalHost", .string, orNull: true) { .text($0.external?.host) },
             .init("externalPort", .integer(1...65_535), orNull: true) { .integer($0.external?.port) },
@@ -203,6 +215,7 @@ enum Shapes {
         alias.name: alias.schema, wildcardPreview.name: wildcardPreview.schema,
         hostnameChange.name: hostnameChange.schema,
         databasePassword.name: databasePassword.schema, operation.name: operation.schema,
+        progress.name: progress.schema,
         accepted.name: accepted.schema, runtime.name: runtime.schema,
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
         snippet.name: snippet.schema, connection.name: connection.schema, connections.name: connections.schema,

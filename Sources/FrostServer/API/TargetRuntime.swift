@@ -44,12 +44,15 @@ struct TargetRuntime: Sendable {
     let port: Int
     /// How a branch gets its data: as a copy of its source.
     let storageBackend = "copy"
+    /// What is to be known of the password; nil where it works.
+    let passwordWarning: String?
 
     /// The port of PostgreSQL in a container.
     static let containerPort = 5_432
 
     init(_ branch: BranchDetails, settings: ServerSettings, gateway: GatewayCondition, image: String) {
         self.branch = branch
+        passwordWarning = branch.target.passwordWarning(gateway.place.hint)
         let isContainer = branch.target.runtime == .docker
         containerName = isContainer ? DockerRuntime.containerName(branch.target.id) : nil
         self.image = isContainer ? branch.target.image ?? image : nil

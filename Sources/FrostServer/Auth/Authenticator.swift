@@ -15,7 +15,7 @@ struct Authenticator: Sendable {
             guard try AccessToken.isRight(token, in: store) else {
                 throw APIError(
                     .unauthorized,
-                    "the token in \(AccessToken.header) is not right; make another: frost token rotate"
+                    "the token in \(AccessToken.header) is not right; make another: \(store.hint.command("token rotate"))"
                 )
             }
             return
@@ -23,7 +23,8 @@ struct Authenticator: Sendable {
         guard try isLoggedIn(request) else {
             throw APIError(
                 .unauthorized,
-                "send the token that frost up has shown in the header \(AccessToken.header); if it is lost, make another: frost token rotate"
+                "send the token that frost up has shown in the header \(AccessToken.header); if it is lost, make another: "
+                    + store.hint.command("token rotate")
             )
         }
         guard Self.isSafe(request) || Self.isFromHere(request) else {

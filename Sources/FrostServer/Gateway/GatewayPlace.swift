@@ -15,10 +15,13 @@ package struct GatewayPlace: Hashable, Sendable {
     /// `host:port`, as the gateway's own setting has it.
     package var admin: String
     package var runner: Runner
+    /// For commands in messages.
+    package var hint: CommandHint
 
-    package init(admin: String, runner: Runner) {
+    package init(admin: String, runner: Runner, hint: CommandHint = CommandHint()) {
         self.admin = admin
         self.runner = runner
+        self.hint = hint
     }
 
     /// Where nothing else is said.
@@ -39,6 +42,7 @@ package struct GatewayPlace: Hashable, Sendable {
         let told = try store.gatewayAdmin()
         admin = own ?? told ?? Self.defaultAdmin(isChild: isChild)
         runner = isChild ? .frostUp(isRunning: isUpRunning) : .service
+        hint = store.hint
     }
 
     /// Whether it can be asked; port 0 is any port, and which one is not known here.

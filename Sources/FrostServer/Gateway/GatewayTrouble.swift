@@ -1,3 +1,5 @@
+import BranchManager
+
 /// What is wrong with the gateway, in words for people, and what to do about it.
 package struct GatewayTrouble: Hashable, Sendable {
     /// What to do next.
@@ -103,7 +105,7 @@ package struct GatewayTrouble: Hashable, Sendable {
         switch place.runner {
         case .service: service
         case .frostUp(isRunning: true): NextStep(text: up, command: nil)
-        case .frostUp(isRunning: false): NextStep(text: upGone, command: "frost up")
+        case .frostUp(isRunning: false): NextStep(text: upGone, command: place.hint.command("up"))
         }
     }
 

@@ -48,12 +48,4 @@ extension PageContent {
         default: "\(seconds / 86_400) d \(seconds % 86_400 / 3_600) h"
         }
     }
-
-    static func size(_ bytes: Int) -> String {
-        let units = ["bytes", "kB", "MB", "GB", "TB"]
-        var (value, unit) = (Double(bytes), 0)
-        while value >= 1_000, unit + 1 < units.count { (value, unit) = (value / 1_000, unit + 1) }
-        let style = FloatingPointFormatStyle<Double>.number.precision(.fractionLength(unit == 0 ? 0 : 1))
-        return "\(value.formatted(style.locale(Locale(identifier: "en_US_POSIX")))) \(units[unit])"
-    }
 }

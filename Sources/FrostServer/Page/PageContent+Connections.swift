@@ -72,7 +72,7 @@ extension PageContent {
                 missing: info == nil ? missing(kind, runtime) : nil,
                 warning: kind != .external && !isActive
                     ? "This branch is not running, so nothing answers there now."
-                    : runtime.branch.target.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
+                    : runtime.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
                 notice: kind == .external ? Self.notice(runtime, gateway) : nil,
                 isRevealed: isRevealed,
                 revealHref: "\(href)&reveal=1\(log)",

@@ -4,8 +4,9 @@ import RouteMap
 
 /// The tables of the overview.
 extension PageContent {
-    func overview(_ gateway: GatewayCondition, _ settings: ServerSettings) throws -> [OverviewProject] {
+    func overview(_ gateway: GatewayCondition, _ settings: ServerSettings) async throws -> [OverviewProject] {
         let branches = try state.store.branches()
+        let facts = await state.facts.known(of: branches)
         let byDatabase = Dictionary(grouping: branches) { $0.database.id }
         let names = Dictionary(uniqueKeysWithValues: branches.map { ($0.target.id, $0.target.name) })
         let databases = Dictionary(grouping: try state.store.databases()) { $0.projectId }
@@ -19,7 +20,7 @@ extension PageContent {
                     OverviewDatabase(
                         id: database.id,
                         name: database.name,
-                        branches: (byDatabase[database.id] ?? []).map { row($0, names, gateway) },
+                        branches: (byDatabase[database.id] ?? []).map { row($0, names, gateway, facts[$0.target.id]) },
                         zone: zone
                     )
                 },
@@ -28,8 +29,15 @@ extension PageContent {
         }
     }
 
-    /// - Parameter names: of all branches, by their ids.
-    private func row(_ branch: BranchDetails, _ names: [String: String], _ gateway: GatewayCondition) -> BranchRow {
+    /// - Parameters:
+    ///   - names: of all branches, by their ids.
+    ///   - facts: nil while nobody knows them.
+    private func row(
+        _ branch: BranchDetails,
+        _ names: [String: String],
+        _ gateway: GatewayCondition,
+        _ facts: ServerFacts?
+    ) -> BranchRow {
         let target = branch.target
         let source = target.sourceTargetId.flatMap { id in names[id].map { Choice(value: id, title: $0) } }
         return BranchRow(
@@ -43,6 +51,7 @@ extension PageContent {
             isUncovered: target.hostname.map { gateway.leavesUncovered($0) } ?? false,
             source: source,
             sessions: gateway.sessions.map { $0[target.id] ?? 0 },
+            size: facts.map { ByteCount.text($0.size) },
             createdAt: Self.moment(target.createdAt)
         )
     }

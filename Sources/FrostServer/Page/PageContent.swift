@@ -117,7 +117,10 @@ struct PageContent: Sendable {
                 isSaidAbove: said.map { operation.message?.contains($0) == true } == true,
                 isByFrost: operation.actor == .frost,
                 startedAt: Self.moment(operation.startedAt),
-                duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) }
+                duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) },
+                copied: operation.status == .running ? operation.progress?.text : nil,
+                // A branch's own page has it beside what is under way.
+                canCancel: !inDatabase && operation.canBeCancelled
             )
         }
     }
@@ -147,7 +150,7 @@ struct PageContent: Sendable {
             }
         return HomeView(
             shell: try shell(gateway: gateway),
-            projects: try overview(gateway, settings),
+            projects: try await overview(gateway, settings),
             operations: try rows(state.store.operations(limit: Self.operations), inDatabase: false),
             sessionsSummary: sessionsSummary,
             gateway: summary(settings, try GatewayReport(gateway, state.store)),
@@ -225,7 +228,7 @@ struct PageContent: Sendable {
                     Choice(value: $0.target.id, title: $0.target.name)
                 },
                 postgresVersion: facts?.version ?? branch.target.postgresVersion.map(String.init),
-                size: facts.map { Self.size($0.size) },
+                size: facts.map { ByteCount.text($0.size) },
                 passwordMark: Self.mark(of: branch),
                 aliases: branch.aliases.map { AliasView(hostname: $0.hostname, endsAt: Self.end($0.endsAt)) },
                 expiry: Self.expiry(of: branch)
@@ -246,9 +249,13 @@ struct PageContent: Sendable {
                 RunningOperation(
                     id: operation.id,
                     title: "\(Self.name(of: operation.action)) \(branch.target.name)",
-                    progress: isSettled
+                    // A branch that is reset goes on serving while it is copied.
+                    progress: isSettled && operation.action != .reset
                         ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress),
-                    startedAt: Self.clock(operation.startedAt)
+                    startedAt: Self.clock(operation.startedAt),
+                    copied: operation.progress?.text,
+                    canCancel: operation.canBeCancelled,
+                    isCancelling: operation.isCancelled
                 )
             },
             keeps: Self.keeps

@@ -136,7 +136,8 @@ struct PageRoutes: Sendable {
                     login(
                         next,
                         fault:
-                            "That is not the token. It was shown when frost first started; make another with: frost token rotate"
+                            "That is not the token. It was shown when frost first started; make another with: "
+                            + state.store.hint.command("token rotate")
                     ),
                     status: .unauthorized
                 )

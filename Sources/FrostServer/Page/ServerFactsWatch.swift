@@ -7,6 +7,10 @@ actor ServerFactsWatch {
     private static let lifetime = Duration.seconds(30)
     /// No page waits longer for a server; what it says then is on the next one.
     private static let patience = Duration.seconds(1)
+    /// How long an answer is good in a table of many branches.
+    private static let tableLifetime = Duration.seconds(60)
+    /// Servers of a table that are asked at a time.
+    private static let atATime = 2
     /// After that nobody looks at the branch any more.
     private static let kept = Duration.seconds(600)
 
@@ -20,6 +24,10 @@ actor ServerFactsWatch {
     /// Pages that wait for a server that is being asked, by branch and then by number.
     private var waiting: [String: [Int: CheckedContinuation<ServerFacts?, Never>]] = [:]
     private var number = 0
+    /// Those of a table that are yet to be asked.
+    private var queue: [BranchDetails] = []
+    private var queued: Set<String> = []
+    private var askers = 0
 
     init(_ ask: @escaping @Sendable (BranchDetails) async -> ServerFacts?) {
         self.ask = ask
@@ -43,6 +51,31 @@ actor ServerFactsWatch {
                 await self.giveUp(place, of: id)
             }
         }
+    }
+
+    /// What is known of branches now, by their ids. Of what is not known, or not any more, the servers are asked a few at
+    /// a time: what they say is on a later page.
+    func known(of branches: [BranchDetails]) -> [String: ServerFacts] {
+        let now = ContinuousClock.now
+        let running = branches.filter { $0.target.lifecycleStatus == .active }
+        for branch in running where waiting[branch.target.id] == nil {
+            let isKnown = known[branch.target.id].map { now - $0.at < Self.tableLifetime } ?? false
+            if !isKnown, queued.insert(branch.target.id).inserted { queue.append(branch) }
+        }
+        while askers < min(Self.atATime, queue.count) {
+            askers += 1
+            Task(executorPreference: BlockingWork.executor) { await self.askQueued() }
+        }
+        return running.reduce(into: [:]) { facts, branch in facts[branch.target.id] = known[branch.target.id]?.facts }
+    }
+
+    private func askQueued() async {
+        while !queue.isEmpty {
+            let branch = queue.removeFirst()
+            remember(await ask(branch), of: branch.target.id)
+            queued.remove(branch.target.id)
+        }
+        askers -= 1
     }
 
     private func remember(_ facts: ServerFacts?, of id: String) {

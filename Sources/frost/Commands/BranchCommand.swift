@@ -7,8 +7,8 @@ struct BranchCommand: AsyncParsableCommand {
         commandName: "branch",
         abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
         subcommands: [
-            Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, Start.self,
-            Stop.self, Deploy.self, Reset.self, Rename.self, TTL.self, Delete.self, AliasCommand.self,
+            Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, StartCommand.self,
+            StopCommand.self, Deploy.self, Reset.self, Cancel.self, Rename.self, TTL.self, Delete.self, AliasCommand.self,
         ],
         aliases: ["branches"]
     )
@@ -73,38 +73,6 @@ struct BranchCommand: AsyncParsableCommand {
                 let databaseID = try database.map { try store.database($0, project: project).id }
                 try ShownBranch.show(store.branches(of: databaseID), json: options.json)
             }
-        }
-    }
-
-    struct Start: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Start a branch that is stopped.",
-            discussion: """
-                EXAMPLE
-                  frost branch start feature-1
-                """
-        )
-        @OptionGroup var selection: BranchSelection
-        @OptionGroup(title: "Global options") var options: FrostOptions
-
-        func run() async throws {
-            try await BranchCommand.change(options, selection, "starting", "started") { try await $0.start($1) }
-        }
-    }
-
-    struct Stop: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Stop a branch; its clients see 57P01.",
-            discussion: """
-                EXAMPLE
-                  frost branch stop feature-1
-                """
-        )
-        @OptionGroup var selection: BranchSelection
-        @OptionGroup(title: "Global options") var options: FrostOptions
-
-        func run() async throws {
-            try await BranchCommand.change(options, selection, "stopping", "stopped") { try await $0.stop($1) }
         }
     }
 

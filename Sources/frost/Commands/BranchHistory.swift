@@ -41,7 +41,7 @@ struct ShownOperation: Encodable {
     /// As the branch was called then.
     @OrNull var targetName: String?
     var action: String
-    /// running, succeeded or failed.
+    /// running, succeeded, failed or cancelled.
     var status: String
     @OrNull var step: String?
     @OrNull var message: String?
@@ -49,6 +49,9 @@ struct ShownOperation: Encodable {
     @OrNull var finishedAt: Date?
     /// user, or frost for what nobody has asked for.
     var actor: String
+    @OrNull var progress: ShownProgress?
+    /// Whether somebody has asked for its end.
+    var cancelRequested: Bool
 
     init(_ operation: BranchOperation) {
         id = operation.id
@@ -61,5 +64,13 @@ struct ShownOperation: Encodable {
         startedAt = operation.startedAt
         finishedAt = operation.finishedAt
         actor = operation.actor.rawValue
+        progress = operation.progress.map { ShownProgress(doneBytes: $0.doneBytes, totalBytes: $0.totalBytes) }
+        cancelRequested = operation.isCancelled
     }
+}
+
+/// How much of a copy is done.
+struct ShownProgress: Encodable {
+    var doneBytes: Int
+    var totalBytes: Int
 }

@@ -77,7 +77,7 @@ extension BranchCommand {
                 ],
                 ["expiry", branch.expiryText],
                 ["made", branch.target.createdAt.formatted(.iso8601)],
-                ["size", shown.sizeBytes.map { Output.size($0) } ?? "-"],
+                ["size", shown.sizeBytes.map { ByteCount.text($0) } ?? "-"],
                 ["PostgreSQL", shown.serverVersion ?? branch.target.postgresVersion.map(String.init) ?? "-"],
             ]
             switch shown.sessions {

@@ -100,7 +100,7 @@ extension BranchCommand {
                 // Whoever asks for a string wants one that works.
                 _ = try? await FrostContext.checkPassword(branch, options, store)
             }
-            if let warning = try store.branch(id: branch.target.id).target.passwordWarning {
+            if let warning = try store.branch(id: branch.target.id).target.passwordWarning(options.hint) {
                 Complaint.print("note: \(warning)")
             }
         }

@@ -134,7 +134,7 @@ struct DatabaseCommand: AsyncParsableCommand {
                     print(database.password)
                 }
                 for branch in branches {
-                    if let warning = branch.target.passwordWarning {
+                    if let warning = branch.target.passwordWarning(options.hint) {
                         Complaint.print("note: \(branch.displayName): \(warning)")
                     }
                 }

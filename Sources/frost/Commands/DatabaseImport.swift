@@ -32,35 +32,32 @@ extension DatabaseCommand {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 try tools.check(size.major, against: postgresVersion)
-                let main = try await context.progress.during("creating \(name)") {
+                let (options, name) = (options, name)
+                let main = try await context.progress.during("importing \(name)") {
                     try await context.manager.createDatabase(
                         name,
                         in: project,
                         runtime: runtime,
                         postgresVersion: postgresVersion
-                    )
-                }
-                do {
-                    try await copy(source, size.bytes, to: context.finishRecovery(main), tools, context)
-                } catch {
-                    // Half a database looks like a whole one.
-                    try await context.manager.deleteDatabase(main.database)
-                    throw error
+                    ) { branch, progress async throws(BranchError) in
+                        try await Self.load(branch, from: source, size.bytes, tools, context, options, progress)
+                    }
                 }
                 let branch = try context.store.branch(id: main.target.id)
                 try await MadeBranch(branch, source: nil, took: .now - began).show(context, showsPassword: showPassword)
             }
         }
 
-        private func copy(
-            _ source: ImportSource,
+        private static func load(
+            _ branch: BranchDetails,
+            from source: ImportSource,
             _ size: Int,
-            to branch: BranchDetails,
             _ tools: ImportTools,
-            _ context: FrostContext
-        ) async throws {
+            _ context: FrostContext,
+            _ options: FrostOptions,
+            _ progress: @escaping @Sendable (CopyProgress) -> Void
+        ) async throws(BranchError) {
             let runtime = try await FrostContext.runtime(of: branch, options, context.store)
-            let began = ContinuousClock.now
             let reporter = Task(executorPreference: BlockingWork.executor) {
                 while true {
                     try await Task.sleep(for: .seconds(2))
@@ -68,13 +65,9 @@ extension DatabaseCommand {
                         "SELECT pg_catalog.pg_database_size('\(branch.database.databaseName)')",
                         on: ServerSpec(branch)
                     )
-                    guard let done = answer.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) else {
-                        continue
+                    if let done = answer.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
+                        progress(CopyProgress(doneBytes: done, totalBytes: size))
                     }
-                    let seconds = (ContinuousClock.now - began).components.seconds
-                    Complaint.print(
-                        "importing \(name): \(Output.size(done)) of about \(Output.size(size)) · \(seconds) s"
-                    )
                 }
             }
             defer { reporter.cancel() }

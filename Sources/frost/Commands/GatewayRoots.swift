@@ -14,7 +14,9 @@ enum GatewayRoots {
         let directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path
         let file = CertificatePlace(dataDirectory: directory).certificateFile
         guard FileManager.default.isReadableFile(atPath: file) else {
-            throw BranchError.notAllowed("the CA's certificate \(file) cannot be read; see: frost ca")
+            throw BranchError.notAllowed(
+                "the CA's certificate \(file) cannot be read; see: \(next: options.command("ca"))"
+            )
         }
         return .file(file)
     }

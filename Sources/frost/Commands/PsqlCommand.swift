@@ -32,7 +32,7 @@ struct PsqlCommand: AsyncParsableCommand {
             guard branch.target.lifecycleStatus == .active else {
                 throw BranchError.notAllowed(
                     "\(branch.displayName) is \(branch.target.lifecycleStatus.rawValue); start it: "
-                        + options.command("branch start \(branch.displayName)")
+                        + "\(next: options.command("branch start \(branch.displayName)"))"
                 )
             }
             let info = try connection(branch, store)

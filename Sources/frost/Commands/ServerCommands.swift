@@ -2,7 +2,7 @@ import ArgumentParser
 import BranchManager
 import Foundation
 
-/// `frost start`
+/// `frost start` and `frost branch start`
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start",
@@ -25,7 +25,7 @@ struct StartCommand: AsyncParsableCommand {
     }
 }
 
-/// `frost stop`
+/// `frost stop` and `frost branch stop`
 struct StopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop",
@@ -52,13 +52,17 @@ struct StopCommand: AsyncParsableCommand {
 struct BranchesSelection: ParsableArguments {
     @Argument(help: "The branches.", completion: BranchCompletion.branches) var branches: [String] = []
     @Flag(help: "All branches of this host.") var all = false
+    @OptionGroup var place: BranchPlace
 
     func check() throws {
+        if all, place.database != nil || place.project != nil {
+            throw ValidationError("--all is all branches of this host; leave out --database and --project")
+        }
         if all == branches.isEmpty { return }
         throw ValidationError(all ? "name branches, or give --all; not both" : "name a branch, or give --all")
     }
 
-    /// Goes on with the others when one cannot be changed.
+    /// Goes on with the others when one cannot be changed. JSON is a list, of one branch as well.
     ///
     /// - Throws: ``BranchError``, or an exit code when one of several could not be changed.
     func change(
@@ -71,7 +75,7 @@ struct BranchesSelection: ParsableArguments {
             let context = try await FrostContext.open(options)
             let chosen =
                 try all
-                ? context.store.branches() : branches.map { try context.store.branch(BranchReference($0)) }
+                ? context.store.branches() : branches.map { try context.store.branch(place.reference($0)) }
             var changed: [BranchDetails] = []
             var faults: [BranchError] = []
             for (number, branch) in chosen.enumerated() {
@@ -89,7 +93,14 @@ struct BranchesSelection: ParsableArguments {
                     faults.append(error)
                 }
             }
-            if options.json { try ShownBranch.show(changed, json: true) }
+            let looks = try await GatewayLook.warnings(for: changed, context.store, in: context.directory)
+            if options.json { try Output.json(changed.map { ShownBranch($0, looks[$0.target.id]) }) }
+            GatewayLook.show(looks.values)
+            for branch in changed {
+                if let warning = branch.target.passwordWarning(options.hint) {
+                    Complaint.print("note: \(changed.count > 1 ? "\(branch.displayName): " : "")\(warning)")
+                }
+            }
             if !faults.isEmpty {
                 throw BranchError.runtime("\(faults.count) of \(chosen.count) branches could not be \(did)")
             }

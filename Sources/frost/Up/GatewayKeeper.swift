@@ -50,7 +50,9 @@ struct GatewayKeeper: Sendable {
         while !Task.isCancelled {
             let set = try Wanted(store)
             guard set.isEnabled else {
-                Complaint.print("the gateway is disabled; to run it: frost settings --gateway-enabled true")
+                Complaint.print(
+                    "the gateway is disabled; to run it: \(store.hint.command("settings --gateway-enabled true"))"
+                )
                 try store.setGatewayFault(nil)
                 if isStart, let given { try store.setGatewayPort(given) }
                 isStart = false

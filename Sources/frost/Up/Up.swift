@@ -78,7 +78,7 @@ struct Up: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let stop = await StopRequest.listen()
+        let stop = await StopRequest.listen(options.hint)
         let systemd = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
         Output.dropWhatWaits()
         try await Complaint.exiting(options) {
@@ -240,7 +240,8 @@ struct Up: AsyncParsableCommand {
             version: String(cString: frost_version()),
             gateway: GatewayPlace(
                 admin: GatewayChild.adminAddress(isChild: gateway),
-                runner: gateway ? .frostUp(isRunning: true) : .service
+                runner: gateway ? .frostUp(isRunning: true) : .service,
+                hint: options.hint
             ),
             certificateAuthority: authority,
             logger: Logger(label: "api") { _ in ComplaintLogHandler() }

@@ -82,7 +82,7 @@ extension DockerEngine {
         let created = try await check(.POST, "/containers/create?name=\(name)", body: spec, allowing: [404])
         guard created.status != 404 else {
             // The image may have been removed since it was chosen.
-            guard try await image(spec.Image) != nil else { throw Self.missingImage(spec.Image) }
+            guard try await image(spec.Image) != nil else { throw missingImage(spec.Image) }
             throw .runtime("Docker: \(created.message)")
         }
     }
@@ -103,11 +103,19 @@ extension DockerEngine {
 
     /// Runs a container to its end.
     ///
+    /// - Parameter progress: called when it says how far it is (``CopyProgress``); nil for one that does not.
     /// - Returns: the end of what it printed.
-    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed when it fails.
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed when it fails. It runs on when the task is
+    ///   cancelled.
     @discardableResult
-    func runToEnd(_ name: String, _ spec: ContainerSpec) async throws(BranchError) -> String {
+    func runToEnd(
+        _ name: String,
+        _ spec: ContainerSpec,
+        progress: (@Sendable (CopyProgress) -> Void)? = nil
+    ) async throws(BranchError) -> String {
         try await run(name, spec)
+        // An engine that does not tell is no reason to fail.
+        if let progress { try? await follow(name, progress) }
         try await check(.POST, "/containers/\(name)/wait", timeout: Self.copyTimeout)
         let state = try await state(of: name)
         let log = try await log(of: name)
@@ -156,21 +164,34 @@ extension DockerEngine {
     /// Longest end of what a program has printed that is put into a message, in characters.
     static let messageLength = 2_000
 
-    /// The end of what a container has printed, on one line.
+    /// The end of what a container has printed, on one line; without lines that tell how far it is.
     func log(of container: String) async throws(BranchError) -> String {
-        let answer = try await check(.GET, "/containers/\(container)/logs?stdout=1&stderr=1&tail=6", allowing: [404])
-        return String(Self.text(answer.body).replacing("\n", with: "; ").suffix(Self.messageLength))
+        let answer = try await check(.GET, "/containers/\(container)/logs?stdout=1&stderr=1&tail=12", allowing: [404])
+        let lines = Self.text(answer.body).split(separator: "\n").filter { CopyProgress(backupLine: $0) == nil }
+        return String(lines.suffix(6).joined(separator: "; ").suffix(Self.messageLength))
     }
 
-    /// The text of a stream of frames: a byte for the stream, three of nothing, four for the length (Engine API, "Stream format").
+    /// Hears how far a container is until it ends.
+    private func follow(
+        _ container: String,
+        _ progress: @Sendable (CopyProgress) -> Void
+    ) async throws(BranchError) {
+        var (frames, output) = (DockerFrames(), ToolOutput())
+        let path = "/containers/\(container)/logs?stdout=0&stderr=1&follow=1"
+        try await stream(path, timeout: Self.copyTimeout) { bytes in
+            frames.append(bytes)
+            while let frame = frames.next() {
+                if let told = output.append(frame.readableBytesView) { progress(told) }
+            }
+        }
+    }
+
+    /// The text of a stream of frames.
     static func text(_ stream: Data) -> String {
         var text = Data()
-        var rest = ByteBuffer(bytes: stream)
-        while let (kind, _, _, _, length) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8, UInt32).self),
-            kind <= 2, let part = rest.readBytes(length: Int(length))
-        {
-            text += part
-        }
+        var frames = DockerFrames()
+        frames.append(ByteBuffer(bytes: stream))
+        while let frame = frames.next() { text += frame.readableBytesView }
         return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }

@@ -29,9 +29,10 @@ extension DockerEngine {
         }
     }
 
-    static func missingImage(_ name: String) -> BranchError {
+    func missingImage(_ name: String) -> BranchError {
         .runtime(
-            "the image \(name) is not there; get it: docker pull \(name), or name another: frost settings --postgres-image IMAGE"
+            "the image \(name) is not there; get it: \(next: "docker pull \(name)"), or name another: "
+                + "\(hint.command("settings --postgres-image IMAGE"))"
         )
     }
 }

@@ -23,9 +23,11 @@ struct DockerEngine: Sendable {
     let socket: String
     /// For looks that others wait for, and for the question whether the engine is there.
     let lookTimeout: TimeAmount
+    let hint: CommandHint
     private let liveness = DockerLiveness()
 
-    init(socket: String, lookTimeout: Duration) {
+    init(socket: String, lookTimeout: Duration, hint: CommandHint) {
+        self.hint = hint
         self.socket = socket
         self.lookTimeout = TimeAmount(lookTimeout)
     }
@@ -82,6 +84,22 @@ struct DockerEngine: Sendable {
         return try await ask(method, path, content, timeout: timeout, atMost: limit)
     }
 
+    /// Reads an answer that goes on for as long as what it tells of.
+    ///
+    /// - Throws: ``BranchError/runtime(_:)``, also for an answer that is no success.
+    func stream(
+        _ path: String,
+        timeout: TimeAmount,
+        _ take: (ByteBuffer) -> Void
+    ) async throws(BranchError) {
+        try await answer(.GET, path, nil, timeout: timeout) { response in
+            guard (200..<300).contains(response.status.code) else {
+                throw BranchError.runtime("Docker: status \(response.status.code)")
+            }
+            for try await bytes in response.body { take(bytes) }
+        }
+    }
+
     private func ask(
         _ method: HTTPMethod,
         _ path: String,
@@ -89,6 +107,23 @@ struct DockerEngine: Sendable {
         timeout: TimeAmount,
         atMost limit: Int
     ) async throws(BranchError) -> Answer {
+        try await answer(method, path, content, timeout: timeout) { response in
+            do {
+                let bytes = try await response.body.collect(upTo: limit)
+                return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
+            } catch is NIOTooManyBytesError {
+                throw BranchError.runtime("Docker: its answer to \(path) is longer than \(limit) bytes")
+            }
+        }
+    }
+
+    private func answer<Value>(
+        _ method: HTTPMethod,
+        _ path: String,
+        _ content: Content?,
+        timeout: TimeAmount,
+        _ read: (HTTPClientResponse) async throws -> Value
+    ) async throws(BranchError) -> Value {
         guard let url = URL(httpURLWithSocketPath: socket, uri: "/\(Self.version)\(path)") else {
             throw .runtime("'\(socket)' is no path of a Docker socket")
         }
@@ -101,11 +136,9 @@ struct DockerEngine: Sendable {
                 request.headers.add(name: "Content-Type", value: content.type)
                 request.body = .bytes(content.bytes)
             }
-            let response = try await Self.client.execute(request, timeout: timeout)
-            let bytes = try await response.body.collect(upTo: limit)
-            return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
-        } catch is NIOTooManyBytesError {
-            throw .runtime("Docker: its answer to \(path) is longer than \(limit) bytes")
+            return try await read(Self.client.execute(request, timeout: timeout))
+        } catch let error as BranchError {
+            throw error
         } catch {
             throw Self.fault(error, socket: socket)
         }

@@ -7,12 +7,16 @@ import Musl
 #endif
 
 extension DockerRuntime {
-    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
+    package func copy(
+        from source: ServerSpec,
+        to server: ServerSpec,
+        progress: @escaping @Sendable (CopyProgress) -> Void
+    ) async throws(BranchError) -> [String] {
         try makePlace(server)
         try await removeFiles(server, ["copy"])
         let image: ServerImage
         if let container = try await engine.container(name(source)), container.State.Running {
-            image = try await baseBackup(of: source, in: container, to: server)
+            image = try await baseBackup(of: source, in: container, to: server, progress: progress)
         } else {
             image = try await self.image(of: source)
             var spec = DockerEngine.ContainerSpec(Image: image.image.Id)
@@ -35,12 +39,14 @@ extension DockerRuntime {
     private func baseBackup(
         of source: ServerSpec,
         in container: DockerEngine.Container,
-        to server: ServerSpec
+        to server: ServerSpec,
+        progress: @escaping @Sendable (CopyProgress) -> Void
     ) async throws(BranchError) -> ServerImage {
         guard let volume = container.volume(at: Access.sockets) else {
             throw .runtime(
                 "the container of the branch '\(source.targetName)' was made by an earlier frost, which this one cannot "
-                    + "copy from while it runs; deploy the branch: frost branch deploy"
+                    + "copy from while it runs; deploy the branch: "
+                    + "\(next: engine.hint.command("branch deploy \(source.targetID)"))"
             )
         }
         let tablespaces = try await psql("SELECT count(*) FROM pg_catalog.pg_tablespace WHERE oid > 1664", on: source)
@@ -60,12 +66,12 @@ extension DockerRuntime {
             // `su` sets PATH anew, and keeps the rest.
             Self.prepare
                 + " && su \(Access.account) -s /bin/sh -c \"PATH='$PATH' pg_basebackup -D /place/copy/pgdata "
-                + "-h \(Access.sockets) -p 5432 --checkpoint=fast --wal-method=stream --no-password\"",
+                + "-h \(Access.sockets) -p 5432 --checkpoint=fast --wal-method=stream --no-password --progress\"",
         ]
         spec.Env = ["PGUSER=\(source.username)", "PATH=\(image.path)"]
         spec.HostConfig.NetworkMode = "none"
         spec.HostConfig.Binds = ["\(place(server)):/place", "\(volume):\(Access.sockets)"]
-        try await engine.runToEnd(helper(server), spec)
+        try await engine.runToEnd(helper(server), spec, progress: progress)
         return image
     }
 

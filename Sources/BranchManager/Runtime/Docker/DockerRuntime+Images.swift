@@ -49,11 +49,11 @@ extension DockerRuntime {
         }
         let data = "the branch's data is of PostgreSQL \(major)"
         if let first = missing.first {
-            throw .runtime("\(data), and \(DockerEngine.missingImage(first))")
+            throw .runtime("\(data), and \(engine.missingImage(first))")
         }
         throw .runtime(
             "\(data), and the image \(others.joined(separator: ", ")); name one for all versions: "
-                + "frost settings --postgres-image 'postgres:\(PostgresImages.place)'"
+                + "\(next: settingsForAll)"
         )
     }
 
@@ -73,10 +73,10 @@ extension DockerRuntime {
             if major == asked ?? major { return ServerImage(name: name, image: image, major: major) }
             others.append("the image \(name) has PostgreSQL \(major)")
         }
-        if let first = missing.first { throw DockerEngine.missingImage(first) }
+        if let first = missing.first { throw engine.missingImage(first) }
         throw .invalid(
             "\(others.joined(separator: ", ")), not \(asked ?? Self.defaultMajor); name one for all versions: "
-                + "frost settings --postgres-image 'postgres:\(PostgresImages.place)'"
+                + "\(next: settingsForAll)"
         )
     }
 
@@ -130,7 +130,11 @@ extension DockerRuntime {
         var names = [server.image].compactMap(\.self) + images.candidates(for: server.postgresVersion)
         for major in Self.usualMajors { names += images.candidates(for: major) }
         for name in names where try await engine.image(name) != nil { return name }
-        throw DockerEngine.missingImage(names.first ?? Self.defaultImage)
+        throw engine.missingImage(names.first ?? Self.defaultImage)
+    }
+
+    private var settingsForAll: String {
+        engine.hint.command("settings --postgres-image 'postgres:\(PostgresImages.place)'")
     }
 
     /// Tried where nothing says the version.

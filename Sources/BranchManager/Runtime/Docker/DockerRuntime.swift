@@ -40,15 +40,17 @@ package struct DockerRuntime: BranchRuntime {
     ///   - socket: of the engine.
     ///   - limits: asked at each start.
     ///   - lookTimeout: how long the engine may take to say that it is there, or what there is.
+    ///   - hint: for commands in messages.
     package init(
         directory: String,
         image: @escaping @Sendable () throws(BranchError) -> String = { DockerRuntime.defaultImage },
         socket: String = DockerRuntime.defaultSocket,
         network: String = DockerRuntime.defaultNetwork,
         limits: @escaping @Sendable () throws(BranchError) -> Limits = { Limits() },
-        lookTimeout: Duration = DockerRuntime.defaultLookTimeout
+        lookTimeout: Duration = DockerRuntime.defaultLookTimeout,
+        hint: CommandHint = CommandHint()
     ) throws(BranchError) {
-        engine = DockerEngine(socket: socket, lookTimeout: lookTimeout)
+        engine = DockerEngine(socket: socket, lookTimeout: lookTimeout, hint: hint)
         self.directory = directory
         images = { () throws(BranchError) in try PostgresImages(image()) }
         self.network = network

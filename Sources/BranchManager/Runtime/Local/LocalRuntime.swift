@@ -110,7 +110,11 @@ package struct LocalRuntime: BranchRuntime {
         try await stop(server)
     }
 
-    package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
+    package func copy(
+        from source: ServerSpec,
+        to server: ServerSpec,
+        progress: @escaping @Sendable (CopyProgress) -> Void
+    ) async throws(BranchError) -> [String] {
         try makePlace(server)
         try await discardCopy(server)
         let tablespaces = try await inPlace(source) { place, _ throws(BranchError) in
@@ -122,7 +126,7 @@ package struct LocalRuntime: BranchRuntime {
             )
         }
         if try await isRunning(source) {
-            try await baseBackup(of: source, to: server)
+            try await baseBackup(of: source, to: server, progress: progress)
         } else {
             // Shut down: its files are consistent.
             try await account(of: source).endOrphans(in: data(source))
@@ -171,18 +175,26 @@ package struct LocalRuntime: BranchRuntime {
         )
     }
 
-    private func baseBackup(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
+    private func baseBackup(
+        of source: ServerSpec,
+        to server: ServerSpec,
+        progress: (CopyProgress) -> Void
+    ) async throws(BranchError) {
         try await CopySenders.check(source) { query throws(BranchError) in try await psql(source, query) }
         let way = try way(to: source, as: account(of: server))
         // Put on disk when it is put right.
         try await run(
             "pg_basebackup",
-            ["-D", copy(server), "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync"]
+            [
+                "-D", copy(server), "--checkpoint=fast", "--wal-method=stream", "--no-password", "--no-sync",
+                "--progress",
+            ]
                 + way.options,
             environment: way.environment,
             of: server,
             like: source,
-            isTool: true
+            isTool: true,
+            progress: progress
         )
     }
 
@@ -350,6 +362,7 @@ package struct LocalRuntime: BranchRuntime {
     ///   - program: a path, or a name among PostgreSQL's programs.
     ///   - other: the branch of whose version the program is; nil for the same.
     ///   - isTool: whether it makes files that are of no use to anybody once this process is gone.
+    ///   - progress: called when it says how far it is.
     @discardableResult
     private func run(
         _ program: String,
@@ -357,14 +370,16 @@ package struct LocalRuntime: BranchRuntime {
         environment: [String: String] = [:],
         of server: ServerSpec,
         like other: ServerSpec? = nil,
-        isTool: Bool = false
+        isTool: Bool = false,
+        progress: (CopyProgress) -> Void = { _ in }
     ) async throws(BranchError) -> String {
         let path = program.contains("/") ? program : try await self.program(program, of: other ?? server)
         return try await account(of: server).check(
             path,
             arguments,
             environment: environment,
-            toolOf: isTool ? server.targetID : nil
+            toolOf: isTool ? server.targetID : nil,
+            progress: progress
         )
     }
 

@@ -67,7 +67,7 @@ package struct PostgresInstallations: Sendable {
             let others = all.map { String($0.major) }.joined(separator: ", ")
             throw .invalid(
                 "PostgreSQL \(major) is not installed on this host\(others.isEmpty ? "" : " (installed: \(others))"); "
-                    + Self.hint(major)
+                    + "\(Self.hint(major))"
             )
         }
         if let newest = named.max(by: { $0.major < $1.major }) ?? all.first { return newest }

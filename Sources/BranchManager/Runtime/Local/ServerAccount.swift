@@ -62,18 +62,22 @@ struct ServerAccount: Sendable {
 
     /// Runs a program as this user, which has to succeed.
     ///
-    /// - Parameter target: of the branch whose files it makes, when it is of no use to anybody once this
-    ///   process is gone; ``endTools(of:)`` then finds it.
-    /// - Parameter outer: the beginning of a command that runs all this, still as this process's user.
+    /// - Parameters:
+    ///   - target: of the branch whose files it makes, when it is of no use to anybody once this
+    ///     process is gone; ``endTools(of:)`` then finds it.
+    ///   - outer: the beginning of a command that runs all this, still as this process's user.
+    ///   - progress: called when it says how far it is (``CopyProgress``).
     /// - Returns: its standard output.
-    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed.
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed; also when the task is cancelled, which ends
+    ///   the program.
     @discardableResult
     func check(
         _ program: String,
         _ arguments: [String],
         environment: [String: String] = [:],
         toolOf target: String? = nil,
-        within outer: [String] = []
+        within outer: [String] = [],
+        progress: (CopyProgress) -> Void = { _ in }
     ) async throws(BranchError) -> String {
         let command = outer + command + [program] + arguments
         // Servers keep what they are started with, and whoever owns a branch can read it: nothing of
@@ -87,6 +91,10 @@ struct ServerAccount: Sendable {
         var platform = PlatformOptions()
         // Ctrl-C is for us, who bring what is under way to an end.
         platform.processGroupID = 0
+        // With those that it has started.
+        platform.teardownSequence = [
+            .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: Self.teardown)
+        ]
         do {
             let result = try await Subprocess.run(
                 command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
@@ -97,11 +105,18 @@ struct ServerAccount: Sendable {
                 platformOptions: platform,
                 input: .none,
                 output: .string(limit: 1_024 * 1_024),
-                error: .string(limit: 1_024 * 1_024)
-            )
+                error: .sequence
+            ) { execution in
+                var said = ToolOutput()
+                for try await buffer in execution.standardError {
+                    if let told = buffer.withUnsafeBytes({ said.append($0) }) { progress(told) }
+                }
+                said.end()
+                return said.complaints
+            }
             guard result.terminationStatus.isSuccess else {
-                let text = (result.standardError.isEmpty ? result.standardOutput : result.standardError)
-                    .split(separator: "\n").suffix(4).joined(separator: "; ")
+                let printed = result.standardOutput.split(separator: "\n").suffix(4).map(String.init)
+                let text = (result.closureResult.isEmpty ? printed : result.closureResult).joined(separator: "; ")
                 throw BranchError.runtime(
                     "\((program as NSString).lastPathComponent): \(text.isEmpty ? "\(result.terminationStatus)" : text)"
                 )
@@ -113,6 +128,9 @@ struct ServerAccount: Sendable {
             throw .runtime("\(program) cannot be run: \(error)")
         }
     }
+
+    /// How long a program may take to end that is not wanted any more.
+    private static let teardown = Duration.seconds(5)
 
     /// By which the programs are known that make the files of a branch.
     private static let toolVariable = "FROST_TOOL_OF"

@@ -1,0 +1,103 @@
+import BranchManager
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Says how far an operation is, once it has taken more than a second: on a terminal in one line that is written anew
+/// each second, elsewhere in a line every ten.
+final class Progress: Sendable {
+    private struct State {
+        var what: String?
+        var isShown = false
+        var copied: CopyProgress?
+    }
+
+    /// Between two lines where there is no terminal, in seconds.
+    private static let interval = 10
+
+    private let state = Mutex(State())
+
+    func during<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
+        state.withLock { $0 = State(what: what) }
+        let line = TerminalLine.standardError
+        // Writing to a terminal that is held up blocks.
+        let reminder = Task(executorPreference: BlockingWork.executor) {
+            try await Task.sleep(for: .seconds(1))
+            self.state.withLock { $0.isShown = true }
+            if line == nil { Complaint.print("\(what) ...") }
+            for seconds in 1... {
+                let text = Self.text(what, self.state.withLock { $0.copied }, seconds: seconds)
+                if let line {
+                    line.show("frost: \(text)")
+                } else if seconds > 1, seconds % Self.interval == 1 {
+                    Complaint.print(text)
+                }
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        let result: Result<Value, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        reminder.cancel()
+        // Nothing is written after this.
+        _ = await reminder.result
+        line?.clear()
+        state.withLock { $0 = State() }
+        return try result.get()
+    }
+
+    /// "copying main to dev · copied 1.2 of 3.4 GB · 12 s"
+    private static func text(_ what: String, _ copied: CopyProgress?, seconds: Int) -> String {
+        "\(what)\(copied.map { " · copied \($0.text)" } ?? "") · \(seconds) s"
+    }
+
+    /// What has been done with a step, for people; nil for what is none of theirs.
+    private static func words(_ step: OperationStep) -> String? {
+        switch step {
+        case .registered, .copying, .finished: nil
+        case .copied: "the copy is complete"
+        case .unrouted: "new connections are refused"
+        case .stopped: "the server has stopped"
+        case .adopted: "the data is in place"
+        case .started: "the server answers"
+        case .removed: "the data is removed"
+        }
+    }
+
+    func reached(_ action: BranchAction, _ step: OperationStep) {
+        let what = state.withLock { state in
+            if step != .copying { state.copied = nil }
+            return state.isShown ? state.what : nil
+        }
+        if let what, let words = Self.words(step) { Complaint.print("\(what): \(words)") }
+    }
+
+    func copied(_ progress: CopyProgress) { state.withLock { $0.copied = progress } }
+}
+
+/// The line at the bottom of a terminal, written again and again. The cursor waits at its start, so that whatever is
+/// printed next is written over it.
+struct TerminalLine: Sendable {
+    /// Erases from the cursor to the end of the line (ECMA-48).
+    static let erase = "\u{1B}[K"
+
+    /// nil where standard error is no terminal, or one that cannot erase.
+    static var standardError: TerminalLine? {
+        guard isatty(STDERR_FILENO) == 1 else { return nil }
+        let kind = ProcessInfo.processInfo.environment["TERM"] ?? ""
+        return kind.isEmpty || kind == "dumb" ? nil : TerminalLine()
+    }
+
+    func show(_ text: String) {
+        var size = winsize()
+        let columns = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
+        // One that is wrapped cannot be written over.
+        Output.write("\(text.prefix(columns - 1))\(Self.erase)\r", to: STDERR_FILENO)
+    }
+
+    func clear() { Output.write(Self.erase, to: STDERR_FILENO) }
+}
