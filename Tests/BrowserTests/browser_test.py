@@ -23,8 +23,10 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 from branch_page import branch_page  # noqa: E402
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
+from dialogs import dialogs  # noqa: E402
 from gateway_states import frost_gone, gateway_states  # noqa: E402
 from host import ROOT, Host, client_environment, listens, psql  # noqa: E402
+from operations import cancel  # noqa: E402
 from overview import overview  # noqa: E402
 from page import Page  # noqa: E402
 from ssl_switch import TABS, ssl_switch  # noqa: E402
@@ -474,6 +476,8 @@ def main():
         branch_page(page, host, lambda name: open_branch(page, name))
         stop_and_start(page, string, session)
         create_rename_delete(page)
+        cancel(page, host, lambda name: open_branch(page, name))
+        dialogs(page, lambda name: open_branch(page, name))
         failing_create(page)
         press_while_replaced(page, host)
         change_password(page, host)

@@ -3,6 +3,7 @@
 from selenium.webdriver.common.keys import Keys
 
 from accessibility import CHECK, FOCUS, STOPS
+from axe import violations
 from host import psql
 from page import wait
 
@@ -36,6 +37,8 @@ def accessible(page, what):
             # A part that comes anew moves and fades again.
             faults = lambda: page.js(CHECK)  # noqa: E731
             check(lambda: not faults(), f"{what} holds for everybody, {scheme}, {width} px", lambda: "; ".join(faults()[:6]))
+            check(lambda: not violations(page), f"{what}: axe-core finds nothing, {scheme}, {width} px",
+                  lambda: "; ".join(violations(page)[:4]))
             page.shot(f"{what}-{scheme}-{width}".replace(" ", "-"))
     page.scheme("light")
     page.width(1440)

@@ -41,7 +41,9 @@ def table(page):
     check(lambda: "main" in page.text(row("dev", "td:nth-child(2)")), "and where the branch was copied from")
     check(lambda: page.text(row("dev", "td:nth-child(4)")) == "0", "and its sessions",
           lambda: page.text(row("dev", "td:nth-child(4)")))
-    check(lambda: "Active" in page.text(row("dev", "td:nth-child(6)")), "and its state")
+    check(lambda: page.text(row("dev", ".branch-size")).endswith(" MB"), "and its size, once its server has said it",
+          lambda: page.text(row("dev", ".branch-size")))
+    check(lambda: "Active" in page.text(row("dev", "td:nth-child(7)")), "and its state")
     accessible(page, "overview table")
     page.click(row("dev", "[data-copy-host]"))
     check(lambda: page.clipboard() == "dev.pg.shop.localhost", "the hostname is copied", page.clipboard)
