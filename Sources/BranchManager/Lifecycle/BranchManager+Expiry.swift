@@ -13,7 +13,7 @@ extension BranchManager {
         let lock = try await lock(id, .exclusive)
         try store.write { db in
             let current = try Self.current(db, id)
-            guard current.lifecycleStatus.allows(.rename) else { throw Self.unfinished(current) }
+            guard current.lifecycleStatus.allows(.rename) else { throw unfinished(current) }
             if let ttl {
                 try BranchExpiry(targetId: id, ttl: ttl, at: .now).save(db)
             } else {

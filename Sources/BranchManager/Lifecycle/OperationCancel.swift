@@ -17,7 +17,7 @@ extension Operation {
             return .notAllowed(
                 "the copy is complete and takes the place of the branch's data; it cannot be cancelled now"
             )
-        case .start, .stop, .deploy, .rename, .delete:
+        case .start, .stop, .expire, .deploy, .rename, .delete:
             return .notAllowed(
                 "a \(action.rawValue) cannot be cancelled; only what makes data: create, reset and import"
             )
