@@ -101,11 +101,10 @@ if in_phase 0 4; then
     scripts/gate.sh quick
 fi
 if in_phase 1; then
-    step "install, run, break, update and remove it on real systemd"
+    step "install, run, break, update and remove both programs on real systemd"
     python3 Tests/SystemdTests/systemd_test.py
 fi
 if in_phase 1 2; then
-    # After the systemd tests, which build versions of their own.
     step "the tarball: packed, unpacked, and both programs run from it"
     programs=$(scripts/build-release.sh)
     version=$("$programs/frost" --version | cut -d' ' -f2)
