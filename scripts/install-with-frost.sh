@@ -86,6 +86,9 @@ gateway_settings_of_frost() {
     [ -n "${given[ROUTE_FILE]:-}" ] || given[ROUTE_FILE]=${route:-$frost_data/routes.json}
     if [ -z "${given[CERT_FILE]:-}${given[CERT_DIR]:-}$(setting CERT_FILE)$(setting CERT_DIR)" ]; then
         given[CERT_DIR]=$frost_data/certificates
+    elif [ -n "${given[CERT_FILE]:-}" ] && [ "$(setting CERT_DIR)" = "$frost_data/certificates" ]; then
+        # Frost no longer renews those that its own CA has issued.
+        sed -i 's/^FROST_POSTGRES_GATEWAY_CERT_DIR=/#&/' "$settings"
     fi
 }
 

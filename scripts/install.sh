@@ -101,9 +101,17 @@ settings=$stage/environment
 if [ -f "$environment" ]; then cp "$environment" "$settings"; else cp "$here/postgres-gateway.environment" "$settings"; fi
 chmod 0600 "$settings"
 set_variable() { set_in "$settings" "FROST_POSTGRES_GATEWAY_$1" "$2"; }
-# First, since the gateway's check wants the route map and the certificates that frost makes.
+# First, since the gateway's check wants the route map and the certificates that frost makes. With certificates of the
+# operator's, which frost is told of too, the check comes before that.
 if [ "$with_frost" -eq 1 ]; then
     make_frost_places
+    if [ -n "${given[CERT_FILE]:-}${given[CERT_DIR]:-}" ]; then
+        for name in "${!given[@]}"; do set_variable "$name" "${given[$name]}"; done
+        answer=$(as_service "$settings" "$stage/postgres-gateway" check 2>&1) || {
+            printf '%s\n' "$answer" | sed 's/^/    /' >&2
+            cannot "the gateway cannot use these settings, so nothing was turned on or changed; mend them and run this again" 78
+        }
+    fi
     install_frost
     gateway_settings_of_frost
 fi

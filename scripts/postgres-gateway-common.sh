@@ -166,11 +166,13 @@ frost_health() {
     [ -n "$address" ] || return 0
     host=${address%:*}
     host=${host//[\[\]]/}
+    # All addresses: this host's own among them.
+    case $host in 0.0.0.0) host=127.0.0.1 ;; ::) host=::1 ;; esac
     frost_answer="its API does not answer at $address"
     # A subshell: what cannot be opened would end this script.
     status=$(
         exec 2>/dev/null 3<>"/dev/tcp/$host/${address##*:}" || exit 1
-        printf 'GET /api/health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$address" >&3
+        printf 'GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
         IFS= read -r -t 10 line <&3 && printf '%s' "$line"
     ) || return 1
     case $status in *' 200 '*) return 0 ;; esac

@@ -27,7 +27,8 @@ if has_frost; then
     # In this order: frost would start servers again.
     systemctl --quiet disable --now frost 2>/dev/null || :
     systemctl --quiet disable --now frost-servers 2>/dev/null || :
-    "$frost_lib/servers.sh" stop
+    # Also where an earlier run of this was interrupted.
+    [ ! -x "$frost_lib/servers.sh" ] || "$frost_lib/servers.sh" stop
     rm -f "$units/frost-servers.service" "$frost_program"
     rm -rf "$frost_lib"
     if [ "$purge" -eq 1 ]; then

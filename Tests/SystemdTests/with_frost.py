@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from host import Host, build_broken, build_image, build_program
+from host import ROOT, Host, build_broken, build_image, build_program
 from signature import KEY, SignatureSteps
 
 LIB = "/usr/local/lib/postgres-gateway"
@@ -313,6 +313,32 @@ class WithFrostTest(SignatureSteps, unittest.TestCase):
         self.assertEqual(self.versions(), ["postgres-gateway 1.0.0", "frost 1.0.0"])
         self.update("--rollback")
         self.assertEqual(self.versions(), ["postgres-gateway 1.1.0", "frost 1.1.0"])
+        self.assert_serves()
+
+    def test_44_certificates_of_the_operators_and_another_address_of_the_api(self):
+        self.host.copy(ROOT / "Tests" / "certificate.sh", "/root/certificate.sh")
+        tls = "/etc/postgres-gateway/tls/server"
+        self.host.sh(f"bash /root/certificate.sh {tls} '*.pg.shop.localhost' && cp {tls}.crt /root/own.crt && sed -i 's/^#FROST_API_ADDRESS=.*/FROST_API_ADDRESS=0.0.0.0:3001/' /etc/frost/environment"
+                     f" && rm -rf /root/release && mkdir /root/release && tar -xzf /root/{self.second.name} -C /root/release --strip-components=1")
+        options, before = f"--with-frost --cert-file {tls}.crt --key-file {tls}.key", self.state()
+        self.assertEqual(self.install(options, check=False).returncode, 78, "the gateway may not read them")
+        self.assertNotRegex(self.host.output("cat /etc/frost/environment /etc/postgres-gateway/environment"),
+                            r"(?m)^FROST_POSTGRES_GATEWAY_CERT_FILE=")
+        self.assertEqual(self.state(), before)
+        self.host.sh(f"chgrp postgres-gateway {tls}.* && chmod 0640 {tls}.*")
+        result = self.install(options)
+        self.assertIn("page and API: http://0.0.0.0:3001", result.stdout)
+        self.assertIn('"ok"', self.host.output("curl -sS http://127.0.0.1:3001/api/health"))
+        for place in ("/etc/frost/environment", "/etc/postgres-gateway/environment"):
+            self.assertIn(f"\nFROST_POSTGRES_GATEWAY_CERT_FILE={tls}.crt\n", self.host.output(f"cat {place}"))
+        self.assertNotRegex(self.host.output("cat /etc/postgres-gateway/environment"), r"(?m)^FROST_POSTGRES_GATEWAY_CERT_DIR=")
+        mine = self.connection("dev").replace(CA, "/root/own.crt")
+        self.host.eventually("the certificate is the operator's", lambda: self.host.sh(
+            f"PGPASSWORD='{self.password()}' psql -XqAt -c 'SELECT 1' '{mine}'", check=False).stdout == "1\n")
+        # And the way back: as it was without them.
+        self.host.sh("sed -i '/_CERT_FILE=/d; /_KEY_FILE=/d' /etc/frost/environment /etc/postgres-gateway/environment"
+                     " && systemctl restart frost")
+        self.install()
         self.assert_serves()
 
     def test_50_uninstall_shuts_servers_down_and_keeps_branches(self):
