@@ -32,10 +32,10 @@ install -m 0755 scripts/{install,update,uninstall,certificate-deploy-hook,frost-
 install -m 0644 scripts/postgres-gateway{.service,.environment,-common.sh,-release.sh} README.md "$root/$name/"
 install -m 0644 scripts/frost{.service,.environment,-servers.service} scripts/install-with-frost.sh "$root/$name/"
 # What an installed Frost needs beside it, and what a release says of itself.
-for file in scripts/install-for-frost.sh; do
+for file in scripts/{install-for-frost,copy-caddy-certificates}.sh; do
     [ ! -f "$file" ] || install -m 0755 "$file" "$root/$name/"
 done
-for file in scripts/postgres-gateway-frost.* LICENSE CHANGELOG.md SECURITY.md; do
+for file in scripts/postgres-gateway-frost{.,-}* LICENSE CHANGELOG.md SECURITY.md; do
     [ ! -f "$file" ] || install -m 0644 "$file" "$root/$name/"
 done
 mkdir -m 0755 "$root/$name/docs"

@@ -102,6 +102,7 @@ wait_for_health() {
 release_files=(postgres-gateway-common.sh postgres-gateway-release.sh update.sh uninstall.sh VERSION)
 # What is replaced only where it has been installed: files of a release, and where each is.
 installed_extras() {
+    if is_for_frost; then for_frost_files; fi
     has_frost || return 0
     echo "frost $frost_program"
     echo "frost.service $units/frost.service"
@@ -120,7 +121,7 @@ install_release() {
     put 0755 root:root "$1/postgres-gateway" "$program"
     while read -r file target; do
         mode=0755
-        case $file in *.service) mode=0644 ;; esac
+        case $file in *.service | *.timer) mode=0644 ;; esac
         # A release before this one may have less; it goes on with what is there.
         [ ! -f "$1/$file" ] || put "$mode" root:root "$1/$file" "$target"
     done < <(installed_extras)
@@ -230,4 +231,33 @@ port_holder() {
     while listens "$free" || pg_lsclusters -h | awk '{ print $3 }' | grep -qx "$free"; do free=$((free + 1)); done
     printf '%s: the PostgreSQL cluster %s/%s of this host; to move it to port %s: pg_conftool %s %s set port %s && systemctl restart postgresql@%s-%s' \
         "${holder:-postgres}" "$version" "$cluster" "$free" "$version" "$cluster" "$free" "$version" "$cluster"
+}
+
+# Beside an installed Frost (install-for-frost.sh). The program is in a directory of the gateway's: on a host with Frost
+# a command of its name would be taken for Frost's, and Frost's unit has the name that ours would have.
+sync=postgres-gateway-frost
+sync_state=/var/lib/$sync
+sync_environment=$etc/frost.environment
+
+is_for_frost() { [ -f "$units/$sync.service" ]; }
+
+# Files of a release, and where each is.
+for_frost_files() {
+    local file
+    for file in frost copy-caddy-certificates.sh; do echo "$file $lib/$file"; done
+    for file in "$sync.service" "$sync-caddy.service" "$sync-caddy.timer"; do echo "$file $units/$file"; done
+}
+
+# The map, its names and the CA stay unless "purge" is given.
+remove_for_frost() {
+    systemctl --quiet disable --now "$sync-caddy.path" "$sync-caddy.timer" "$sync.service" 2>/dev/null || :
+    rm -f "$units/$sync".service "$units/$sync-caddy".{path,timer,service} "$units/$sync.service.d"/{10-read,20-home}.conf
+    if [ "${1:-}" = purge ]; then rm -rf "$units/$sync.service.d" "$sync_state"; fi
+    rmdir --ignore-fail-on-non-empty "$units/$sync.service.d" 2>/dev/null || :
+    systemctl daemon-reload
+    systemctl reset-failed "$sync.service" "$sync-caddy.service" 2>/dev/null || :
+    [ ! -e "$sync_state" ] || chown -hR root:root "$sync_state"
+    if getent passwd "$sync" >/dev/null; then userdel "$sync"; fi
+    if getent group "$sync" >/dev/null; then groupdel "$sync"; fi
+    rm -f "/run/$sync.lock"
 }

@@ -25,7 +25,8 @@ PROGRAMS = ["postgres-gateway", "frost"]
 FILES = [
     "install.sh", "install-with-frost.sh", "update.sh", "uninstall.sh", "certificate-deploy-hook.sh", "frost-servers.sh",
     "postgres-gateway-common.sh", "postgres-gateway-release.sh", "postgres-gateway.service", "postgres-gateway.environment",
-    "frost.service", "frost-servers.service", "frost.environment", "README.md", "VERSION", "SOURCES", "REQUIREMENTS",
+    "install-for-frost.sh", "copy-caddy-certificates.sh", "postgres-gateway-frost.service", "postgres-gateway-frost-caddy.service",
+    "postgres-gateway-frost-caddy.timer", "frost.service", "frost-servers.service", "frost.environment", "README.md", "VERSION", "SOURCES", "REQUIREMENTS",
 ]
 SECONDS = 300
 

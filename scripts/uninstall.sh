@@ -21,6 +21,7 @@ esac
 need_root_and_systemd
 lock
 
+if [ "$purge" -eq 1 ]; then remove_for_frost purge; else remove_for_frost; fi
 systemctl --quiet disable --now "$service" 2>/dev/null || :
 frost_kept=
 if has_frost; then
@@ -57,7 +58,9 @@ if getent passwd "$service" >/dev/null; then userdel "$service"; fi
 if getent group "$service" >/dev/null; then groupdel "$service"; fi
 rm -f "$program" "/run/$service.lock"
 kept=()
-for place in "$etc" "$data" "$dropins" ${frost_kept:+"$frost_etc" "$frost_data"}; do [ ! -e "$place" ] || kept+=("$place"); done
+for place in "$etc" "$data" "$dropins" "$sync_state" "$units/$sync.service.d" ${frost_kept:+"$frost_etc" "$frost_data"}; do
+    [ ! -e "$place" ] || kept+=("$place")
+done
 # The directory this script is in, last.
 rm -rf "$lib"
 if [ ${#kept[@]} -gt 0 ]; then

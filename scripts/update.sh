@@ -88,6 +88,18 @@ store_copy=
 # What is not well is in $trouble.
 restart_and_wait() {
     health_answer=
+    if [ "$sync_should_run" -eq 1 ]; then
+        systemctl stop "$sync.service" || :
+        # Its count of restarts as well.
+        systemctl reset-failed "$sync.service" 2>/dev/null || :
+        systemctl start "$sync.service" || :
+        # One that cannot run ends at once, and waits for its next start.
+        sleep 3
+        if ! systemctl --quiet is-active "$sync.service" || [ "$(systemctl show -P NRestarts "$sync.service")" != 0 ]; then
+            trouble="frost sync does not run; see: journalctl -u $sync"
+            return 1
+        fi
+    fi
     if [ "$should_run" -eq 1 ]; then
         systemctl restart "$service" && wait_for_health "$wait" ${liveness:+"$liveness"} || {
             trouble=${health_answer:-it did not start}
@@ -126,6 +138,8 @@ go_back() {
 # update or a roll-back may be for.
 should_run=0
 if [ "$(systemctl show -P ActiveState "$service")" != inactive ]; then should_run=1; fi
+sync_should_run=0
+if is_for_frost && systemctl --quiet is-active "$sync.service"; then sync_should_run=1; fi
 frost_should_run=0
 frost_was_well=0
 if has_frost && [ "$(systemctl show -P ActiveState frost)" != inactive ]; then
@@ -173,7 +187,7 @@ if is_enabled; then
     fi
 fi
 
-if has_frost && [ -f "$source/frost" ] && ! answer=$(version_of "$source/frost" --version); then
+if { has_frost || is_for_frost; } && [ -f "$source/frost" ] && ! answer=$(version_of "$source/frost" --version); then
     cannot "the new frost does not run on this machine: $answer. Nothing was changed."
 fi
 

@@ -79,7 +79,9 @@ enum FrostDatabase {
         _ path: String,
         _ body: (Database) throws -> Value
     ) throws(FrostDatabaseError) -> Value {
-        guard access(path, F_OK) == 0 else {
+        // Not access(): it leaves out the capabilities of a service that may read what its account may not.
+        var found = stat()
+        guard stat(path, &found) == 0 else {
             let code = errno
             throw FrostDatabaseError(
                 description: code == ENOENT || code == ENOTDIR
@@ -108,9 +110,12 @@ enum FrostDatabase {
         }
         switch error.resultCode {
         case .SQLITE_CANTOPEN, .SQLITE_READONLY:
-            guard access(path, R_OK) == 0 else {
+            // No connection of this process is open, whose locks the kernel would take with the descriptor.
+            let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            guard file >= 0 else {
                 return FrostDatabaseError(description: "\(path) may not be read by this user: \(error)")
             }
+            close(file)
             // Which are there while Frost runs; a reader makes them where it may, and does without where it need not.
             return FrostDatabaseError(
                 description: """

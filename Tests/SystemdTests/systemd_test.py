@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The gateway as a service on real systemd: install, run, break, update, roll back, remove; and what with_frost.py tells.
+"""The gateway as a service on real systemd: install, run, break, update, roll back, remove; and what for_frost.py and with_frost.py tell.
 
 The tests of a class are one story and run in the order of their names.
 """
@@ -12,6 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from for_frost import ForFrostTest  # noqa: E402, F401
 from host import ROOT, Host, build_broken, build_image, build_program  # noqa: E402
 from with_frost import WithFrostTest  # noqa: E402, F401
 
