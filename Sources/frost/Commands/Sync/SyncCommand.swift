@@ -11,7 +11,11 @@ struct SyncCommand: AsyncParsableCommand {
             five minutes after sync has ended. While Frost is stopped, a database in WAL mode can be read only by a \
             user who may write in its directory: SQLite makes its -wal and -shm files there.
 
-            Ends with 75 when another frost sync keeps the same route map.
+            Ends with 75 when another frost sync keeps the same route map. All options: frost help sync follow.
+
+            EXAMPLES
+              frost sync --frost-db /opt/frost/data/frost.db --route-file routes.json
+              frost sync check --frost-db /opt/frost/data/frost.db --route-file routes.json
             """,
         subcommands: [Follow.self, Check.self, Psql.self],
         defaultSubcommand: Follow.self
