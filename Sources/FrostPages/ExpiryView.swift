@@ -4,15 +4,18 @@ package struct ExpiryView: Sendable {
     package let isInHours: Bool
     /// "7 days".
     package let text: String
-    /// When it expires, or is deleted once it has; nil of one that has failed, whose time does not pass.
+    /// When it expires, or is deleted once it has; nil while its time does not pass.
     package let ends: Moment?
+    /// Why it does not.
+    package let pause: String?
     package let isExpired: Bool
 
-    package init(value: Int, isInHours: Bool, text: String, ends: Moment?, isExpired: Bool) {
+    package init(value: Int, isInHours: Bool, text: String, ends: Moment?, pause: String? = nil, isExpired: Bool) {
         self.value = value
         self.isInHours = isInHours
         self.text = text
         self.ends = ends
+        self.pause = pause
         self.isExpired = isExpired
     }
 

@@ -193,6 +193,19 @@ private struct Watcher {
         #expect(watcher.wait(for: "expired") == 86_400)
     }
 
+    @Test("Its time is said to pass while it is looked at, and not when that has stopped")
+    func watched() throws {
+        var watcher = try Watcher("7d")
+        #expect(watcher.row.isWatched(at: watcher.date), "just set")
+        watcher.look()
+        for minute in 0..<30 {
+            watcher.use.clients = minute < 15 ? 1 : 0
+            watcher.watch(60)
+            #expect(watcher.row.isWatched(at: watcher.date))
+        }
+        #expect(!watcher.row.isWatched(at: watcher.date + 1_800) && !watcher.row.isWatched(at: watcher.date - 86_400))
+    }
+
     @Test("Few looks write: one in five minutes, and where use ends what was counted", arguments: [0, 1, 2])
     func writes(clients: Int) throws {
         var watcher = try Watcher("7d")

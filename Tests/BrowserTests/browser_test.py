@@ -38,7 +38,7 @@ KNOWN_FAULTS = [
     rf"/{path}(\?\S*)? - Failed to load resource: the server responded with a status of {status} "
     for path, status in [
         ("login", 401), ("api/databases/[a-z0-9_]+/targets", 409), ("api/settings/wildcard-preview", 422),
-        ("branches/dbt_none", 404),
+        ("api/databases/[a-z0-9_]+/targets/[a-z0-9_]+", 422), ("branches/dbt_none", 404),
     ]
 ]
 

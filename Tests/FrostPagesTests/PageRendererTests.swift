@@ -97,8 +97,17 @@ struct PageRendererTests {
         #expect(all.first { $0.attributes["id"] == "action-expiry" }.map { $0.attributes["disabled"] == nil } == true)
         #expect(all.contains { $0.attributes["id"] == "action-start" } == (status != "active"))
 
-        let failed = ExpiryView(value: 7, isInHours: false, text: "7 days", ends: nil, isExpired: false)
-        #expect(pages.branch(branchView(status: "failed", expiry: failed)).contains("Not while it has failed"))
+        let paused = ExpiryView(
+            value: 7,
+            isInHours: false,
+            text: "7 days",
+            ends: nil,
+            pause: "Not now",
+            isExpired: isExpired
+        )
+        let pausedPage = pages.branch(branchView(status: status, expiry: paused))
+        try check(pausedPage)
+        #expect(pausedPage.contains("<dd id=\"expires\">Not now</dd>"))
         let never = try tags(of: pages.branch(branchView(status: status == "expired" ? "stopped" : status)))
         #expect(never.first { $0.attributes["id"] == "expiry-ttl" }?.attributes["value"] == "")
         let main = pages.branch(branchView(isMain: true))

@@ -37,6 +37,14 @@ package struct BranchExpiry: Codable, Hashable, Sendable, FetchableRecord, Persi
 
     package var ttlSeconds: Int { ttlValue * ttlUnit.seconds }
 
+    /// How long after a look its time is said to pass, in seconds: looks come each minute, and are kept every five.
+    private static let watched = 900.0
+
+    /// Whether its time passes: not while frost does not run, or cannot ask its server.
+    package func isWatched(at now: Date) -> Bool {
+        abs(now.timeIntervalSince(lookedAt.map { max($0, lastUsedAt) } ?? lastUsedAt)) < Self.watched
+    }
+
     /// When it expires if nobody uses it and frost goes on looking.
     package var expiresAt: Date { end(in: ttlSeconds - unusedSeconds) }
 

@@ -7,11 +7,14 @@ extension PageContent {
     /// nil of a branch that never expires.
     static func expiry(of branch: BranchDetails) -> ExpiryView? {
         guard let expiry = branch.expiry, let ttl = expiry.ttl else { return nil }
+        let isWatched = expiry.isWatched(at: .now)
         return ExpiryView(
             value: ttl.value,
             isInHours: ttl.unit == .hours,
             text: ttl.text,
-            ends: (branch.deletesAt ?? branch.expiresAt.map { max($0, .now) }).map { end($0) },
+            ends: isWatched ? (branch.deletesAt ?? branch.expiresAt).map { end($0) } : nil,
+            pause: branch.target.hasFailed
+                ? "Not while it has failed" : isWatched ? nil : "Not while frost cannot ask its server",
             isExpired: branch.deletesAt != nil
         )
     }

@@ -44,12 +44,15 @@ extension BranchCommand {
 extension BranchDetails {
     /// A clause: when it expires or is deleted.
     var expiryText: String {
-        guard let ttl = expiry?.ttl else { return "never expires" }
-        if let deletesAt {
-            return "has expired, and is deleted \(Self.text(deletesAt)) unless somebody starts it"
+        guard let expiry, let ttl = expiry.ttl else { return "never expires" }
+        let time = "after \(ttl.text) without use"
+        if target.hasFailed { return "expires \(time), and not while it has failed" }
+        guard expiry.isWatched(at: .now) else {
+            let what = deletesAt == nil ? "expires \(time)" : "has expired"
+            return "\(what); the time does not pass while frost up does not run, or cannot ask its server"
         }
-        let end = expiresAt.map { "\(Self.text(max($0, .now))) at the earliest" } ?? "not while it has failed"
-        return "expires after \(ttl.text) without use: \(end)"
+        if let deletesAt { return "has expired, and is deleted \(Self.text(deletesAt)) unless somebody starts it" }
+        return "expires \(time): \(Self.text(expiry.expiresAt)) at the earliest"
     }
 
     private static func text(_ date: Date) -> String { date.formatted(.iso8601) }
