@@ -78,6 +78,7 @@ import Testing
             }
             try await expect("up", ["branch", "list"], in: "/nowhere")
             try await expect("database create NAME --project PROJECT", ["branch", "start", "main"], in: place)
+            try await host.check("settings", "--wildcard-base", "localhost")
             try await host.makeDatabase()
             // An image that is not there.
             let boxed = ["database", "create", "boxed", "--project", "shop", "--runtime", "docker"]
