@@ -292,7 +292,8 @@ def many(page, host):
               lambda: page.text("#attention-title"))
         check(lambda: "shop / many-0" in page.text("#attention") and "and 2 more failed branches" in page.text("#attention"),
               "by name, and counted", lambda: page.text("#attention"))
-        accessible(page, "two hundred branches")
+        # It takes axe-core minutes, and has seen the same table with fewer rows.
+        accessible(page, "two hundred branches", axe=False)
         page.fill("#filter", "many-19")
         check(lambda: len(shown_rows(page)) == 11, "the filter finds among them", lambda: str(shown_rows(page)))
         check(lambda: page.text("#filter-count") == f"11 of {len(page.all('#projects [data-branch]'))} branches", "and counts",

@@ -58,6 +58,8 @@ class Page:
         options.binary_location = "/usr/bin/chromium"
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        # axe-core takes its time on a busy machine.
+        self.driver.set_script_timeout(PATIENCE)
         self.driver.execute_cdp_cmd(
             "Browser.grantPermissions",
             {"origin": base, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
