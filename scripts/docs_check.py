@@ -18,8 +18,6 @@ PROGRAMS = pathlib.Path(os.environ.get("FROST_PROGRAMS", ROOT / ".build-release/
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "Compat/Clients/README.md"]
 )
-# Options that another change brings; remove them from here once it has landed.
-AWAITED = {("install.sh", "--with-frost")}
 problems = []
 
 
@@ -109,7 +107,7 @@ def check_code(page, number, text, is_block):
                 wrong(page, number, f"there is no script {name}")
             else:
                 for option in re.findall(r"(?<=\s)--[a-z][a-z0-9-]*", rest):
-                    if option not in options and (name, option) not in AWAITED:
+                    if option not in options:
                         wrong(page, number, f"{name} has no option {option}")
     for match in re.finditer(r"(?:^|sudo |\$\(|&& |; |\"\$\(|[a-z]/)(frost|postgres-gateway) ([^)|&;`]*)", text):
         program, rest = match.groups()

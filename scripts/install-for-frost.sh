@@ -80,7 +80,7 @@ fi
 
 # -- what there is --
 
-# With --check every fault is told, otherwise the first ends it.
+# --check prints every fault; otherwise the first one ends the script.
 faults=0
 fault() {
     if [ "$check" -eq 1 ]; then

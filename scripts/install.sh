@@ -101,8 +101,8 @@ settings=$stage/environment
 if [ -f "$environment" ]; then cp "$environment" "$settings"; else cp "$here/postgres-gateway.environment" "$settings"; fi
 chmod 0600 "$settings"
 set_variable() { set_in "$settings" "FROST_POSTGRES_GATEWAY_$1" "$2"; }
-# First, since the gateway's check wants the route map and the certificates that frost makes. With certificates of the
-# operator's, which frost is told of too, the check comes before that.
+# First, since the gateway's check needs the route map and the certificates that frost makes. With the operator's
+# certificates, which frost needs too, the check comes before that.
 if [ "$with_frost" -eq 1 ]; then
     make_frost_places
     if [ -n "${given[CERT_FILE]:-}${given[CERT_DIR]:-}" ]; then

@@ -169,7 +169,7 @@ if [ "$rollback" -eq 1 ]; then
     cp -p "$previous"/* "$source/"
 else
     [ -f "$tarball" ] || cannot "$tarball does not exist"
-    # What is verified is what is unpacked, whoever may write where it lies.
+    # Unpack exactly the bytes that were verified: others may be able to write to the original file.
     install -m 0600 "$tarball" "$source/.tarball"
     verify_release "$source/.tarball" "$tarball"
     tar -xzf "$source/.tarball" -C "$source" --strip-components=1 --no-same-owner || cannot "$tarball cannot be unpacked. Nothing was changed."
