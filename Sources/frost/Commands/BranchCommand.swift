@@ -8,7 +8,8 @@ struct BranchCommand: AsyncParsableCommand {
         abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
         subcommands: [
             Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, StartCommand.self,
-            StopCommand.self, Deploy.self, Reset.self, Cancel.self, Rename.self, TTL.self, Delete.self, AliasCommand.self,
+            StopCommand.self, Deploy.self, Reset.self, Cancel.self, Rename.self, TTL.self, Delete.self,
+            AliasCommand.self,
         ],
         aliases: ["branches"]
     )
