@@ -77,6 +77,10 @@ def check_program(page, number, program, rest):
         return wrong(page, number, f"{program} {' '.join(path)} --help fails")
     if subcommands(program, path) and words and re.fullmatch(r"[a-z][a-z-]+", words[0]) and path:
         return wrong(page, number, f"{program} {' '.join(path)} has no command '{words[0]}'")
+    # A command whose options are those of its default subcommand.
+    default = re.search(r"^  ([a-z-]+) \(default\)", text, re.MULTILINE)
+    if default:
+        text += help_of(program, path + (default.group(1),)) or ""
     known = set(re.findall(r"--[a-z][a-z0-9-]*", text)) | {"--generate-completion-script", "--help"}
     for word in words:
         if word in ("--", "|", "&&", ";", ">"):
@@ -102,7 +106,8 @@ def check_code(page, number, text, is_block):
     if "scripts/" not in text:
         for match in re.finditer(r"(?:^|[\s/(\"])([a-z][a-z-]*\.sh)\b([^|;&)]*)", text):
             name, rest = match.groups()
-            options = script_options(name)
+            # What the installer puts into a directory of frost's is called without that word.
+            options = script_options(name) or script_options(f"frost-{name}")
             if options is None:
                 wrong(page, number, f"there is no script {name}")
             else:
