@@ -13,12 +13,7 @@ import Testing
         return script
     }
 
-    @Test("Each server is started through the script, with all that belongs to it, and nothing else is")
-    func started() async throws {
-        let place = try TemporaryDirectory("units")
-        defer { place.remove() }
-        let asked = place.file("asked")
-        let script = try Self.script(in: place, "echo \"$1\" >>'\(asked)'; shift; exec \"$@\"")
+    private static func run(_ script: String, _ body: (RuntimeHost) async throws -> Void) async throws {
         try await RuntimeHost.run(
             .local,
             local: {
@@ -27,8 +22,18 @@ import Testing
                     installations: PostgresInstallations.find(),
                     units: ServerUnits(script: script)
                 )
-            }
-        ) { host in
+            },
+            body
+        )
+    }
+
+    @Test("Each server is started through the script, with all that belongs to it, and nothing else is")
+    func started() async throws {
+        let place = try TemporaryDirectory("units")
+        defer { place.remove() }
+        let asked = place.file("asked")
+        let script = try Self.script(in: place, "echo \"$1\" >>'\(asked)'; shift; exec \"$@\"")
+        try await Self.run(script) { host in
             let main = try await host.makeDatabase()
             // Once to make its database, once for good.
             #expect(try String(contentsOfFile: asked, encoding: .utf8) == "run\nrun\n")
@@ -44,16 +49,7 @@ import Testing
         let place = try TemporaryDirectory("units")
         defer { place.remove() }
         let script = try Self.script(in: place, "echo 'Failed to start transient scope unit' >&2; exit 1")
-        try await RuntimeHost.run(
-            .local,
-            local: {
-                try await LocalRuntime(
-                    directory: $0,
-                    installations: PostgresInstallations.find(),
-                    units: ServerUnits(script: script)
-                )
-            }
-        ) { host in
+        try await Self.run(script) { host in
             await #expect {
                 _ = try await host.makeDatabase()
             } throws: { "\($0)".contains("Failed to start transient scope unit") }

@@ -165,12 +165,12 @@ struct Symptom: Sendable {
         Symptom("The route map is no longer confirmed", "psql") { host in
             let head = #""confirmedAt": "2026-01-01T00:00:00Z", "validForSeconds": 60,"#
             try host.directory.write(host.routes(head), to: "routes.json")
-            let deadline = ContinuousClock.now + .seconds(90)
-            while true {
-                let text = try await host.psql("dev")
-                if text.contains("confirmed") || ContinuousClock.now > deadline { return text }
-                try await Task.sleep(for: .milliseconds(100))
+            var text = ""
+            try await eventually("the route map is no longer confirmed") {
+                text = try await host.psql("dev")
+                return text.contains("confirmed")
             }
+            return text
         }
     ]
 }

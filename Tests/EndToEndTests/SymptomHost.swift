@@ -127,12 +127,8 @@ struct SymptomHost: Sendable {
 
     /// Waits until a session sleeps at the server.
     func untilSleeping() async throws {
-        let deadline = ContinuousClock.now + .seconds(90)
         let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        while try await server.psql([query]) != "1\n" {
-            guard ContinuousClock.now < deadline else { throw Command.Failure("no session sleeps") }
-            try await Task.sleep(for: .milliseconds(50))
-        }
+        try await eventually("a session sleeps") { try await server.psql([query]) == "1\n" }
     }
 
     /// The text as a user elsewhere would see it: the documentation's address and PostgreSQL's own port.

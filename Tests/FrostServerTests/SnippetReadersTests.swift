@@ -66,12 +66,7 @@ import Testing
         let read = try JSONDecoder().decode([[String?]].self, from: printed)
         try #require(read.count == SnippetTexts.infos.count)
         for (read, info) in zip(read, SnippetTexts.infos) {
-            #expect(
-                SnippetTexts.same(
-                    read,
-                    [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]
-                )
-            )
+            #expect(SnippetTexts.same(read, SnippetTexts.values(of: info)))
         }
     }
 
@@ -97,12 +92,7 @@ import Testing
         let read = try JSONDecoder().decode([[String?]].self, from: await directory.run("python3", "-c", script))
         try #require(read.count == SnippetTexts.infos.count)
         for (read, info) in zip(read, SnippetTexts.infos) {
-            #expect(
-                SnippetTexts.same(
-                    read,
-                    [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]
-                )
-            )
+            #expect(SnippetTexts.same(read, SnippetTexts.values(of: info)))
         }
     }
 
@@ -134,12 +124,7 @@ import Testing
         try #require(read.count == SnippetTexts.infos.count * 2)
         for (index, read) in read.enumerated() {
             let info = SnippetTexts.infos[index / 2]
-            #expect(
-                SnippetTexts.same(
-                    read,
-                    [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]
-                )
-            )
+            #expect(SnippetTexts.same(read, SnippetTexts.values(of: info)))
         }
     }
 

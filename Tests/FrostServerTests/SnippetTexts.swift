@@ -59,6 +59,11 @@ enum SnippetTexts {
         ConnectionSnippets.snippet(kind, info).text
     }
 
+    /// What a program that uses the text has to hand to its driver.
+    static func values(of info: ConnectionInfo) -> [String?] {
+        [info.username, info.password, info.databaseName, info.sslMode?.rootCertificate]
+    }
+
     /// Swift's own `==` takes `é` and `e\u{301}` for the same.
     static func same(_ texts: [String?], _ others: [String?]) -> Bool {
         texts.map { $0.map { Array($0.utf8) } } == others.map { $0.map { Array($0.utf8) } }

@@ -12,7 +12,7 @@ struct Supervisor: Sendable {
 
     /// Runs until the task is cancelled. The same fault is told once.
     func run() async {
-        var told: Set<String> = []
+        var report = RecoveryReport()
         var hasToldPlace = false
         var checkedPasswords = ContinuousClock.now
         for await _ in Ticks.every(Self.interval) {
@@ -31,19 +31,7 @@ struct Supervisor: Sendable {
                 // What cannot be asked now stays as it was last seen.
                 try? await manager.checkPasswords()
             }
-            // What is begun is brought to an end, also when this task is cancelled.
-            let look = Task(executorPreference: BlockingWork.executor) {
-                try await manager.recover(checkingServers: true, retrying: .due)
-            }
-            do {
-                let found = try await look.value
-                for recovery in found where !(recovery.isFault && told.contains(recovery.message)) {
-                    Complaint.print(recovery.message)
-                }
-                told = Set(found.filter(\.isFault).map(\.message))
-            } catch {
-                if told.insert("\(error)").inserted { Complaint.print("\(error)") }
-            }
+            await report.of { try await manager.recover(checkingServers: true, retrying: .due) }
         }
     }
 }

@@ -1,0 +1,22 @@
+import BranchManager
+
+/// Prints what looks at branches find. The same fault is told once, for as long as it lasts.
+struct RecoveryReport {
+    private var faults: Set<String> = []
+
+    /// Looks, and prints what was done and what could not be.
+    ///
+    /// - Parameter look: what it begins is brought to an end, also when the caller's task is cancelled.
+    mutating func of(_ look: @escaping @Sendable () async throws -> [BranchManager.Recovery]) async {
+        let task = Task(executorPreference: BlockingWork.executor) { try await look() }
+        do {
+            let found = try await task.value
+            for recovery in found where !(recovery.isFault && faults.contains(recovery.message)) {
+                Complaint.print(recovery.message)
+            }
+            faults = Set(found.filter(\.isFault).map(\.message))
+        } catch {
+            if faults.insert("\(error)").inserted { Complaint.print("\(error)") }
+        }
+    }
+}
