@@ -13,35 +13,22 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from frost_machine import BASE, ENVIRONMENT, PASSWORD, STATE, SYNC, FrostMachine  # noqa: E402
-from host import ROOT, build_image, package, run  # noqa: E402
+from host import LIB, ROOT, build_image, package, run  # noqa: E402
+from story import Story  # noqa: E402
 
-LIB = "/usr/local/lib/postgres-gateway"
 
-
-class ForFrostTest(unittest.TestCase):
-    maxDiff = None
-
+class ForFrostTest(Story):
     @classmethod
     def setUpClass(cls):
         build_image(FrostMachine.image, "python3")
         programs = os.environ.get("PROGRAMS") or run([str(ROOT / "scripts" / "build-release.sh")], cwd=ROOT).strip()
         cls.tarball = package(programs, "1.0.0-for-frost")
-        cls.host = FrostMachine()
-        cls.addClassCleanup(cls.host.remove)
-        cls.host.start()
-        cls.host.copy(cls.tarball, "/root/release.tar.gz")
+        cls.start_host(FrostMachine(), cls.tarball)
         cls.host.copy(ROOT / "Tests" / "certificate.sh", "/root/certificate.sh")
-        cls.host.sh("mkdir /root/release && tar -xzf /root/release.tar.gz -C /root/release --strip-components=1")
         cls.host.start_servers()
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.host.journal()[-6000:], file=sys.stderr)
-
     def install(self, options="", check=True):
-        return self.host.sh(f"cd /root/release && ./install.sh --for-frost {options}", check=check)
+        return super().install(f"--for-frost {options}", check)
 
     def ask(self, branch, **options):
         return self.host.ask(branch, **options)
@@ -316,7 +303,7 @@ class ForFrostTest(unittest.TestCase):
 
     def test_17a_update_and_back(self):
         def repack(name, change):
-            self.host.sh(f"cd /root && rm -rf next && mkdir next && tar -xzf release.tar.gz -C next && cd next/* && {change} && cd /root/next"
+            self.host.sh(f"cd /root && rm -rf next && mkdir next && tar -xzf {self.tarball.name} -C next && cd next/* && {change} && cd /root/next"
                          f" && tar -czf /root/{name} * && cd /root && sha256sum {name} >{name}.sha256")
 
         def frost():

@@ -10,6 +10,8 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 IMAGE = "frost-systemd-test"
 OUTPUT = ROOT / ".build" / "systemd-test"
+# Where a release keeps its scripts on a host.
+LIB = "/usr/local/lib/postgres-gateway"
 
 
 def run(arguments, **options):

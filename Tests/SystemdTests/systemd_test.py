@@ -13,10 +13,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from for_frost import ForFrostTest  # noqa: E402, F401
-from host import ROOT, Host, build_broken, build_image, build_program  # noqa: E402
+from host import LIB, ROOT, Host, build_broken, build_image, build_program  # noqa: E402
+from story import Story  # noqa: E402
 from with_frost import WithFrostTest  # noqa: E402, F401
 
-LIB = "/usr/local/lib/postgres-gateway"
 ENVIRONMENT = "/etc/postgres-gateway/environment"
 TLS = "/etc/postgres-gateway/tls"
 NAME = "main.pg.shop.localhost"
@@ -24,9 +24,7 @@ BRANCH_PORT = 10000
 OPTIONS = f"--cert-file {TLS}/server.crt --key-file {TLS}/server.key"
 
 
-class ServiceTest(unittest.TestCase):
-    maxDiff = None
-
+class ServiceTest(Story):
     @classmethod
     def setUpClass(cls):
         build_image()
@@ -35,28 +33,10 @@ class ServiceTest(unittest.TestCase):
         cls.crashing = build_broken("2.0.0", serve="echo 'broken on purpose' >&2; exit 1")
         cls.choosy = build_broken("2.1.0", check="echo 'a setting of 2.1.0 is missing' >&2; exit 78", serve="exit 78")
         cls.mute = build_broken("2.2.0", serve='exec "$real" "$@" --admin-address 127.0.0.1:9999')
-        cls.host = Host()
-        cls.addClassCleanup(cls.host.remove)
-        cls.host.start()
-        for tarball in (cls.first, cls.second, cls.crashing, cls.choosy, cls.mute):
-            cls.host.copy(tarball, "/root/")
-            cls.host.copy(f"{tarball}.sha256", "/root/")
+        cls.start_host(Host(), cls.first, cls.second, cls.crashing, cls.choosy, cls.mute)
         cls.host.copy(ROOT / "Tests" / "certificate.sh", "/root/certificate.sh")
-        cls.host.sh(f"mkdir /root/release && tar -xzf /root/{cls.first.name} -C /root/release --strip-components=1")
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.host.journal()[-6000:], file=sys.stderr)
 
     # -- helpers --
-
-    def install(self, options="", check=True):
-        return self.host.sh(f"cd /root/release && ./install.sh {options}", check=check)
-
-    def update(self, options, check=True):
-        return self.host.sh(f"cd /root && {LIB}/update.sh {options}", check=check)
 
     def psql(self, port=5432, check=True):
         return self.host.sh(

@@ -7,12 +7,11 @@ import json
 import re
 import subprocess
 import sys
-import unittest
 
-from host import ROOT, Host, build_broken, build_image, build_program
+from host import LIB, ROOT, Host, build_broken, build_image, build_program
 from signature import KEY, SignatureSteps
+from story import Story
 
-LIB = "/usr/local/lib/postgres-gateway"
 SERVERS = "/usr/local/lib/frost/servers.sh"
 BRANCHES = "/var/lib/frost/branches"
 CA = "/root/ca.crt"
@@ -36,9 +35,7 @@ class Session:
         return self.process.communicate(timeout=180)[0].strip()
 
 
-class WithFrostTest(SignatureSteps, unittest.TestCase):
-    maxDiff = None
-
+class WithFrostTest(SignatureSteps, Story):
     @classmethod
     def setUpClass(cls):
         build_image()
@@ -49,27 +46,12 @@ class WithFrostTest(SignatureSteps, unittest.TestCase):
         cls.newer = build_broken(
             "3.2.0", frost="sqlite3 /var/lib/frost/frost.db \"INSERT INTO grdb_migrations VALUES ('of 3.2.0')\"; exit 1")
         cls.mute = build_broken("3.1.0", frost="exec sleep 600")
-        cls.host = Host()
-        cls.addClassCleanup(cls.host.remove)
-        cls.host.start()
-        for tarball in (cls.first, cls.second, cls.broken, cls.mute, cls.newer):
-            cls.host.copy(tarball, "/root/")
-            cls.host.copy(f"{tarball}.sha256", "/root/")
-        cls.host.sh(f"mkdir /root/release && tar -xzf /root/{cls.first.name} -C /root/release --strip-components=1")
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.host.journal()[-6000:], file=sys.stderr)
+        cls.start_host(Host(), cls.first, cls.second, cls.broken, cls.mute, cls.newer)
 
     # -- helpers --
 
     def install(self, options="--with-frost", check=True):
-        return self.host.sh(f"cd /root/release && ./install.sh {options}", check=check)
-
-    def update(self, options, check=True):
-        return self.host.sh(f"cd /root && {LIB}/update.sh {options}", check=check)
+        return super().install(options, check)
 
     def frost_pid(self):
         return int(self.host.property("MainPID", "frost"))
