@@ -263,7 +263,7 @@ package struct LocalRuntime: BranchRuntime {
     /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
         let (data, processes) = (data(server), processes)
-        return try await inPlace(server) { place, account throws(BranchError) in
+        let isRunning = try await inPlace(server) { place, account throws(BranchError) in
             guard try place.kind("data") == .directory, let directory = try place.directory("data"),
                 try directory.kind("postmaster.pid") != nil
             else { return false }
@@ -278,6 +278,8 @@ package struct LocalRuntime: BranchRuntime {
                 try account.worksIn(data, pid)
             }
         } ?? false
+        if !isRunning { processes.release(server.targetID) }
+        return isRunning
     }
 
     package func surelyRunning(of servers: [ServerSpec]) -> Set<String> {

@@ -39,6 +39,13 @@ final class ServerProcesses: Sendable {
         return isServer
     }
 
+    /// Holds the process of a target no longer, since its server was found not to run.
+    ///
+    /// A process that is killed lets go of its files, by which a server is known, before the kernel says that it is over.
+    func release(_ target: String) {
+        if let descriptor = held.withLock({ $0.removeValue(forKey: target) }) { close(descriptor) }
+    }
+
     /// Those of some targets whose process still lives. Others are no longer held.
     func living(of targets: Set<String>) -> Set<String> {
         held.withLock { held in
