@@ -44,6 +44,7 @@ if [ "$scope" = test ]; then
         "debootstrap:/usr/sbin/debootstrap"
         "chromium:/usr/bin/chromium"
         "chromium-driver:/usr/bin/chromedriver"
+        "testssl.sh:/usr/bin/testssl"
     )
 fi
 

@@ -6,7 +6,7 @@
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
 #   scripts/test.sh phase2    what shows phase 2: branches, and a route map that follows them
 #   scripts/test.sh phase3    what shows phase 3: the API, and the page in a browser
-#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections
+#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections, TLS
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -99,6 +99,10 @@ fi
 if in_phase 3; then
     step "the page, in a browser"
     twice_at_most .build-compat/browser/bin/python Tests/BrowserTests/browser_test.py
+fi
+if in_phase 4; then
+    step "TLS, scanned from outside: sslyze against Mozilla intermediate, and testssl.sh"
+    Tests/SecurityTests/tls_scan.py
 fi
 if in_phase 0 4; then
     step "the gate, ${ROUNDS:-1} round(s)"
