@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the documentation against the tree: every command, option, file, link, variable, metric and suite exists.
+"""Checks the documentation against the tree: every command, option, file, link, variable, metric, suite and test exists.
 
 Looks at the programs' own --help (scripts/build-release.sh, or the folder FROST_PROGRAMS), at the scripts' texts, at
 the Makefile and at the headings of the pages. Prints what is wrong, with its place, and exits with 1.
@@ -147,6 +147,35 @@ def tests():
     }
 
 
+@functools.cache
+def single_tests():
+    """What swift test calls SUITE/TEST, and the steps of the tests in Python."""
+    found = set()
+    for path in (ROOT / "Tests").rglob("*.swift"):
+        suite, is_test = None, False
+        for line in path.read_text().split("\n"):
+            if match := re.match(r"\s*(?:@Suite.*\s)?(?:\w+ )*(?:struct|class|enum|extension) (\w+Tests)\b", line):
+                suite = match.group(1)
+            is_test = is_test or "@Test" in line
+            if is_test and (match := re.search(r"\bfunc (\w+)", line)):
+                found.add(f"{suite}/{match.group(1)}")
+                is_test = False
+    for path in (ROOT / "Tests").rglob("*.py"):
+        found.update(re.findall(r"^    def (test_\w+)", path.read_text(), re.MULTILINE))
+    return found
+
+
+def check_threats(page):
+    """Each threat of the review has a test, or says that it has none."""
+    is_threat = False
+    for number, line in enumerate(page.read_text().split("\n"), 1):
+        if line.startswith("## "):
+            is_threat = line.startswith("## Threats")
+        cell = line.rstrip("|").rpartition("|")[2].strip()
+        if is_threat and line.startswith("| ") and cell not in ("test", "no test") and not re.match(r"`(\w+Tests|test_\w+|Tests/)", cell):
+            wrong(page, number, f"the threat has neither a test nor the words 'no test': {cell}")
+
+
 def known_variables():
     text = sources()
     gateway = {f"FROST_POSTGRES_GATEWAY_{name}" for name in re.findall(r'case \w+ = "([A-Z_]+)"', text)}
@@ -196,6 +225,10 @@ def main():
             for name in re.findall(r"\b[A-Z]\w+Tests\b", line):
                 if name not in tests() and page.name != "CONTRIBUTING.md":
                     wrong(page, number, f"there is no suite {name}")
+            for name in re.findall(r"(?<![\w/])[A-Z]\w+Tests/[a-z]\w+|\btest_\d+\w*", line):
+                if name not in single_tests():
+                    wrong(page, number, f"there is no test {name}")
+    check_threats(ROOT / "docs/security.md")
     print("\n".join(problems))
     print(f"docs_check: {len(PAGES)} pages, {len(problems)} problems")
     return 1 if problems else 0

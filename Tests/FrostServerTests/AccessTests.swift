@@ -115,6 +115,26 @@ import Testing
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
+    @Test(
+        "Every answer, errors included, keeps a browser from framing it, guessing its type and running what others put in"
+    )
+    func headers() async throws {
+        try await APIHost.run { host in
+            for path in ["/login", "/", "/api/health", "/api/projects", "/ca.crt", "/assets/none", "/nothing/here"] {
+                let request = HTTPClientRequest(url: "http://127.0.0.1:\(host.port)\(path)")
+                let fields = try await Self.client.execute(request, timeout: .seconds(60)).headers
+                let policy = fields.first(name: "Content-Security-Policy") ?? ""
+                for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'self'"]
+                {
+                    #expect(policy.contains("\(part);"), "\(path): \(policy)")
+                }
+                #expect(!policy.contains("unsafe"), "\(path)")
+                #expect(fields.first(name: "X-Content-Type-Options") == "nosniff", "\(path)")
+                #expect(fields.first(name: "Referrer-Policy") == "same-origin", "\(path)")
+            }
+        }
+    }
+
     @Test("A token that cannot be shown ends nothing")
     func tokenNotShown() throws {
         let directory = try TemporaryDirectory("token")
