@@ -14,7 +14,7 @@ struct Symptom: Sendable {
     }
 
     /// The one that changes the route map comes last.
-    static let all = reachability + names + states + logins + certificates + operators + unconfirmed
+    static let all = reachability + names + drivers + states + logins + certificates + operators + unconfirmed
 
     // MARK: Before the gateway answers
 
@@ -31,6 +31,15 @@ struct Symptom: Sendable {
                 ["--map-root-user", "--net", "psql", "-XqAt", "-c", "SELECT 1", connection],
                 environment: ["LC_ALL": "C"]
             ).errors
+        },
+        Symptom("Name not resolved", "asyncpg") { host in
+            let program = """
+                import asyncio, asyncpg, sys
+                try: asyncio.run(asyncpg.connect(host='dev.\(SymptomHost.domain)', user='frost', password='x', database='shop'))
+                except OSError as error: print(f'socket.{type(error).__name__}: {error}', file=sys.stderr)
+                """
+            let python = "\(Checkout.root)/.build-compat/venv/bin/python"
+            return try await Command.run("unshare", ["--map-root-user", "--net", python, "-c", program]).errors
         },
     ]
 
