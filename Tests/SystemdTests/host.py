@@ -23,16 +23,17 @@ def run(arguments, **options):
 
 
 @functools.cache
-def build_image(image=IMAGE, packages=""):
+def build_image(image=IMAGE, packages="", file="Dockerfile"):
     """The host's image, with more packages of Debian's than every host here has."""
     run([str(ROOT / "scripts" / "base-image.sh")])
-    run(["docker", "build", "--network", "host", "--build-arg", f"PACKAGES={packages}", "-t", image, str(pathlib.Path(__file__).parent)])
+    here = pathlib.Path(__file__).parent
+    run(["docker", "build", "--network", "host", "--build-arg", f"PACKAGES={packages}", "-t", image, "-f", str(here / file), str(here)])
 
 
 @functools.cache
 def built_programs():
-    """Both programs as they ship, and what they are called."""
-    programs = pathlib.Path(run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway", "frost"], cwd=ROOT).strip())
+    """Both programs as they ship (scripts/build-release.sh, or the folder FROST_PROGRAMS), and what they are called."""
+    programs = pathlib.Path(os.environ.get("FROST_PROGRAMS") or run([str(ROOT / "scripts" / "build-release.sh"), "postgres-gateway", "frost"], cwd=ROOT).strip())
     return programs, run([str(programs / "frost"), "--version"]).split()[1]
 
 
@@ -86,6 +87,7 @@ class Host:
     """A machine of its own, until `remove`."""
 
     image = IMAGE
+    network = "none"
     # Beside those that an engine gives.
     capabilities = []
 
@@ -101,7 +103,7 @@ class Host:
         for capability in self.capabilities:
             options += ["--cap-add", capability]
         # What systemd takes for a request to halt, as `systemctl halt` would make it.
-        run(["docker", "run", "-d", "--name", self.name, "--network", "none", "--stop-signal", "SIGRTMIN+3",
+        run(["docker", "run", "-d", "--name", self.name, "--network", self.network, "--stop-signal", "SIGRTMIN+3",
              "--sysctl", "net.ipv4.ip_unprivileged_port_start=1024", *options,
              "--tmpfs", "/run", "--tmpfs", "/run/lock", self.image])
         self.until_up()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The gateway as a service on real systemd: install, run, break, update, roll back, remove; and what for_frost.py and with_frost.py tell.
+"""The gateway as a service on real systemd: install, run, break, update, roll back, remove; and what
+empty_host.py, for_frost.py and with_frost.py tell.
 
 The tests of a class are one story and run in the order of their names.
 """
@@ -12,6 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from empty_host import EmptyHostTest  # noqa: E402, F401
 from for_frost import ForFrostTest  # noqa: E402, F401
 from host import LIB, ROOT, Host, build_broken, build_image, build_program  # noqa: E402
 from story import Story  # noqa: E402
