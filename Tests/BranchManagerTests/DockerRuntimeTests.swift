@@ -44,6 +44,26 @@ import Musl
         }
     }
 
+    @Test("A superuser of a branch gains no rights in its container, and not even its root can listen in on others")
+    func confined() async throws {
+        try await RuntimeHost.run(.docker) { host in
+            let main = try await host.makeDatabase()
+            let program = #"grep -E "^(NoNewPrivs|CapEff|CapBnd):" /proc/self/status"#
+            let lines = try await host.query(
+                main,
+                "CREATE TABLE status (line text); COPY status FROM PROGRAM '\(program)' WITH (DELIMITER '|'); "
+                    + "SELECT replace(line, E'\\t', ' ') FROM status ORDER BY line"
+            ).split(separator: "\n").map(String.init)
+            let bounding = try #require(
+                lines.first.flatMap { UInt64($0.dropFirst("CapBnd: ".count), radix: 16) },
+                "\(lines)"
+            )
+            #expect(lines.dropFirst() == ["CapEff: 0000000000000000", "NoNewPrivs: 1"])
+            // Bits of linux/capability.h: NET_RAW, SYS_CHROOT, MKNOD, SETFCAP.
+            for bit in [13, 18, 27, 31] { #expect(bounding & 1 << bit == 0, "\(bit) of \(lines)") }
+        }
+    }
+
     @Test("A container has the memory and the processors that are set, and no more")
     func limits() async throws {
         let limits = try DockerRuntime.Limits(

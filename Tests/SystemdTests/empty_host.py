@@ -33,7 +33,7 @@ class EmptyHost(Host):
     network = "bridge"
 
     def address(self):
-        return run(["docker", "inspect", "-f", "{{ .NetworkSettings.IPAddress }}", self.name]).strip()
+        return run(["docker", "inspect", "-f", "{{ range .NetworkSettings.Networks }}{{ .IPAddress }}{{ end }}", self.name]).strip()
 
     def type(self, line):
         """A line in the operator's shell, which stays where it is."""

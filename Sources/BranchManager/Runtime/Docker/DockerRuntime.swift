@@ -91,6 +91,7 @@ package struct DockerRuntime: BranchRuntime {
         spec.Labels = ["frost.managed": "true", "frost.target.id": server.targetID]
         spec.HostConfig.Binds = ["\(data(server)):\(Self.mount)"]
         spec.HostConfig.NetworkMode = try await engine.makeNetwork(network)
+        spec.HostConfig.confine()
         try await engine.run(name(server), spec)
         guard try await waitForAnswer(server) == .answering else {
             throw .runtime("a new server of PostgreSQL does not answer")
@@ -154,6 +155,7 @@ package struct DockerRuntime: BranchRuntime {
         spec.HostConfig.Binds = ["\(data(server)):\(Self.mount)"]
         spec.HostConfig.PortBindings = ["5432/tcp": [["HostIp": "127.0.0.1", "HostPort": String(server.hostPort)]]]
         spec.HostConfig.NetworkMode = networkID
+        spec.HostConfig.confine()
         let limits = try limits()
         spec.HostConfig.Memory = limits.memory
         spec.HostConfig.NanoCpus = limits.nanoCPUs
