@@ -20,22 +20,22 @@ package enum AuthorityFiles {
         guard isDirectory(place.authority) else {
             guard let orphan = try issued(in: place.pairs).first else { return nil }
             throw .store(
-                "the directory of frost's CA, \(place.authority), is missing, though \(orphan) was issued by it; put it "
-                    + "back from a backup. \(anew(place))"
+                "the directory of frost's CA, \(place.authority), is missing, but it issued \(orphan); restore it from "
+                    + "a backup. \(anew(place))"
             )
         }
         let certificate = try WholeFile.read(place.certificateFile)
         let key = try WholeFile.read(place.keyFile)
         guard let certificate else {
             throw .store(
-                "the certificate of frost's CA, \(place.certificateFile), is missing; put it back: every client that "
-                    + "verifies has a copy of it. \(anew(place))"
+                "the certificate of frost's CA, \(place.certificateFile), is missing; restore it: every client that uses "
+                    + "verify-full has a copy. \(anew(place))"
             )
         }
         guard let key else {
             throw .store(
-                "the key of frost's CA, \(place.keyFile), is missing; put it back from a backup, since no certificate can "
-                    + "be issued or renewed without it. \(anew(place))"
+                "the key of frost's CA, \(place.keyFile), is missing; restore it from a backup: without it, no certificate "
+                    + "can be issued or renewed. \(anew(place))"
             )
         }
         do throws(CertificateFault) {
@@ -67,7 +67,7 @@ package enum AuthorityFiles {
             let authority = try CertificateAuthority.make(for: hostName, at: now)
             return (authority, try authority.certificatePEM())
         } catch {
-            throw .store("no CA can be made: \(error)")
+            throw .store("could not create a CA: \(error)")
         }
     }
 
@@ -101,28 +101,28 @@ package enum AuthorityFiles {
     private static func sentence(for fault: CertificateFault, _ place: CertificatePlace) -> String {
         switch fault {
         case .certificateUnreadable:
-            "the certificate of frost's CA, \(place.certificateFile), is damaged: it is no certificate in PEM form; put "
-                + "it back: every client that verifies has a copy of it. \(anew(place))"
+            "the certificate of frost's CA, \(place.certificateFile), is damaged: it is not a certificate in PEM form; "
+                + "restore it: every client that uses verify-full has a copy. \(anew(place))"
         case .keyUnreadable:
-            "the key of frost's CA, \(place.keyFile), is damaged: it is no ECDSA P-256 key in PEM form; put it back from "
+            "the key of frost's CA, \(place.keyFile), is damaged: it is not an ECDSA P-256 key in PEM form; restore it from "
                 + "a backup. \(anew(place))"
         case .notAuthority:
-            "the certificate in \(place.certificateFile) is not that of a CA on P-256; put back the one that frost made. "
+            "the certificate in \(place.certificateFile) is not a P-256 CA certificate; restore the one created by frost. "
                 + anew(place)
         case .otherKey:
-            "\(place.keyFile) is not the key of \(place.certificateFile); put back the two that belong together. "
+            "\(place.keyFile) is not the key of \(place.certificateFile); restore a matching pair. "
                 + anew(place)
         case .expired(let date):
             "frost's CA, \(place.certificateFile), expired on \(day(date)). \(anew(place))"
         case .unmakeable(let reason):
-            "frost's CA in \(place.authority) cannot be used: \(reason)"
+            "frost's CA in \(place.authority) is invalid: \(reason)"
         }
     }
 
     /// How to begin anew. Never done by itself: clients that verify would be refused without anybody having decided it.
     static func anew(_ place: CertificatePlace) -> String {
-        "To begin with a new CA, whose ca.crt every client that verifies then needs, remove \(place.authority) and what it "
-            + "has issued in \(place.pairs), and start \(place.program) again"
+        "To create a new CA, whose ca.crt every client that uses verify-full then needs, remove \(place.authority) and "
+            + "its certificates in \(place.pairs), and restart \(place.program)"
     }
 
     static func day(_ date: Date) -> String { date.formatted(.iso8601.year().month().day()) }

@@ -61,7 +61,7 @@ extension CertificateKeeper {
                 if fault != nil { reportEnd() }
                 fault = nil
             } catch {
-                // As long as it is the same, it is told once.
+                // Report the same fault once.
                 if error != fault { reportFault(error) }
                 fault = error
             }

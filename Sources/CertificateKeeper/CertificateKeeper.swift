@@ -52,9 +52,11 @@ package final class CertificateKeeper: Sendable {
     package func open(at now: Date) throws(BranchError) -> CertificateAuthority {
         if let authority = try authority(at: now) { return authority }
         _ = try AuthorityFiles.make(place, at: now)
-        report("made a CA for the gateway's certificates, \(place.certificateFile); clients that verify need that file")
+        report(
+            "created a CA for the gateway's certificates, \(place.certificateFile); clients that use verify-full need this file"
+        )
         guard let authority = try authority(at: now) else {
-            throw .store("the CA in \(place.authority) is gone; start \(place.program) again")
+            throw .store("the CA in \(place.authority) is missing; restart \(place.program)")
         }
         return authority
     }
@@ -68,7 +70,7 @@ package final class CertificateKeeper: Sendable {
     package func keep(_ names: Set<String>, removes: Bool, at now: Date) throws(BranchError) -> Changes {
         guard let authority = try authority(at: now) else {
             throw .store(
-                "frost's CA, \(place.authority), is gone; put it back from a backup, or start \(place.program) again for a new one"
+                "frost's CA, \(place.authority), is missing; restore it from a backup, or restart \(place.program) to create a new one"
             )
         }
         if authority.notAfter.timeIntervalSince(now) < CertificateAuthority.warning {
@@ -104,7 +106,7 @@ package final class CertificateKeeper: Sendable {
         var found = stat()
         if stat(place.keyFile, &found) == 0, found.st_mode & 0o077 != 0 {
             tell(
-                "others can read the key of frost's CA, and with it pretend to be any server: chmod 600 \(place.keyFile)"
+                "other users can read the key of frost's CA and could impersonate any server: chmod 600 \(place.keyFile)"
             )
         }
         return authority
@@ -121,7 +123,7 @@ package final class CertificateKeeper: Sendable {
         if let known = state.withLock({ $0.known[name] }), known.files == files, known.due > now { return nil }
         let certificate = try WholeFile.read(paths[0])
         if let certificate, Self.isForeign(certificate) {
-            tell("\(paths[0]) is a certificate that frost has not issued; it is left as it is")
+            tell("\(paths[0]) was not issued by frost; leaving it unchanged")
             return nil
         }
         let standing = authority.standing(
@@ -138,7 +140,7 @@ package final class CertificateKeeper: Sendable {
         case .reissue(let reason):
             let issued: CertificateAuthority.Issued
             do throws(CertificateFault) { issued = try authority.issue(name, at: now) } catch {
-                throw .store("no certificate can be issued for \(name): \(error)")
+                throw .store("could not issue a certificate for \(name): \(error)")
             }
             // The key first: a gateway that starts between the two finds files that do not fit, and says so; the next
             // look makes that good.
@@ -203,10 +205,10 @@ package final class CertificateKeeper: Sendable {
 
     /// Says what keeps certificates from being issued.
     package func reportFault(_ error: BranchError) {
-        report("\(error); the gateway goes on with the certificates it has, and new hostnames get none")
+        report("\(error); the gateway keeps its certificates, and new hostnames get none")
     }
 
-    func reportEnd() { report("certificates are issued again") }
+    func reportEnd() { report("issuing certificates again") }
 
     private func tell(_ sentence: String) {
         if state.withLock({ $0.told.insert(sentence).inserted }) { report(sentence) }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// The certificates of a route map that `frost sync` keeps: one for each project in it, of a CA of its own.
 ///
-/// What keeps them from being issued never keeps a map from being written: it is told, and tried again.
+/// A failure to issue certificates never keeps a map from being written: it is reported and retried.
 package final class RouteCertificates: Sendable {
     /// Between two looks at the files while nothing else has changed, in seconds.
     static let lookInterval: TimeInterval = 20

@@ -10,9 +10,9 @@ package import X509
 package struct CertificateAuthority: Sendable {
     /// Of the CA, in calendar years.
     package static let lifetimeInYears = 10
-    /// Of what it issues, in seconds: 90 days. Never beyond its own end.
+    /// Of issued certificates, in seconds: 90 days, but never beyond the CA's own expiry.
     package static let leafLifetime: TimeInterval = 90 * 86_400
-    /// Before its own end, in seconds, that people are told: 90 days, as long as what it issues lasts.
+    /// How long before its expiry frost warns, in seconds: 90 days, the lifetime of issued certificates.
     package static let warning: TimeInterval = 90 * 86_400
     /// How far certificates reach back, in seconds: clocks of clients may be slow.
     private static let clockTolerance: TimeInterval = 3_600
@@ -183,7 +183,7 @@ package struct CertificateAuthority: Sendable {
 }
 
 extension CertificateAuthority {
-    /// Whether a text is a certificate, whoever has issued it.
+    /// Whether a text is a certificate of any issuer.
     package static func isCertificate(_ pem: String) -> Bool { (try? Certificate(pemEncoded: pem)) != nil }
 
     /// Whether a certificate was issued by a CA of a frost, this one or another: what may be replaced and removed without

@@ -55,10 +55,10 @@ package struct BranchView: Sendable {
     /// What becomes of a number of sessions when their server stops.
     static func sessionsWarning(_ count: Int?) -> String {
         switch count {
-        case .some(0): "Nobody is connected through the gateway right now."
-        case .some(1): "The 1 session that is open now will be closed."
-        case .some(let count): "The \(count) sessions that are open now will be closed."
-        case .none: "Sessions that are open now will be closed."
+        case .some(0): "No sessions are open through the gateway."
+        case .some(1): "1 open session will be closed."
+        case .some(let count): "\(count) open sessions will be closed."
+        case .none: "Open sessions will be closed."
         }
     }
 
@@ -207,7 +207,7 @@ package struct RunningOperation: Sendable {
     package var progress: String?
     /// "14:03:12 UTC".
     package var startedAt: Moment
-    /// "1.2 of 3.4 GB"; nil where nobody can tell.
+    /// "1.2 of 3.4 GB"; nil if unknown.
     package var copied: String?
     package var canCancel: Bool
     /// Whether somebody has cancelled it, and it has not ended yet.

@@ -15,11 +15,11 @@ package enum ConnectionKind: String, CaseIterable, Sendable {
     /// For whom it is, in one sentence.
     package var lead: String {
         switch self {
-        case .external: "From anywhere, encrypted. The gateway finds this branch by its hostname."
+        case .external: "From anywhere, encrypted. The gateway selects this branch by its hostname."
         case .internal: "From containers on this host’s private network. Nothing leaves the host."
         case .direct:
-            "Only from this host: straight to the server’s own port, past the gateway. From elsewhere, open the SSH "
-                + "tunnel first; the strings are then the same."
+            "Only from this host: directly to the server’s own port, without the gateway. From elsewhere, open the SSH "
+                + "tunnel first, then use the same strings."
         }
     }
 }
@@ -192,7 +192,7 @@ package struct MissingConnection: Sendable {
 
     package static let targetStopped = Self(
         reason: "target_stopped",
-        sentence: "This branch is stopped, so nothing answers at its hostname.",
+        sentence: "This branch is stopped, so its hostname accepts no connections.",
         nextStep: "Start it to connect. Its hostname and port stay the same.",
         offersStart: true
     )
@@ -200,7 +200,7 @@ package struct MissingConnection: Sendable {
     /// `target_stopped` when nobody stopped it.
     package static let targetFailed = Self(
         reason: "target_stopped",
-        sentence: "This branch has failed, so nothing answers at its hostname.",
+        sentence: "This branch has failed, so its hostname accepts no connections.",
         nextStep: "The reason is above. Start it to try again. Its hostname and port stay the same.",
         offersStart: true
     )
@@ -208,14 +208,14 @@ package struct MissingConnection: Sendable {
     /// `target_stopped` while its server replays its log, or is to be started again.
     package static let targetRecovering = Self(
         reason: "target_stopped",
-        sentence: "This branch is recovering, and takes no connections meanwhile.",
-        nextStep: "That takes as long as it takes. The connection string appears here as soon as the server answers."
+        sentence: "This branch is recovering and does not accept connections yet.",
+        nextStep: "The connection string appears here as soon as the server is ready."
     )
 
     /// `target_stopped` while an operation works on it.
     package static let targetBusy = Self(
         reason: "target_stopped",
-        sentence: "This branch is not taking connections yet.",
-        nextStep: "Wait a moment. The connection string appears here as soon as the server answers."
+        sentence: "This branch does not accept connections yet.",
+        nextStep: "Wait a moment. The connection string appears here as soon as the server is ready."
     )
 }

@@ -90,7 +90,7 @@ package struct GatewaySummary: Sendable {
         self.notice = notice
         missing =
             if !isEnabled {
-                "Branches can only be reached on this host. Turn the gateway on to give each one a hostname."
+                "Branches accept connections from this host only. Turn the gateway on to give each one a hostname."
             } else if wildcardBase == nil {
                 "Branches have no hostnames yet. Add a wildcard domain to give them one."
             } else {

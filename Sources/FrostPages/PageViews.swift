@@ -122,7 +122,7 @@ package struct OperationRow: Sendable {
     package var startedAt: Moment
     /// "4 s"; nil while it runs.
     package var duration: String?
-    /// "1.2 of 3.4 GB", while it runs and where it can be told.
+    /// "1.2 of 3.4 GB" while it runs; nil if unknown.
     package var copied: String?
     package var canCancel: Bool
 

@@ -20,13 +20,13 @@ package struct SSLSwitch: Sendable {
         sentence =
             switch (isVerifyFull, authority == nil) {
             case (false, _):
-                "Protects against eavesdropping, not against a server that poses as this one: the client does not check "
+                "Protects against eavesdropping, not against an impostor: the client does not check "
                     + "the certificate."
             case (true, false):
-                "Protects against eavesdropping and against a server that poses as this one: the client checks the "
+                "Protects against eavesdropping and against an impostor: the client checks the "
                     + "hostname and that Frost’s own CA issued the certificate."
             case (true, true):
-                "Protects against eavesdropping and against a server that poses as this one: the client checks the "
+                "Protects against eavesdropping and against an impostor: the client checks the "
                     + "hostname and that a CA known to its system issued the certificate."
             }
     }

@@ -84,7 +84,7 @@ package struct FrostServer: Sendable {
                 router.on(RouterPath("\(API.prefix)\(path)"), method: method) { _, _ in Self.notAllowed(method, own) }
             }
         }
-        // What is not there is told as an object too.
+        // Missing resources are reported as an object too.
         for method in methods {
             router.on("\(API.prefix)/**", method: method) { request, _ in
                 APIError(.notFound, "there is no \(request.method) \(request.uri.path); see \(API.prefix)/openapi.json")
@@ -98,7 +98,7 @@ package struct FrostServer: Sendable {
     /// RFC 9110, section 15.5.6.
     private static func notAllowed(_ method: HTTPRequest.Method, _ allowed: [HTTPRequest.Method]) -> Response {
         let names = (allowed + (allowed.contains(.get) ? [.head] : [])).map(\.rawValue).joined(separator: ", ")
-        var response = APIError(.methodNotAllowed, "\(method) is not served here; there is \(names)").answer.response
+        var response = APIError(.methodNotAllowed, "\(method) is not supported here; use \(names)").answer.response
         response.headers[.allow] = names
         return response
     }
@@ -113,7 +113,7 @@ struct ServerContext: RequestContext {
     }
 }
 
-/// What a browser is told to keep away from, for every answer.
+/// The security headers of every response.
 struct SecurityHeaders: RouterMiddleware {
     typealias Context = ServerContext
 

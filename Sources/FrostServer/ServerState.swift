@@ -66,7 +66,7 @@ package struct ServerState: Sendable {
                 if handle.operation != nil { try? await handle.finish() }
             }
             if !isOpen {
-                continuation.resume(throwing: APIError(.busy, "frost is stopping; try again when it is up again"))
+                continuation.resume(throwing: APIError(.busy, "frost is stopping; try again after it restarts"))
             }
         }
     }

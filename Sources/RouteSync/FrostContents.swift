@@ -55,7 +55,7 @@ struct FrostContents: Hashable, Sendable {
                         + "which had it last, is routed. Stop or delete \(branch.name) in Frost, or deploy it"
                 )
             } else {
-                problems.append("\(branch.name) is active and has no host port")
+                problems.append("\(branch.name) is active but has no host port")
             }
         }
         return (RouteLists(routes: routes, stopped: stopped), problems)

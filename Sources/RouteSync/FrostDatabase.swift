@@ -85,8 +85,8 @@ enum FrostDatabase {
             let code = errno
             throw FrostDatabaseError(
                 description: code == ENOENT || code == ENOTDIR
-                    ? "\(path) does not exist; give the frost.db of the installation"
-                    : "\(path) cannot be opened: \(String(cString: strerror(code)))"
+                    ? "\(path) does not exist; use the frost.db of the installation"
+                    : "could not open \(path): \(String(cString: strerror(code)))"
             )
         }
         do {
@@ -106,26 +106,26 @@ enum FrostDatabase {
     /// What SQLite says, and what to do about it.
     private static func failure(_ path: String, _ error: any Error) -> FrostDatabaseError {
         guard let error = error as? DatabaseError else {
-            return FrostDatabaseError(description: "\(path) cannot be read: \(error)")
+            return FrostDatabaseError(description: "could not read \(path): \(error)")
         }
         switch error.resultCode {
         case .SQLITE_CANTOPEN, .SQLITE_READONLY:
             // No connection of this process is open, whose locks the kernel would take with the descriptor.
             let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard file >= 0 else {
-                return FrostDatabaseError(description: "\(path) may not be read by this user: \(error)")
+                return FrostDatabaseError(description: "this user cannot read \(path): \(error)")
             }
             close(file)
             // Which are there while Frost runs; a reader makes them where it may, and does without where it need not.
             return FrostDatabaseError(
                 description: """
-                    \(path) cannot be read, though it is there: SQLite can neither use nor make the files beside it \
-                    (\(path)-wal and \(path)-shm). Start Frost, or run this as a user who may write in their \
+                    could not read \(path): SQLite can neither use nor create the files beside it \
+                    (\(path)-wal and \(path)-shm). Start Frost, or run this as a user with write access to their \
                     directory. \(error)
                     """
             )
         default:
-            return FrostDatabaseError(description: "\(path) cannot be read: \(error)")
+            return FrostDatabaseError(description: "could not read \(path): \(error)")
         }
     }
 
@@ -144,7 +144,7 @@ enum FrostDatabase {
         init(_ db: Database) throws {
             let tables = Set(try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'table'"))
             if tables.isEmpty {
-                throw UnknownSchema(problem: "has no tables yet; Frost makes them when it starts for the first time")
+                throw UnknownSchema(problem: "has no tables yet; Frost creates them when it first starts")
             }
             let migrations = tables.contains("_migrations")
             // Names of files, e.g. 018-backups.sql.
@@ -157,14 +157,14 @@ enum FrostDatabase {
             if !tables.contains("database_targets"), !migrations {
                 throw UnknownSchema(
                     problem: tables.contains("grdb_migrations")
-                        ? "is the store of this frost, which writes its own route map; give the frost.db of an installed Frost"
-                        : "is no database of Frost's; give the frost.db of the installation"
+                        ? "is this frost's own store, which writes its own route map; use the frost.db of Frost the PaaS"
+                        : "is not Frost's database; use the frost.db of the installation"
                 )
             }
             if let number = migration.flatMap({ Int($0) }), number < FrostDatabase.firstMigration {
                 throw UnknownSchema(
-                    problem: "is of a Frost whose last migration is \(migration ?? ""), in which branches have no "
-                        + "hostnames; update Frost to one with migration 0\(FrostDatabase.firstMigration) or later"
+                    problem: "is from a Frost whose last migration is \(migration ?? ""), in which branches have no "
+                        + "hostnames; update Frost to a version with migration 0\(FrostDatabase.firstMigration) or later"
                 )
             }
             do {
@@ -187,7 +187,7 @@ enum FrostDatabase {
             } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR {
                 // No such table or column.
                 throw UnknownSchema(
-                    problem: "is no database of Frost's that this version knows (last migration: "
+                    problem: "is a Frost database of an unsupported version (last migration: "
                         + "\(migration ?? "none")): \(error). Update the gateway and frost sync"
                 )
             }
@@ -205,7 +205,7 @@ enum FrostDatabase {
                 if ids.insert(branch.target.id).inserted {
                     branches.append(branch)
                 } else if isPostgres {
-                    problems.append("\(branch.name) has the id of another branch; it is left out")
+                    problems.append("\(branch.name) has the id of another branch; skipping it")
                 }
             } catch {
                 if isPostgres { problems.append(error.description) }
@@ -240,7 +240,7 @@ enum FrostDatabase {
             if base.name.utf8.count <= HostnameBuilder.maximumBaseLength { return base }
             problem = "has more than \(HostnameBuilder.maximumBaseLength) characters"
         } catch {
-            problem = "is no domain: it \(error)"
+            problem = "is not a domain: it \(error)"
         }
         problems.append(
             "Frost's wildcard domain '\(text.prefix(300))' \(problem); no branch has a hostname. Change it in Frost's settings"
@@ -258,7 +258,7 @@ enum FrostDatabase {
             let columns = [("id", id), ("name", name), ("lifecycle_status", status), ("project_id", projectID)]
             let missing = columns.filter { $0.1 == nil }.map(\.0).joined(separator: ", ")
             let branch = FrostContents.Branch.name(name ?? id ?? "a branch", of: database)
-            throw FrostDatabaseError(description: "\(branch) has no \(missing); it is left out")
+            throw FrostDatabaseError(description: "\(branch) has no \(missing); skipping it")
         }
         let projectHostname = text(row, "projectHostname")
         let projectName = text(row, "projectName")

@@ -85,7 +85,7 @@ package actor FrostDatabaseSync {
                 defer { run = current }
                 try await look(&current, &told, report)
                 if told.fault != nil {
-                    logger.notice("the fault is over: the route map is kept again")
+                    logger.notice("recovered; updating the route map again")
                     told.fault = nil
                 }
             } catch is CancellationError {
@@ -95,7 +95,7 @@ package actor FrostDatabaseSync {
             } catch {
                 if told.fault != "\(error)" {
                     logger.error(
-                        "the route map is not kept; trying again. The gateway refuses new connections when it was not confirmed for \(SyncMachine.validity) s",
+                        "could not update the route map; retrying. The gateway refuses new connections if it is not confirmed for \(SyncMachine.validity) s",
                         metadata: ["error": "\(error)"]
                     )
                     told.fault = "\(error)"
@@ -117,7 +117,7 @@ package actor FrostDatabaseSync {
         var namesInFile: HostnameLedger?
     }
 
-    /// What was told: each once.
+    /// Problems already reported.
     private struct Told {
         var fault: String?
         var problems: Set<String> = []
@@ -205,7 +205,7 @@ package actor FrostDatabaseSync {
     }
 
     /// As the files say. Where there are no names yet, those of the map are; a map that cannot be read then is a fault,
-    /// since names that were made anew would lead people elsewhere.
+    /// since newly assigned names would route clients elsewhere.
     private func start() throws -> Run {
         let ledger = try names.load()
         let table: RouteTable?
@@ -216,7 +216,7 @@ package actor FrostDatabaseSync {
                 let fault = "\(error)".contains(routeFile) ? "\(error)" : "\(routeFile): \(error)"
                 throw FrostSyncError(
                     description:
-                        "\(fault); branches keep the hostnames in it: mend it, or remove it to have them made anew"
+                        "\(fault); branches keep the hostnames in it: correct it, or remove it to assign new ones"
                 )
             }
             table = nil

@@ -45,7 +45,7 @@ struct HostnameFile: Sendable {
                 freedAt: name.freedAt
             )
             guard entries.updateValue(entry, forKey: hostname) == nil else {
-                throw fault("'\(hostname)' is there twice")
+                throw fault("'\(hostname)' is a duplicate")
             }
         }
         return HostnameLedger(entries: entries)
@@ -74,9 +74,9 @@ struct HostnameFile: Sendable {
 
     private func fault(_ problem: String) -> FrostSyncError {
         FrostSyncError(
-            description: "the names that branches have, \(path), cannot be used: \(problem). Mend the file or put back "
-                + "a copy of it. Without one, remove it: names are then taken from the route map, and made anew where "
-                + "that is gone too"
+            description: "the file of hostnames, \(path), is invalid: \(problem). Correct it or restore "
+                + "a copy. Without one, remove it: names are then read from the route map, and assigned again if "
+                + "that is missing too"
         )
     }
 

@@ -30,14 +30,15 @@ enum RouteFileLock {
     ) async throws -> Value {
         let path = "\(routeFile).lock"
         let lock = try FileLock(path)
-        // Never blocking: whoever has it may be stopped, and those who wait here wait for a bounded time.
+        // Never block: the holder may be stopped, and callers wait for a bounded time only.
         var tries = 0
         while !lock.take() {
             tries += 1
             guard tries < Self.tries else {
                 throw RouteFileLockError(
-                    description: "another process has \(path); does another frost write the same route file? "
-                        + "Give each a file of its own, or end one"
+                    description:
+                        "another process has locked \(path); another frost may be writing the same route file. "
+                        + "Use separate files, or end one"
                 )
             }
             try await Task.sleep(for: .milliseconds(20))
@@ -55,7 +56,7 @@ struct SyncLock {
         lock = try FileLock("\(routeFile).sync.lock")
         guard lock.take() else {
             throw RouteFileLockError(
-                description: "another frost sync keeps \(routeFile); give each a file of its own, or end one",
+                description: "another frost sync writes \(routeFile); use separate files, or end one",
                 isKept: true
             )
         }

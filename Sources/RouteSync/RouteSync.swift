@@ -6,12 +6,12 @@ import RouteMap
 /// Keeps the route map file as the store says.
 ///
 /// A burst of changes is folded into one write. A write that fails is tried again until it succeeds
-/// or a later one does; whoever waits for it waits for a bounded time.
+/// or a later one does; callers wait for a bounded time.
 package actor RouteSync: RouteListener {
     /// How long a branch's operation waits for its route map, at the most.
-    package static let patience = Duration.seconds(5)
+    package static let timeout = Duration.seconds(5)
     /// Changes within this time make one write.
-    private static let gathering = Duration.milliseconds(5)
+    private static let batchDelay = Duration.milliseconds(5)
     /// Between two tries of a write that fails; doubled up to the second.
     private static let retries = (first: Duration.milliseconds(250), last: Duration.milliseconds(500))
 
@@ -58,13 +58,13 @@ package actor RouteSync: RouteListener {
         let waiter = lastWaiter
         // Whoever waits for this actor meanwhile goes on where this task runs.
         let timeout = Task(executorPreference: BlockingWork.executor) {
-            try await Task.sleep(for: Self.patience)
+            try await Task.sleep(for: Self.timeout)
             await self.resume(waiter, isWritten: false)
         }
         let isWritten = await withCheckedContinuation { waiting[waiter] = (change, $0) }
         timeout.cancel()
         guard isWritten else {
-            throw .store("the route map is not written: \(status.fault ?? "no answer"); mend that and try again")
+            throw .store("could not write the route map: \(status.fault ?? "no response"); fix this and retry")
         }
     }
 
@@ -80,7 +80,7 @@ package actor RouteSync: RouteListener {
         let now = clock.now()
         // Those whose time is over are not routed, whether they can be forgotten or not.
         do { try store.endAliases(at: now) } catch {
-            logger.error("former hostnames not forgotten", metadata: ["error": "\(error)"])
+            logger.error("could not remove expired hostnames", metadata: ["error": "\(error)"])
         }
         if try isCurrent() { return }
         try await routesChanged()
@@ -117,7 +117,7 @@ package actor RouteSync: RouteListener {
                 } catch {
                     seen = nil
                     if told != error {
-                        logger.error("route map not followed; trying again", metadata: ["error": "\(error)"])
+                        logger.error("could not follow changes; retrying", metadata: ["error": "\(error)"])
                     }
                     told = error
                     try? await Task.sleep(for: Self.interval)
@@ -150,7 +150,7 @@ package actor RouteSync: RouteListener {
         } catch {
             // The write goes on being tried.
             logger.error(
-                "a former hostname has ended, and the route map is not written",
+                "a former hostname has expired, but the route map could not be written",
                 metadata: ["error": "\(error)"]
             )
         }
@@ -170,14 +170,14 @@ package actor RouteSync: RouteListener {
                 try RouteMapFile.write(RouteMapFile.encode(routes: [], stopped: [], generatedAt: .now), to: path)
             }
         } catch {
-            throw .store("the old route map \(path) is not emptied: \(error)")
+            throw .store("could not empty the old route map \(path): \(error)")
         }
     }
 
     private func writeAll() async {
         var pause = Self.retries.first
         while written < requested {
-            try? await Task.sleep(for: Self.gathering)
+            try? await Task.sleep(for: Self.batchDelay)
             let change = requested
             do {
                 if let count = try await write() {
@@ -192,7 +192,7 @@ package actor RouteSync: RouteListener {
                 status.failures += 1
                 // Told once, however often it is tried.
                 if status.fault != "\(error)" {
-                    logger.error("route map not written; trying again", metadata: ["error": "\(error)"])
+                    logger.error("could not write route map; retrying", metadata: ["error": "\(error)"])
                 }
                 status.fault = "\(error)"
                 try? await Task.sleep(for: pause)

@@ -4,7 +4,7 @@ import BranchManager
 /// Which branch a command is about.
 struct BranchSelection: ParsableArguments {
     @Argument(
-        help: "The branch: dev, or shop/dev or project/shop/dev where there are more databases.",
+        help: "The branch: dev, or shop/dev or project/shop/dev if there are several databases.",
         completion: BranchCompletion.branches
     )
     var branch: String
@@ -15,8 +15,8 @@ struct BranchSelection: ParsableArguments {
 
 /// What a branch belongs to, where it is not said with its name.
 struct BranchPlace: ParsableArguments {
-    @Option(help: "Its database, by name or id.", completion: BranchCompletion.databases) var database: String?
-    @Option(help: "Its project, where several have a database of this name.") var project: String?
+    @Option(help: "Its database (name or id).", completion: BranchCompletion.databases) var database: String?
+    @Option(help: "Its project, if several have a database of this name.") var project: String?
 
     func reference(_ text: String) throws(BranchError) -> BranchReference {
         try BranchReference(text, database: database, project: project)
@@ -32,7 +32,7 @@ struct BranchPlace: ParsableArguments {
         guard reference.database != nil else { return try store.branch(reference.name, in: database) }
         let source = try store.branch(reference)
         guard source.database.id == database.id else {
-            throw .invalid("'\(text)' is a branch of another database; a branch is copied from one of its own")
+            throw .invalid("'\(text)' is a branch of another database; use one of the same database")
         }
         return source
     }

@@ -10,7 +10,7 @@ import Musl
 enum ClientProgram {
     /// Puts a program in this one's place: its terminal, its signals and its exit code are its own.
     ///
-    /// - Throws: `ExitCode` 127 when it is not installed, 126 when it cannot be started; that is told.
+    /// - Throws: `ExitCode` 127 when it is not installed, 126 when it cannot be started, after printing the reason.
     static func become(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
         for (name, value) in environment { setenv(name, value, 1) }
         // What this program's libraries ignore or hold back would be so in the next one.
@@ -22,7 +22,7 @@ enum ClientProgram {
         execvp(program, words)
         let reason =
             errno == ENOENT ? "it is not installed (Debian: postgresql-client)" : String(cString: strerror(errno))
-        Complaint.print("\(program) cannot be started: \(reason)")
+        ErrorOutput.print("\(program) could not be started: \(reason)")
         throw ExitCode(errno == ENOENT ? 127 : 126)
     }
 }

@@ -30,8 +30,8 @@ struct CommandFault: Encodable {
         let usual: String?
         (code, exitCode, usual) =
             switch error {
-            case .invalid: ("invalid", 64, "frost COMMAND --help says what can be given.")
-            case .notFound: ("not_found", 66, "\(options.command("branch list")) shows what there is.")
+            case .invalid: ("invalid", 64, "See frost COMMAND --help.")
+            case .notFound: ("not_found", 66, "See \(options.command("branch list")).")
             case .exists: ("exists", 73, "Choose another name.")
             case .store: ("store", 74, nil)
             case .busy: ("busy", 75, "Try again when the other operation has ended.")

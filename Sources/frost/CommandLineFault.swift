@@ -14,7 +14,7 @@ enum CommandLineFault {
             CommandFault(usage: FrostCommand.message(for: error), hint: meant).printJSON()
             exit(ExitCode.validationFailure.rawValue)
         }
-        if let meant { Complaint.print(meant) }
+        if let meant { ErrorOutput.print(meant) }
         FrostCommand.exit(withError: error)
     }
 

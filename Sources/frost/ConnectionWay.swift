@@ -23,7 +23,7 @@ enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
         case .external:
             guard try store.isGatewayEnabled() else {
                 throw .notAllowed(
-                    "the gateway is disabled, so branches are reached on this host only; enable it: "
+                    "the gateway is disabled, so branches accept connections from this host only; enable it: "
                         + "\(next: options.command("settings --gateway-enabled true"))"
                 )
             }
@@ -38,7 +38,7 @@ enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
         case .internal:
             guard let inside = ConnectionInfo(internal: branch) else {
                 throw .notAllowed(
-                    "\(branch.displayName) is a process of this host, which is on no network of containers; use --via direct"
+                    "\(branch.displayName) runs as a process on this host, not in a container; use --via direct"
                 )
             }
             return inside

@@ -8,16 +8,16 @@ struct FrostCommand: AsyncParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "frost",
-        abstract: "PostgreSQL branches of this host, each a server of its own, reached by hostname.",
+        abstract: "Manage PostgreSQL branches on this host: each is a server with its own hostname.",
         discussion: """
-            A branch is named dev where there is one database, and shop/dev or project/shop/dev where there are more.
+            Name a branch dev if there is one database, else shop/dev or project/shop/dev.
 
             State is in --data-dir (FROST_DATA_DIR). Commands work with and without `frost up`; the gateway follows \
             them within a second.
 
-            Exit codes: 0 done, 1 the server or the runtime could not do it, 64 a name or option cannot be used, 66 not \
-            found, 73 there is one already, 74 the store cannot be used, 75 busy, 77 not allowed, 130 cancelled. With --json, an error \
-            is JSON on standard error.
+            Exit codes: 0 success, 1 the server or the runtime failed, 64 invalid name or option, 66 not found, 73 \
+            already exists, 74 the store or the route map failed, 75 busy, 77 not allowed, 130 cancelled. With \
+            --json, errors are JSON on standard error.
 
             EXAMPLES
               frost up

@@ -62,7 +62,7 @@ struct FrostContext: Sendable {
             )
         } catch {
             throw BranchError.store(
-                "the data directory \(directory) cannot be made: \(error.localizedDescription); give another with --data-dir"
+                "could not create the data directory \(directory): \(error.localizedDescription); choose another with --data-dir"
             )
         }
         let (isCommand, stop) =
@@ -75,7 +75,7 @@ struct FrostContext: Sendable {
         let routes = RouteSync(
             store: store,
             path: routeFile,
-            logger: Logger(label: "routes") { _ in ComplaintLogHandler() }
+            logger: Logger(label: "routes") { _ in ErrorLogHandler() }
         )
         var runtimes: [RuntimeKind: any BranchRuntime] = [
             .docker: try dockerRuntime(options, store, directory)
@@ -94,16 +94,16 @@ struct FrostContext: Sendable {
             routes: routes,
             directory: directory,
             hostPorts: hostPorts,
-            reached: { action, step in
-                progress.reached(action, step)
-                CrashPoint.reached(action, step)
+            didComplete: { action, step in
+                progress.didComplete(action, step)
+                CrashPoint.didComplete(action, step)
             },
             copied: { progress.copied($0) },
             isStopping: { stop.isMade },
             isCancelling: { isCommand && stop.isMade }
         )
         let recovered = try await manager.recover(checkingServers: checksServers, retrying: retries)
-        for recovery in recovered { Complaint.print(recovery.message) }
+        for recovery in recovered { ErrorOutput.print(recovery.message) }
         // One killed before it had written leaves a map that differs; what is wrong with it has been told.
         try? await routes.reconcile()
         return FrostContext(
@@ -177,13 +177,13 @@ struct FrostContext: Sendable {
     func finishRecovery(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
         guard branch.target.lifecycleStatus == .recovering else { return branch }
         let name = branch.displayName
-        Complaint.print(
+        ErrorOutput.print(
             "\(name) is recovering. Ctrl-C ends the wait; to stop the server: \(options.command("branch stop \(name)"))"
         )
-        let after = try await manager.waitForRecovery(branch) { Complaint.print("\(name): \($0)") }
+        let after = try await manager.waitForRecovery(branch) { ErrorOutput.print("\(name): \($0)") }
         guard after.target.lifecycleStatus != .recovering else {
             throw .busy(
-                "\(name) goes on recovering; to wait for it again: \(next: options.command("branch start \(name)"))"
+                "\(name) is still recovering; to wait for it again: \(next: options.command("branch start \(name)"))"
             )
         }
         guard after.target.lifecycleStatus == .active else {
@@ -221,10 +221,10 @@ struct FrostContext: Sendable {
         let record = ProcessRecord.gateway(in: directory)
         if let gateway = record.running() {
             throw BranchError.busy(
-                "the gateway of a frost up that was killed (process \(gateway)) still reads \(routeFile); end it first: kill \(gateway)"
+                "a gateway left by a killed frost up (process \(gateway)) still reads \(routeFile); end it first: kill \(gateway)"
             )
         }
-        let moved = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ComplaintLogHandler() })
+        let moved = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ErrorLogHandler() })
         try await moved.routesChanged()
         try store.setRouteFile(path)
         try await RouteSync.retire(routeFile)
@@ -233,7 +233,7 @@ struct FrostContext: Sendable {
 
 /// Ends the process at a step of an operation, as a crash would. For the tests of crashes, in debug builds only.
 enum CrashPoint {
-    static func reached(_ action: BranchAction, _ step: OperationStep) {
+    static func didComplete(_ action: BranchAction, _ step: OperationStep) {
         #if DEBUG
         if ProcessInfo.processInfo.environment["FROST_CRASH_AT"] == "\(action.rawValue).\(step.rawValue)" {
             kill(getpid(), SIGKILL)

@@ -12,23 +12,23 @@ import Musl
 struct FrostOptions: ParsableArguments {
     @Option(
         help:
-            "Where state and branches are kept. (default: FROST_DATA_DIR, else /var/lib/frost; ~/.local/share/frost of a user who is not root)"
+            "Directory for state and branches. (default: FROST_DATA_DIR, else /var/lib/frost; ~/.local/share/frost for users other than root)"
     )
     var dataDir: String?
 
     @Option(
         help:
-            "The route map the gateway reads. (default: FROST_ROUTE_FILE, else the one that is set, else routes.json in the data directory)"
+            "Route map for the gateway. (default: FROST_ROUTE_FILE, else the stored setting, else routes.json in the data directory)"
     )
     var routeFile: String?
 
     @Option(
         help:
-            "Directories of PostgreSQL's programs, separated by colons, beside those of this host's packages. (default: FROST_POSTGRES_BIN)"
+            "Additional directories with PostgreSQL programs, separated by colons. (default: FROST_POSTGRES_BIN)"
     )
     var postgresBin: String?
 
-    @Option(help: "Ports for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
+    @Option(help: "Port range for branches. (default: FROST_HOST_PORTS, else 10000-20000)")
     var hostPorts: String?
 
     @Flag(help: "Print JSON.")
@@ -84,7 +84,7 @@ struct FrostOptions: ParsableArguments {
         guard let text = Self.value(hostPorts, "FROST_HOST_PORTS") else { return BranchManager.defaultHostPorts }
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0).map(Int.init) }
         guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last else {
-            throw .invalid("the host ports are '\(text)'; use a range such as 10000-20000")
+            throw .invalid("invalid port range '\(text)'; use one such as 10000-20000")
         }
         return first...last
     }

@@ -57,9 +57,9 @@ struct GatewayLook: Sendable {
 
     /// What several have in common is said once.
     static func show(_ looks: some Sequence<GatewayLook>) {
-        for text in Set(looks.map(\.text)).sorted() { Complaint.print("warning: \(text)") }
+        for text in Set(looks.map(\.text)).sorted() { ErrorOutput.print("warning: \(text)") }
     }
 
     /// One line for people, past what is printed for programs.
-    func show() { Complaint.print("warning: \(text)") }
+    func show() { ErrorOutput.print("warning: \(text)") }
 }

@@ -53,10 +53,10 @@ struct HostStatus {
 
     private func up(_ isRunning: Bool) -> HostCheck {
         isRunning
-            ? HostCheck("frost up", "runs: servers that end are started again, and the page is served")
+            ? HostCheck("frost up", "is running: it restarts servers and serves the page")
             : HostCheck(
                 "frost up",
-                "does not run: servers that end stay down, and no page is served",
+                "is not running: servers that end stay down, and the page is not served",
                 ok: false,
                 fix: options.command("up")
             )
@@ -67,7 +67,7 @@ struct HostStatus {
             return HostCheck("gateway", trouble.clause, ok: false, fix: trouble.nextStep?.line)
         }
         guard let sessions = report.condition.sessions else {
-            return HostCheck("gateway", "is disabled; branches are reached on this host only")
+            return HostCheck("gateway", "is disabled; branches accept connections from this host only")
         }
         let count = sessions.values.reduce(0, +)
         return HostCheck("gateway", "on port \(report.port), \(count) \(count == 1 ? "session" : "sessions")")
@@ -77,7 +77,7 @@ struct HostStatus {
         guard report.condition.answer != nil else {
             return HostCheck(
                 "certificates",
-                "unknown: the gateway does not say which it has",
+                "unknown: the gateway does not report its certificates",
                 ok: report.trouble == nil
             )
         }
@@ -94,12 +94,12 @@ struct HostStatus {
         let soon = report.certificates.filter { $0.validity != .valid }
         guard let first = soon.first else {
             let ends = report.certificates.compactMap(\.document.validUntil).min()
-            let until = ends.map { ", the first ends \($0.formatted(.iso8601.year().month().day()))" } ?? ""
+            let until = ends.map { ", the first expires \($0.formatted(.iso8601.year().month().day()))" } ?? ""
             return HostCheck("certificates", "all \(report.hostnames) hostnames are covered\(until)")
         }
         return HostCheck(
             "certificates",
-            "\(first.document.file) is not valid for long, or not now: until \(first.document.notAfter)",
+            "\(first.document.file) expires soon, or is not valid: until \(first.document.notAfter)",
             ok: false,
             fix: "renew it; see docs/certificates.md"
         )
@@ -122,16 +122,16 @@ struct HostStatus {
 
     private func routeMap() async throws -> HostCheck {
         let path = try store.routeFile() ?? "\(directory)/routes.json"
-        let sync = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ComplaintLogHandler() })
+        let sync = RouteSync(store: store, path: path, logger: Logger(label: "routes") { _ in ErrorLogHandler() })
         let fix = options.command("recover")
         let table: RouteTable
         do {
             table = try RouteMapFile.load(path: path)
         } catch {
-            return HostCheck("route map", "\(path) cannot be used: \(error)", ok: false, fix: fix)
+            return HostCheck("route map", "\(path) is invalid: \(error)", ok: false, fix: fix)
         }
         guard try await sync.isCurrent() else {
-            return HostCheck("route map", "\(path) does not say what frost knows", ok: false, fix: fix)
+            return HostCheck("route map", "\(path) does not match frost's state", ok: false, fix: fix)
         }
         let written = (try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date) ?? nil
         let age = written.map { ", written \($0.formatted(.iso8601))" } ?? ""
@@ -158,7 +158,7 @@ struct HostStatus {
         let expired = branches.filter { $0.deletesAt != nil }.sorted { ($0.deletesAt ?? .now) < ($1.deletesAt ?? .now) }
         guard let first = expired.first else {
             let count = branches.count { $0.expiry != nil }
-            return HostCheck("expiry", count == 0 ? "no branch expires" : "none of \(count) that expire has expired")
+            return HostCheck("expiry", count == 0 ? "no branch expires" : "\(count) can expire; none has")
         }
         let names = expired.prefix(5).map { branch in
             "\(branch.displayName) (\(branch.deletesAt?.formatted(.iso8601) ?? ""))"
@@ -166,7 +166,7 @@ struct HostStatus {
         let more = expired.count > 5 ? " and \(expired.count - 5) more" : ""
         return HostCheck(
             "expiry",
-            "expired, and deleted unless they are started: \(names.joined(separator: ", "))\(more)",
+            "expired, will be deleted unless started: \(names.joined(separator: ", "))\(more)",
             fix: options.command("branch start \(first.displayName)")
         )
     }
@@ -180,12 +180,12 @@ struct HostStatus {
             if branches.contains(where: { $0.target.runtime == .local }) {
                 return HostCheck("runtimes", "\(error)", ok: false, fix: "apt-get install postgresql")
             }
-            parts.append("no PostgreSQL of this host")
+            parts.append("no PostgreSQL on this host")
         }
         if let container = branches.first(where: { $0.target.runtime == .docker }) {
             do throws(BranchError) {
                 try await FrostContext.runtime(of: container, options, store).checkAvailable()
-                parts.append("the Docker engine answers")
+                parts.append("Docker is available")
             } catch {
                 return HostCheck("runtimes", "\(error)", ok: false, fix: "systemctl status docker")
             }
@@ -197,13 +197,13 @@ struct HostStatus {
         let attributes = try? FileManager.default.attributesOfFileSystem(forPath: directory)
         guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue,
             let size = (attributes?[.systemSize] as? NSNumber)?.intValue
-        else { return HostCheck("disk", "the file system of \(directory) cannot be asked", ok: false) }
+        else { return HostCheck("disk", "could not query the file system of \(directory)", ok: false) }
         let isWell = free >= Self.leastFree && free >= size / 20
         return HostCheck(
             "disk",
-            "\(ByteCount.text(free)) of \(ByteCount.text(size)) are free at \(directory)",
+            "\(ByteCount.text(free)) of \(ByteCount.text(size)) free at \(directory)",
             ok: isWell,
-            fix: isWell ? nil : "delete branches, or make the file system larger"
+            fix: isWell ? nil : "delete branches, or enlarge the file system"
         )
     }
 
@@ -213,15 +213,15 @@ struct HostStatus {
         let isWell = range.count - used >= Self.leastPorts
         return HostCheck(
             "ports",
-            "\(used) of \(range.count) are used (\(range.lowerBound)-\(range.upperBound))",
+            "\(used) of \(range.count) used (\(range.lowerBound)-\(range.upperBound))",
             ok: isWell,
-            fix: isWell ? nil : "give more with --host-ports"
+            fix: isWell ? nil : "allow more with --host-ports"
         )
     }
 
     private func operations() throws -> HostCheck {
         let unfinished = try store.operations().filter { $0.status == .running }
-        guard let last = unfinished.last else { return HostCheck("operations", "none is unfinished") }
+        guard let last = unfinished.last else { return HostCheck("operations", "none unfinished") }
         let what = "\(last.action.rawValue) of \(last.targetName ?? last.targetId)"
         let since = last.startedAt.formatted(.iso8601)
         // One that is under way is well; one that nobody works on is made good by the next command.

@@ -15,13 +15,13 @@ struct ImportSource: Sendable {
         guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://"), var parts = URLComponents(string: text),
             parts.host != nil
         else {
-            throw .invalid("--from is no URL such as postgresql://user:password@db.example.net/shop")
+            throw .invalid("--from is not a URL; use one such as postgresql://user:password@db.example.net/shop")
         }
         let inQuery = parts.queryItems?.first { $0.name == "password" }?.value
         password = parts.password ?? inQuery
         parts.password = nil
         if inQuery != nil { parts.queryItems = parts.queryItems?.filter { $0.name != "password" } }
-        guard let url = parts.string else { throw .invalid("--from cannot be read as a URL") }
+        guard let url = parts.string else { throw .invalid("--from is not a valid URL") }
         self.url = url
     }
 
@@ -49,7 +49,7 @@ struct ImportTools: Sendable {
             }
         }
         guard let complete else {
-            throw .runtime("this host has no pg_dump; install the client of PostgreSQL (Debian: postgresql-client)")
+            throw .runtime("pg_dump not found; install the PostgreSQL client (Debian: postgresql-client)")
         }
         return ImportTools(programs: complete.programs, major: complete.major)
     }
@@ -64,13 +64,13 @@ struct ImportTools: Sendable {
             + "pg_catalog.pg_database_size(pg_catalog.current_database())"
         let result = try await run("psql", ["-XqAtw", "-c", question, source.url], source.environment)
         guard result.code == 0 else {
-            throw .runtime("the database to import cannot be read: \(Self.last(result.errors))")
+            throw .runtime("could not read the database to import: \(Self.last(result.errors))")
         }
         let numbers = result.output.trimmingCharacters(in: .whitespacesAndNewlines).split(separator: "|").map {
             Int($0)
         }
         guard numbers.count == 2, let major = numbers[0], let bytes = numbers[1] else {
-            throw .runtime("the server to import from gives an answer that is none of PostgreSQL's")
+            throw .runtime("the server to import from is not PostgreSQL")
         }
         return (major, bytes)
     }
@@ -79,7 +79,7 @@ struct ImportTools: Sendable {
     func check(_ source: Int, against wanted: Int?) throws(BranchError) {
         if source > major {
             throw .invalid(
-                "the server to import from is PostgreSQL \(source), and the newest of this host is \(major); "
+                "the server to import from is PostgreSQL \(source), but the newest on this host is \(major); "
                     + "install PostgreSQL \(source) first (Debian: postgresql-\(source))"
             )
         }
@@ -97,7 +97,7 @@ struct ImportTools: Sendable {
         do {
             (reading, writing) = try FileDescriptor.pipe()
         } catch {
-            throw .runtime("no pipe for pg_dump can be made: \(error)")
+            throw .runtime("could not create a pipe for pg_dump: \(error)")
         }
         let dump = [
             "--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-password", source.url,
@@ -132,12 +132,12 @@ struct ImportTools: Sendable {
                 throw BranchError.runtime("the import failed: \(Self.last(loading.standardError))")
             }
             guard dumping.terminationStatus.isSuccess else {
-                throw BranchError.runtime("the database to import cannot be read: \(Self.last(dumping.standardError))")
+                throw BranchError.runtime("could not read the database to import: \(Self.last(dumping.standardError))")
             }
         } catch let error as BranchError {
             throw error
         } catch {
-            throw .runtime("pg_dump and psql of \(programs) cannot be run: \(error)")
+            throw .runtime("could not run pg_dump and psql from \(programs): \(error)")
         }
     }
 
@@ -158,7 +158,7 @@ struct ImportTools: Sendable {
             let code: Int32 = if case .exited(let code) = result.terminationStatus { code } else { -1 }
             return (code, result.standardOutput, result.standardError)
         } catch {
-            throw .runtime("\(programs)/\(program) cannot be run: \(error)")
+            throw .runtime("could not run \(programs)/\(program): \(error)")
         }
     }
 

@@ -35,7 +35,7 @@ enum Output {
     /// - Throws: when what was printed cannot be written: a disk is full, or nobody reads.
     static func flush() throws(BranchError) {
         guard fflush(nil) == 0 else {
-            throw .store("what this prints cannot be written: \(String(cString: strerror(errno)))")
+            throw .store("could not write the output: \(String(cString: strerror(errno)))")
         }
     }
 
@@ -152,6 +152,6 @@ struct ShownBranch: Encodable {
         let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
         if json { try Output.json(ShownBranch(branch, look)) } else { print("\(branch.displayName) \(did)") }
         look?.show()
-        if let warning = branch.target.passwordWarning(context.options.hint) { Complaint.print("note: \(warning)") }
+        if let warning = branch.target.passwordWarning(context.options.hint) { ErrorOutput.print("note: \(warning)") }
     }
 }

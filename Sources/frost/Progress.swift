@@ -29,13 +29,13 @@ final class Progress: Sendable {
         let reminder = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: .seconds(1))
             self.state.withLock { $0.isShown = true }
-            if line == nil { Complaint.print("\(what) ...") }
+            if line == nil { ErrorOutput.print("\(what) ...") }
             for seconds in 1... {
                 let text = Self.text(what, self.state.withLock { $0.copied }, seconds: seconds)
                 if let line {
                     line.show("frost: \(text)")
                 } else if seconds > 1, seconds % Self.interval == 1 {
-                    Complaint.print(text)
+                    ErrorOutput.print(text)
                 }
                 try await Task.sleep(for: .seconds(1))
             }
@@ -63,17 +63,17 @@ final class Progress: Sendable {
         case .unrouted: "new connections are refused"
         case .stopped: "the server has stopped"
         case .adopted: "the data is in place"
-        case .started: "the server answers"
+        case .started: "the server is ready"
         case .removed: "the data is removed"
         }
     }
 
-    func reached(_ action: BranchAction, _ step: OperationStep) {
+    func didComplete(_ action: BranchAction, _ step: OperationStep) {
         let what = state.withLock { state in
             if step != .copying { state.copied = nil }
             return state.isShown ? state.what : nil
         }
-        if let what, let words = Self.words(step) { Complaint.print("\(what): \(words)") }
+        if let what, let words = Self.words(step) { ErrorOutput.print("\(what): \(words)") }
     }
 
     func copied(_ progress: CopyProgress) { state.withLock { $0.copied = progress } }

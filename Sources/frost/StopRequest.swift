@@ -8,8 +8,9 @@ import Glibc
 import Musl
 #endif
 
-/// Ctrl-C and its like. The first asks to stop, and what is under way is brought to an end; each further one is passed
-/// on to whoever still takes its time; the last ends the process, as a crash does, which the next start makes good.
+/// Ctrl-C and similar signals. The first requests a stop, and running work is brought to an end; each further one is
+/// passed on to the work that is still running; the last ends the process like a crash, from which the next start
+/// recovers.
 final class StopRequest: Sendable {
     private struct State {
         var count = 0
@@ -22,10 +23,10 @@ final class StopRequest: Sendable {
 
     /// The signal after which nothing is waited for.
     private let last: Int
-    /// What the first one is answered with, on standard error.
+    /// Printed on standard error after the first signal.
     private let answer: String?
 
-    /// The command that makes good what was left half done.
+    /// The command that finishes or undoes interrupted operations.
     private let recovery: String
 
     private init(last: Int, answer: String?, recovery: String) {
@@ -34,17 +35,17 @@ final class StopRequest: Sendable {
         self.recovery = recovery
     }
 
-    /// For a command that does one thing: what it copies is cancelled, and what else it began is brought to an end.
+    /// For a command with one operation: cancels a copy, and finishes anything else.
     static func finishWhatWasBegun(_ hint: CommandHint) async -> StopRequest {
         await listen(
             last: 2,
-            answer: "cancelling the copy, or finishing what else was begun; once more ends it at once, and "
-                + "\(hint.command("recover")) makes it good",
+            answer: "cancelling the copy, or finishing the current operation; press Ctrl-C again to end at once "
+                + "(\(hint.command("recover")) then finishes or undoes it)",
             hint
         )
     }
 
-    /// Begins to listen, for the rest of the process.
+    /// Listens for the rest of the process.
     ///
     /// - Parameter hint: for commands in messages.
     static func listen(last: Int = 3, answer: String? = nil, _ hint: CommandHint) async -> StopRequest {
@@ -94,10 +95,10 @@ final class StopRequest: Sendable {
             defer { state.waiting = [:] }
             return (state.count, state.waiting, state.count > 1 ? state.again : nil)
         }
-        if count == 1, let answer { Complaint.print(answer) }
+        if count == 1, let answer { ErrorOutput.print(answer) }
         if count >= last {
-            Complaint.print("ended at once; the next start, or \(recovery), makes good what was under way")
-            // Nothing of what is under way runs on beside what exit(3) takes down.
+            ErrorOutput.print("ended at once; the next start, or \(recovery), finishes or undoes the operation")
+            // _exit, because running work must not continue beside the cleanup of exit(3).
             _exit(EXIT_FAILURE)
         }
         for continuation in waiting.values { continuation.resume() }

@@ -85,7 +85,7 @@ import Testing
             try store.write { db in try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('99: what comes')") }
         }
         let error = #expect(throws: BranchError.self) { try BranchStore.open(in: directory.path) }
-        #expect(error?.description.contains("newer frost") == true)
+        #expect(error?.description.contains("newer version of frost") == true)
     }
 
     @Test("Another wildcard base gives all branches new names; without one they have none")

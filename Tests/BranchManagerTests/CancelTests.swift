@@ -41,7 +41,7 @@ import Testing
             #expect(running.progress == CopyProgress(doneBytes: 1_200, totalBytes: 3_400))
             #expect(running.canBeCancelled)
             let ended = try await host.manager.cancel(running)
-            #expect(ended.status == .cancelled && ended.message == "cancelled; nothing of it is left")
+            #expect(ended.status == .cancelled && ended.message == "cancelled; nothing was left behind")
             await Self.expectCancelled(creation)
             #expect(try host.manager.store.branches().map(\.target.name) == ["main", "dev"])
             try host.expectTruth()
@@ -101,7 +101,7 @@ import Testing
             Self.hold(host, "copy")
             let reset = Self.begin { [host] in try await host.manager.reset(dev) }
             let ended = try await host.manager.cancel(Self.waiting(host, in: "copy"))
-            #expect(ended.status == .cancelled && ended.message == "cancelled; the branch has the data it had")
+            #expect(ended.status == .cancelled && ended.message == "cancelled; the branch keeps its data")
             await Self.expectCancelled(reset)
             let after = try host.dev().target
             #expect(after.lifecycleStatus == .active && after.reason == nil)

@@ -174,7 +174,7 @@ import Testing
             let error = await #expect(throws: BranchError.self) {
                 try await host.manager.createBranch("dev", from: main)
             }
-            #expect(error?.description.contains("made by an earlier frost") == true, "\(error?.description ?? "")")
+            #expect(error?.description.contains("created by an earlier frost") == true, "\(error?.description ?? "")")
             try await host.manager.deploy(main)
             _ = try await host.manager.createBranch("dev", from: main)
         }

@@ -81,7 +81,7 @@ import Testing
                 try await host.manager.stop(old)
                 try await images.remove("\(older)")
                 let missing = await #expect(throws: BranchError.self) { try await host.manager.start(old) }
-                #expect(missing?.description.contains("the branch's data is of PostgreSQL \(older)") == true)
+                #expect(missing?.description.contains("the branch's data needs PostgreSQL \(older)") == true)
                 #expect(missing?.description.contains("docker pull \(images.name(of: "\(older)"))") == true)
                 let none = await #expect(throws: BranchError.self) { try await make("other", older) }
                 #expect(none?.description.contains("docker pull \(images.name(of: "\(older)"))") == true)
@@ -100,7 +100,7 @@ import Testing
             try Data(file.utf8).write(to: URL(fileURLWithPath: directory.file("Dockerfile")))
             try await Command.check("docker", ["build", "-q", "--network", "none", "-t", name, directory.path])
             let error = await #expect(throws: BranchError.self) { try await host.makeDatabase() }
-            #expect(error?.description.contains("the image \(name) has no PostgreSQL server") == true)
+            #expect(error?.description.contains("PostgreSQL version of the image \(name)") == true)
             #expect(try host.manager.store.databases().isEmpty)
             let left = try await Command.check("docker", ["ps", "-aq", "--filter", "ancestor=\(name)"])
             #expect(left.isEmpty)

@@ -16,7 +16,7 @@ import Testing
                 try await LocalRuntime(
                     directory: $0,
                     installations: PostgresInstallations.find(),
-                    patience: .seconds(1)
+                    timeout: .seconds(1)
                 )
             }
         ) { host in

@@ -128,7 +128,7 @@ import Testing
             #expect(try await host.manager.recover(checkingServers: true, retrying: .due) == found, "told once")
             let waiting = try host.dev().target
             #expect(waiting.lifecycleStatus == .recovering)
-            #expect(waiting.reason?.contains("it is started again at ") == true, "\(waiting.reason ?? "")")
+            #expect(waiting.reason?.contains("the next start is at ") == true, "\(waiting.reason ?? "")")
             #expect(try store.operations(of: id).first?.message == waiting.reason)
             #expect(events.contains("routes +main -dev"), "nobody is led to it")
             _ = host.takeEvents()

@@ -32,7 +32,7 @@ import Testing
             return #expect(Bool(false), "\(error.debugDescription)", sourceLocation: sourceLocation)
         }
         #expect(
-            text.text.contains(directory.file("frost.db-wal")) && text.text.contains("lost"),
+            text.text.contains(directory.file("frost.db-wal")) && text.text.contains("does not match the log"),
             "\(text)",
             sourceLocation: sourceLocation
         )

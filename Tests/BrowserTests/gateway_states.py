@@ -97,7 +97,7 @@ def gateway_states(page, host, branch, accessible):
         gateway.signal(signal.SIGSTOP)
         page.until("a page that is open hears of it", lambda: page.attribute("#external-warning", "data-warning"))
         check(page.js("return window.marker") == "not reloaded", "without a reload")
-        sentence = f"The gateway takes connections at {admin} but does not answer."
+        sentence = f"The gateway accepts connections at {admin} but does not answer."
         expect(page, branch, "hung", "Does not answer", sentence, "gateway_unreachable", accessible)
         page.open(branch)
         page.until("the card warns", lambda: page.attribute("#external-warning", "data-warning"))
@@ -138,7 +138,7 @@ def frost_gone(page, host, branch, known_faults, accessible):
     host.stop()
     page.until("a banner says that frost is gone", lambda: page.find("#lost").is_displayed())
     text = page.text("#lost")
-    check(page.js("return /^Frost does not answer\\. What you see is from \\d\\d:\\d\\d\\.$/.test(arguments[0])", text),
+    check(page.js("return /^Frost does not answer\\. This page shows the state of \\d\\d:\\d\\d\\.$/.test(arguments[0])", text),
           "with the time of what is shown", text)
     check(lambda: page.js("return getComputedStyle(document.querySelector('#branch-status .dot')).backgroundColor") != green,
           "nothing is green meanwhile")

@@ -61,7 +61,7 @@ def table(page):
     page.click(row("dev", "button[id^=stop]"))
     page.until("the question is asked", lambda: page.find("#stop-branch-dialog").is_displayed())
     check(lambda: page.text("#stop-branch-title") == "Stop dev?", "Stop asks, with the name")
-    check(lambda: "Nobody is connected" in page.text("#stop-branch-dialog"), "and says who is connected")
+    check(lambda: "No sessions are open" in page.text("#stop-branch-dialog"), "and says who is connected")
     page.click("#stop-branch-dialog .primary")
     page.until("it is stopped", lambda: page.attribute(row("dev"), "data-status") == "stopped")
     page.click(row("dev", "button[id^=start]"))
@@ -79,7 +79,7 @@ def names(page, host, faults):
           "a branch can be copied from any other")
     check(lambda: "at most 62" in page.text("#new-branch-hint"), "the rules are there before they are broken")
     page.fill("#new-branch-name", "dev")
-    check(lambda: page.text("#new-branch-preview") == "shop has a branch dev already.", "a name that is taken is told",
+    check(lambda: page.text("#new-branch-preview") == "shop already has a branch dev.", "a name that is taken is told",
           lambda: page.text("#new-branch-preview"))
     page.click("#new-branch-dialog .primary")
     page.until("the name is refused", lambda: "already" in page.text("#new-branch-error"))
@@ -176,7 +176,7 @@ def restart(page, open_branch):
     open_branch("dev")
     check(lambda: page.text("#action-deploy") == "Restart", "a branch is restarted")
     page.click("#action-deploy")
-    check(lambda: "applies the image and the limits that are set now" in page.text("#deploy-dialog"), "which says what it does")
+    check(lambda: "applies the current image and limits" in page.text("#deploy-dialog"), "which says what it does")
     accessible(page, "restart")
     page.click("#deploy-dialog .primary")
     page.until("it is done", lambda: page.text("#branch-status") == "Active" and "Restart" in page.text("#operations li"))

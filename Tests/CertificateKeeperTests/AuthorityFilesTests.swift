@@ -55,7 +55,7 @@ import Testing
             let fault = #expect(throws: BranchError.self) { try keeper.open(at: .now) }
             let text = fault?.description ?? ""
             #expect(
-                text.contains(path) && text.contains("put") && text.contains("remove \(host.place.authority)"),
+                text.contains(path) && text.contains("restore") && text.contains("remove \(host.place.authority)"),
                 "\(text)"
             )
             #expect(throws: BranchError.self) { try keeper.keep(["*.pg.crm.example.net"], removes: true, at: .now) }

@@ -110,7 +110,7 @@ import Testing
                 #expect(result.exitCode == Int32(code), "\(typed): \(result.output)")
                 for text in [
                     "1 hostname will change", "main.pg.shop.localhost -> main.pg.shop.other.localhost",
-                    "Names under localhost are this host", "they work for 36 hours more", "Type other.localhost",
+                    "Names under localhost resolve to this host", "keep working for 36 hours", "Type other.localhost",
                 ] {
                     #expect(result.output.contains(text), "\(text): \(result.output)")
                 }
@@ -144,7 +144,7 @@ import Testing
                 if not part:
                     break
                 shown += part
-                if not asked and b"to go on: " in shown:
+                if not asked and b"to continue: " in shown:
                     asked = True
                     os.write(terminal, typed)
             sys.stdout.write(shown.decode())

@@ -20,13 +20,13 @@ import Testing
         try await FrostHost.run { host in
             try await host.makeShop()
             let nothing = try await host.frost(["branch", "cancel", "main"])
-            #expect(nothing.exitCode == 77 && nothing.errors.contains("nothing is under way"), "\(nothing.errors)")
+            #expect(nothing.exitCode == 77 && nothing.errors.contains("no operation is running"), "\(nothing.errors)")
             try await Self.whileHeld(host) {
                 async let created = host.frost(["branch", "create", "dev", "--json"])
                 try await eventually("it copies") { try await host.branches().count == 2 }
                 let cancel = try await host.frost(["branch", "cancel", "dev"])
                 #expect(cancel.exitCode == 0, "\(cancel.errors)")
-                #expect(cancel.output == "dev: create cancelled; nothing of it is left\n")
+                #expect(cancel.output == "dev: create cancelled; nothing was left behind\n")
                 let result = try await created
                 #expect(result.exitCode == 130 && result.errors.contains(#""code":"cancelled""#), "\(result.errors)")
                 #expect(try await host.branches().map(\.name) == ["main"])
@@ -68,7 +68,7 @@ import Testing
                     }
                     try await host.check("branch", "cancel", "dev")
                     try await eventually("it says why it ended") {
-                        printed().contains("cancelled; nothing of it is left")
+                        printed().contains("cancelled; nothing was left behind")
                     }
                 }
             }

@@ -102,7 +102,7 @@ import Testing
             if signals == 2 {
                 try await host.check("recover")
             } else {
-                #expect(printed().contains("nothing of it is left"))
+                #expect(printed().contains("nothing was left behind"))
             }
             #expect(try await host.branches().map(\.name) == ["main"])
         }

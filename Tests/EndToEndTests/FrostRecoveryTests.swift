@@ -90,7 +90,7 @@ import Testing
         try await Command.check("kill", ["-INT", first.pid])
         let ended = try await first.result.value
         #expect(ended.exitCode == 75, "\(first.said)")
-        #expect(first.said.contains("goes on recovering"), "\(first.said)")
+        #expect(first.said.contains("is still recovering"), "\(first.said)")
         #expect(try await host.branch("main").status == "recovering")
 
         let second = try await Waiting.begin(command, "second", on: host)

@@ -125,7 +125,7 @@ import Musl
                 let main = try await host.branch("main")
                 let before = try host.postmaster(main)
                 try await Command.check("kill", ["-KILL", before])
-                try await eventually("it is started again") {
+                try await eventually("frost restarts it") {
                     let now = try? host.postmaster(main)
                     return now != nil && now != before
                 }

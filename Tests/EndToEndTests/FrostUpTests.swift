@@ -42,7 +42,7 @@ import Testing
                 try await host.answers()
 
                 try await Command.check("kill", ["-KILL", host.gateway()])
-                try await eventually("its end is noticed") { host.log().contains("starting it again") }
+                try await eventually("its end is noticed") { host.log().contains("restarting it") }
                 try await host.answers()
 
                 try await Command.check("rm", [host.directory.file("data/routes.json")])
@@ -85,7 +85,7 @@ import Testing
                 try await eventually("it is set back") { try await host.url("main").contains(":\(other)/") }
                 try await host.answers()
                 let fault = try await settings(host).gatewayFault
-                #expect(fault?.contains("went back to \(other)") == true, "\(fault ?? "no fault")")
+                #expect(fault?.contains("returned to port \(other)") == true, "\(fault ?? "no fault")")
                 withExtendedLifetime(squatter) {}
 
                 let third = try await PostgresServer.freePort()

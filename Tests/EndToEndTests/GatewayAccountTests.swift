@@ -175,7 +175,7 @@ import Musl
             #expect(chmod(host.directory.file("data"), 0o711) == 0)
             #expect(closed.exitCode == 64, "\(closed.errors)")
             #expect(
-                closed.errors.contains("cannot reach the route map in \(host.directory.file("data"))"),
+                closed.errors.contains("cannot read the route map in \(host.directory.file("data"))"),
                 "\(closed.errors)"
             )
         }

@@ -23,7 +23,7 @@ import Testing
                 (refused, "does not answer at 127.0.0.1:\(refused); start it: systemctl start postgres-gateway"),
                 (
                     silent.port,
-                    "takes connections at 127.0.0.1:\(silent.port) but does not answer; restart it: "
+                    "accepts connections at 127.0.0.1:\(silent.port) but does not answer; restart it: "
                         + "systemctl restart postgres-gateway"
                 ),
             ]
@@ -81,7 +81,7 @@ import Testing
                 try await Command.check("kill", ["-STOP", gateway])
                 let hung = try await said()
                 try await Command.check("kill", ["-CONT", gateway])
-                let words = "takes connections at \(admin) but does not answer; stop frost up and start it again"
+                let words = "accepts connections at \(admin) but does not answer; stop frost up and start it again"
                 #expect(hung == "frost: warning: the gateway \(words)\n", "\(hung)")
                 try await eventually("it says nothing again") { try await said().isEmpty }
 

@@ -14,7 +14,7 @@ import Testing
         try await FrostHost.run { host in
             try await host.makeShop()
             let missing = try await host.frost(["ca"])
-            #expect(missing.exitCode == 66 && missing.errors.contains("frost up makes it"), "\(missing.errors)")
+            #expect(missing.exitCode == 66 && missing.errors.contains("frost up creates it"), "\(missing.errors)")
             try await host.withOwnCertificates { _ in
                 let ca = host.directory.file("given.crt")
                 try await host.check("ca", "--out", ca)
@@ -42,7 +42,7 @@ import Testing
                 try await host.check("ca", "--out", ca)
                 try host.directory.write("mine", to: "mine.txt")
                 let refused = try await host.frost(["ca", "--out", host.directory.file("mine.txt")])
-                #expect(refused.exitCode == 73 && refused.errors.contains("is no certificate"), "\(refused.errors)")
+                #expect(refused.exitCode == 73 && refused.errors.contains("is not a certificate"), "\(refused.errors)")
 
                 // Another CA, and another name.
                 let other = try await SelfSignedCertificate.make(in: host.directory, name: "other", for: ["x"])
@@ -155,7 +155,7 @@ import Testing
             try await Command.check("rm", [key])
             try await host.withOwnCertificates { _ in
                 try await host.verifies("main", trusting: ca)
-                #expect(host.log().contains("\(key), is missing; put it back"), "\(host.log())")
+                #expect(host.log().contains("\(key), is missing; restore it"), "\(host.log())")
             }
             // With nothing that it could serve, it does not start.
             try await Command.check("rm", ["-r", host.directory.file("data/certificates")])

@@ -38,7 +38,7 @@ struct PageRendererTests {
 
     @Test(arguments: [
         (MissingConnection.gatewayDisabled, "/settings"), (.wildcardMissing, "/settings"), (.targetStopped, "/start"),
-        (.targetBusy, "as soon as the server answers"),
+        (.targetBusy, "as soon as the server is ready"),
         (.targetFailed, "Start it to try again."),
     ])
     func `What is missing is said with the next step`(missing: MissingConnection, step: String) throws {
@@ -224,7 +224,7 @@ struct PageRendererTests {
     @Test
     func `The overview says how to begin`() {
         let html = pages.home(homeView(Shell(projects: [], version: "1", assetVersion: "1")))
-        #expect(html.contains("Make your first database"))
+        #expect(html.contains("Create your first database"))
         #expect(html.contains("No projects yet"))
     }
 

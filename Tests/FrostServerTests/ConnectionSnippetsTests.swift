@@ -47,7 +47,7 @@ import Testing
         }
         // Its default is another than libpq's, as the URL's note says.
         #expect(SnippetTexts.text(.go, info).contains("sslmode=disable"))
-        #expect(ConnectionSnippets.snippet(.url, info).note?.contains("lib/pq encrypts unless") == true)
+        #expect(ConnectionSnippets.snippet(.url, info).note?.contains("lib/pq encrypts by default") == true)
     }
 
     @Test func namesOfThisHostAreNotLookedUp() {
@@ -118,8 +118,8 @@ import Testing
         #expect(note(.require).contains("pgx 4.15 sends the server name only with verify-full"))
         #expect(note(.verifyFull(.system)).contains("leave it out"))
         for mode in [nil, .require, .verifyFull(.file("a")), .verifyFull(.system)] as [SSLMode?] {
-            #expect(note(mode).hasPrefix("Works in psql, psycopg and others that use libpq"))
-            #expect(note(mode).contains("JDBC has URLs of its own"))
+            #expect(note(mode).hasPrefix("Works in psql, psycopg and other libpq clients"))
+            #expect(note(mode).contains("JDBC has its own URLs"))
         }
     }
 

@@ -77,7 +77,7 @@ import Testing
             let browser = try await Browser(host)
             for (path, texts) in [
                 ("/", ["Expired", "shop / dev", "unless you start it", "by frost", "start-\(shop.dev)"]),
-                ("/branches/\(shop.dev)", ["This branch has expired.", "Nobody used it for 1 hour", "action-start"]),
+                ("/branches/\(shop.dev)", ["This branch has expired.", "It was not used for 1 hour", "action-start"]),
             ] {
                 let page = try await browser.get(path)
                 for text in texts { #expect(page.contains(text), "\(path): \(text)") }

@@ -15,7 +15,7 @@ import Testing
         var kind: GatewayCondition.Kind
         var testDescription: String { name }
         /// Only silence is worth no wait.
-        var patience: Duration { if case .silent = behaviour { .seconds(1) } else { .seconds(90) } }
+        var timeout: Duration { if case .silent = behaviour { .seconds(1) } else { .seconds(90) } }
     }
 
     static let cases: [Case] = [
@@ -81,7 +81,7 @@ import Testing
         try await withStore { store in
             let standIn = try AdminStandIn(example.behaviour)
             defer { standIn.stop() }
-            let condition = try await look(at: standIn.place, store, within: example.patience)
+            let condition = try await look(at: standIn.place, store, within: example.timeout)
             #expect(condition.kind == example.kind, "\(condition)")
             #expect((GatewayTrouble(condition) == nil) == (example.kind == .on))
             #expect(condition.isUnreachable == (example.kind != .on))
@@ -97,7 +97,7 @@ import Testing
                 (.frostUp(isRunning: false), "start it: frost up"),
                 (
                     .frostUp(isRunning: true),
-                    "frost up starts it by itself, and its output says what keeps it from that"
+                    "frost up restarts it; see its output"
                 ),
             ]
             for (runner, step) in lines {
@@ -169,9 +169,9 @@ import Testing
     private func look(
         at place: GatewayPlace,
         _ store: BranchStore,
-        within patience: Duration = .seconds(90)
+        within timeout: Duration = .seconds(90)
     ) async throws -> GatewayCondition {
-        try await GatewayWatch.lookOnce(at: place, store, patience: patience)
+        try await GatewayWatch.lookOnce(at: place, store, timeout: timeout)
     }
 
     private func withStore(_ body: @Sendable (BranchStore) async throws -> Void) async throws {

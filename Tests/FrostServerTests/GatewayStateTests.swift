@@ -94,7 +94,7 @@ import Testing
             let runtime = try await host.expect(200, .GET, "\(branch)/runtime")
             #expect(runtime["externalWarning"].text == nil && runtime["externalHost"].text == nil)
             #expect(try await host.expect(200, .GET, "/api/gateway")["state"].text == "off")
-            #expect(try await browser.get("/").contains("Nobody: the gateway is off"))
+            #expect(try await browser.get("/").contains("None: the gateway is off"))
         }
     }
 

@@ -49,7 +49,7 @@ import Testing
             (HostLookup.Answer.addresses(["192.0.2.1"]), "this_host", "an address of this host"),
             (
                 .addresses(["203.0.113.7", "2001:db8::7"]), "elsewhere",
-                "203.0.113.7, 2001:db8::7, which is no address of this host (fine"
+                "203.0.113.7, 2001:db8::7, which is not an address of this host (fine"
             ),
             (.notFound, "not_found", "*.other.example at this host"), (.late, "unknown", "within 3 seconds"),
         ]

@@ -213,17 +213,17 @@ import Testing
             #expect(route.hostPort == 10_002)
             #expect(
                 Set(log.texts(.warning).map { $0.replacing(" [:]", with: "") }) == [
-                    "orders/no-id has no id; it is left out",
-                    "orders/empty-id has no id; it is left out",
-                    "orders/blob-id has no id; it is left out",
-                    "orders/dbt_n has no name; it is left out",
-                    "orders/dbt_e has no name; it is left out",
-                    "orders/dbt_r has no name; it is left out",
-                    "orders/no-status has no lifecycle_status; it is left out",
-                    "odd/odd-project has no project_id; it is left out",
-                    "orders/same-id has the id of another branch; it is left out",
-                    "orders/nothing is active and has no host port",
-                    "orders/bad-port is active and has no host port",
+                    "orders/no-id has no id; skipping it",
+                    "orders/empty-id has no id; skipping it",
+                    "orders/blob-id has no id; skipping it",
+                    "orders/dbt_n has no name; skipping it",
+                    "orders/dbt_e has no name; skipping it",
+                    "orders/dbt_r has no name; skipping it",
+                    "orders/no-status has no lifecycle_status; skipping it",
+                    "odd/odd-project has no project_id; skipping it",
+                    "orders/same-id has the id of another branch; skipping it",
+                    "orders/nothing is active but has no host port",
+                    "orders/bad-port is active but has no host port",
                 ]
             )
             for value in ["NULL", "x''", "x'ff'", "7", "1.5", "''"] {

@@ -45,12 +45,12 @@ import Testing
     func failure() async throws {
         try await withSync(file: "later/routes.json") { store, sync, directory in
             let start = ContinuousClock.now
-            // Bounded by RouteSync.patience; what is asserted is that it came back at all, with the fault told.
+            // Bounded by RouteSync.timeout; what is asserted is that it came back at all, with the fault told.
             let error = await #expect(throws: BranchError.self) { try await sync.routesChanged() }
             #expect(error?.description.contains("later") == true)
             #expect(await sync.status.fault?.contains("later") == true)
             #expect(await sync.status.failures > 1)
-            #expect(ContinuousClock.now - start >= RouteSync.patience)
+            #expect(ContinuousClock.now - start >= RouteSync.timeout)
             _ = try directory.directory("later")
             let deadline = ContinuousClock.now + .seconds(20)
             while await sync.status.fault != nil, ContinuousClock.now < deadline { await Task.yield() }

@@ -38,7 +38,7 @@ import Musl
             try directory.write("{", to: "routes.json")
             let error = await #expect(throws: FrostSyncError.self) { try await sync.writeOnce() }
             #expect(error?.description.contains(directory.file("routes.json")) == true)
-            #expect(error?.description.contains("mend it, or remove it") == true)
+            #expect(error?.description.contains("correct it, or remove it") == true)
             #expect(try String(contentsOfFile: directory.file("routes.json"), encoding: .utf8) == "{")
         }
     }
@@ -60,7 +60,7 @@ import Musl
                 try directory.write(text, to: "routes.json.names")
                 let error = await #expect(throws: FrostSyncError.self, "\(text)") { try await sync.writeOnce() }
                 #expect(error?.description.contains(names) == true)
-                #expect(error?.description.contains("Mend the file or put back a copy of it") == true)
+                #expect(error?.description.contains("Correct it or restore a copy") == true)
                 #expect(try String(contentsOfFile: names, encoding: .utf8) == text)
                 #expect(try Data(contentsOf: URL(filePath: routes)) == map)
             }
@@ -122,7 +122,7 @@ import Musl
             defer { following.cancel() }
             try await eventually("the map is there") { InstalledFrost.current(directory)?.count == 0 }
             let error = await #expect(throws: RouteFileLockError.self) { try await other.writeOnce() }
-            #expect(error?.description.contains("another frost sync keeps \(directory.file("routes.json"))") == true)
+            #expect(error?.description.contains("another frost sync writes \(directory.file("routes.json"))") == true)
             // One that was to follow ends as well, whoever starts it again.
             let second = await #expect(throws: RouteFileLockError.self) { try await other.run { _ in } }
             #expect(second?.isKept == true)

@@ -80,7 +80,7 @@ import Testing
             let before = Set(try FileManager.default.contentsOfDirectory(atPath: directory.path))
             var outlook = try await sync.outlook()
             #expect(outlook.active == 1 && outlook.stopped == 2 && outlook.installation.branches == 3)
-            #expect(outlook.problems == ["orders/dev is active and has no host port"])
+            #expect(outlook.problems == ["orders/dev is active but has no host port"])
             #expect(Set(try FileManager.default.contentsOfDirectory(atPath: directory.path)) == before)
             // What is there already is changed by nobody, and taken away by the outlook as by two looks.
             try await sync.writeOnce()

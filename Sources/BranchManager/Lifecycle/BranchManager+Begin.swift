@@ -66,7 +66,7 @@ extension BranchManager {
         if run.previous == .active, try await runtime(details.target.runtime).isRunning(ServerSpec(details)) {
             return try run.finish(.succeeded, branch: .active)
         }
-        await tellRoutes()
+        await publishRoutes()
         try await finishStart(run, details)
     }
 
@@ -90,7 +90,7 @@ extension BranchManager {
         guard !branch.target.isMain else { throw .notAllowed("the branch 'main' cannot be reset") }
         guard let sourceID = source?.target.id ?? branch.target.sourceTargetId else {
             throw .notAllowed(
-                "the branch that '\(branch.target.name)' was copied from is gone; say which one to reset to"
+                "the branch that '\(branch.target.name)' was copied from has been deleted; choose another source"
             )
         }
         guard sourceID != id else { throw .invalid("a branch cannot be reset to itself") }
@@ -98,7 +98,7 @@ extension BranchManager {
         let source = try store.branch(id: sourceID)
         guard source.target.lifecycleStatus.isSettled else { throw unfinished(source.target) }
         guard source.database.id == branch.database.id, source.target.runtime == branch.target.runtime else {
-            throw .invalid("a branch can be reset to a branch of its own database only")
+            throw .invalid("a branch can be reset only to a branch of its own database")
         }
         try await runtime(branch.target.runtime).checkAvailable()
         try store.write { db in try BranchExpiry.renew(db, sourceID) }

@@ -32,7 +32,7 @@ extension BranchManager {
             } catch .busy {
                 guard !isStopping(), !Task.isCancelled else {
                     throw .busy(
-                        "stopped while it waited for its turn to copy '\(source.target.name)'; other copies are under way"
+                        "interrupted while waiting to copy '\(source.target.name)'; other copies are running"
                     )
                 }
                 try? await Task.sleep(for: Self.turnInterval)

@@ -44,34 +44,34 @@ extension BranchManager {
             try db.execute(sql: "UPDATE database SET isDeleting = 1 WHERE id = ?", arguments: [database.id])
             guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
         }
-        return try await deletion(of: database, with: lock, mayStay: true)
+        return try await deletion(of: database, with: lock, canStay: true)
     }
 
     /// The deletion of a database that is marked for it. The operation of `main` stands for the whole: it
     /// begins first and ends last.
     ///
-    /// - Parameter mayStay: whether the database stays as it was when not one of its branches could be deleted.
+    /// - Parameter canStay: whether the database stays as it was when not one of its branches could be deleted.
     func deletion(
         of database: BranchDatabase,
         with lock: OperationLock,
-        mayStay: Bool
+        canStay: Bool
     ) async throws(BranchError) -> OperationHandle {
         let branches = try store.branches(of: database.id)
         var main: (run: OperationRun, details: BranchDetails)?
         do throws(BranchError) {
             if let first = branches.first(where: \.target.isMain) {
-                main = try await record(.delete, first.target.id, status: .deleting, retries: !mayStay)
+                main = try await record(.delete, first.target.id, status: .deleting, retries: !canStay)
             }
         } catch {
-            if mayStay { try keep(database, of: branches.count) }
+            if canStay { try keep(database, of: branches.count) }
             throw error
         }
         return OperationHandle(main?.run.operation) { [main] () async throws(BranchError) in
             do throws(BranchError) {
-                try await self.deleteAll(branches, with: main, retries: !mayStay)
+                try await self.deleteAll(branches, with: main, retries: !canStay)
                 try self.store.write(urgent: true) { db in _ = try BranchDatabase.deleteOne(db, key: database.id) }
             } catch {
-                if mayStay { try self.keep(database, of: branches.count) }
+                if canStay { try self.keep(database, of: branches.count) }
                 throw error
             }
             self.forgetLock(database.id)
@@ -92,7 +92,7 @@ extension BranchManager {
         } catch {
             if let (run, _) = main {
                 try run.finish(.failed, branch: run.previous ?? .deleting, message: error.description)
-                await tellRoutes()
+                await publishRoutes()
             }
             throw error
         }

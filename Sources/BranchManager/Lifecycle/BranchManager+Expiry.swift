@@ -83,7 +83,7 @@ extension BranchManager {
     /// What is said of a branch when it expires; nil for one that never does.
     static func expiryNote(of branch: BranchDetails) -> String? {
         branch.expiry?.ttl.map {
-            "not used for \($0.text); stopped, and deleted in \(keptText) unless it is started"
+            "not used for \($0.text); stopped; will be deleted in \(keptText) unless started"
         }
     }
 
@@ -91,7 +91,7 @@ extension BranchManager {
 
     private static func check(_ db: Database, _ row: BranchExpiry) throws {
         guard try BranchExpiry.fetchOne(db, key: row.targetId) == row else {
-            throw BranchError.busy("somebody has just done something with the branch")
+            throw BranchError.busy("the branch has just been used or changed")
         }
     }
 

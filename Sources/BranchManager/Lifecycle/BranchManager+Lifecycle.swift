@@ -12,7 +12,7 @@ extension BranchManager {
         do throws(BranchError) {
             try await cancellable(run, data)
             try run.reach(.adopted)
-            // Not with a hostname that the gateway may still lead to whoever had it before.
+            // Not with a hostname that the gateway may still route to the branch that had it before.
             try await routes.routesChanged()
             try await bringUp(run, details, load: load)
         } catch {
@@ -21,7 +21,7 @@ extension BranchManager {
             }
             throw error
         }
-        await tellRoutes()
+        await publishRoutes()
     }
 
     func undoCreate(_ run: OperationRun, _ details: BranchDetails, because error: BranchError) async throws(BranchError)
@@ -49,7 +49,7 @@ extension BranchManager {
         } catch {
             try await leaveStopped(run, details, because: error)
         }
-        await tellRoutes()
+        await publishRoutes()
     }
 
     func finishStop(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
@@ -69,7 +69,7 @@ extension BranchManager {
             let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? (run.previous == .active)
             try run.finish(.failed, branch: isRunning ? .active : .stopped, message: error.description)
             // One that could not be written just now is tried again without being waited for.
-            if isUnrouted { await tellRoutes() }
+            if isUnrouted { await publishRoutes() }
             throw error
         }
     }
@@ -109,7 +109,7 @@ extension BranchManager {
         } catch {
             try await leaveStopped(run, details, because: error)
         }
-        await tellRoutes()
+        await publishRoutes()
     }
 
     func undoReset(_ run: OperationRun, _ details: BranchDetails, because error: BranchError) async throws(BranchError)
@@ -160,7 +160,7 @@ extension BranchManager {
         // One that answers, and could not be taken down, is not said to be.
         let isRunning = (try? await runtime.isRunning(ServerSpec(details))) ?? false
         try run.finish(.failed, branch: isRunning ? .active : .stopped, message: error.description)
-        await tellRoutes()
+        await publishRoutes()
         throw error
     }
 }

@@ -128,11 +128,11 @@ extension BranchTarget {
         case .known: nil
         case .pending:
             lifecycleStatus == .active
-                ? "this branch does not have the new password yet; it gets it in a moment"
+                ? "this branch will have the new password in a moment"
                 : "this branch gets the new password at its next start"
         case .unknown:
             "the password of this branch was changed in PostgreSQL, and frost does not know it; "
-                + "to set another on all branches of the database: "
+                + "to set a new one on all branches of the database: "
                 + hint.command("database password \(databaseId) --rotate")
         }
     }

@@ -17,8 +17,8 @@ extension BranchManager {
     /// What recovery tries again of what it could not bring to an end before.
     package enum Retries: Sendable {
         case all
-        /// What has not been tried for as long as it has been in this state: tries become rarer with time, up to one in
-        /// ten minutes. A fault that was told at the last try is not told again.
+        /// Work that has not been tried for as long as it has been in this state: tries become rarer with time, up to
+        /// one in ten minutes. A fault already reported at the last try is not reported again.
         case due
     }
 
@@ -69,7 +69,7 @@ extension BranchManager {
         for database in deleting {
             if let found = try await finishDeletion(of: database, retrying: retries) { done.append(found) }
         }
-        if !done.isEmpty { await tellRoutes() }
+        if !done.isEmpty { await publishRoutes() }
         var branches = running.isEmpty && deleting.isEmpty ? seen : try store.branches()
         if branches.contains(where: { $0.target.lifecycleStatus == .recovering }) {
             done += try await settleRecovering(retrying: retries)
@@ -94,12 +94,12 @@ extension BranchManager {
         guard let lock = lockNow(database.id) else { return nil }
         let what = "\(database.name): deleting the database was interrupted"
         do throws(BranchError) {
-            try await deletion(of: database, with: lock, mayStay: false).finish()
+            try await deletion(of: database, with: lock, canStay: false).finish()
             return Recovery(message: "\(what); finished")
         } catch {
             if retries == .due, last?.message == error.description { return nil }
             return Recovery(
-                message: "\(what), and cannot be finished: \(error); to forget what cannot be reached: "
+                message: "\(what), and cannot be finished: \(error); to forget its branches: "
                     + store.hint.command("database delete \(database.id) --force"),
                 isFault: true
             )
@@ -145,7 +145,7 @@ extension BranchManager {
         do throws(BranchError) {
             guard try await !runtime(branch.target.runtime).isRunning(ServerSpec(branch)) else { return nil }
         } catch {
-            return Recovery(message: "\(name): nobody can tell whether it runs: \(error)", isFault: true)
+            return Recovery(message: "\(name): cannot determine whether it is running: \(error)", isFault: true)
         }
         do throws(BranchError) {
             if let reason = try await restart(branch, retrying: retries) {
@@ -158,7 +158,7 @@ extension BranchManager {
         } catch .notFound {
             return nil
         } catch {
-            return Recovery(message: "\(name) was not running and does not start: \(error)", isFault: true)
+            return Recovery(message: "\(name) was not running and could not be started: \(error)", isFault: true)
         }
     }
 
@@ -174,8 +174,8 @@ extension BranchManager {
         do throws(BranchError) {
             details = try store.branch(id: operation.targetId)
         } catch .notFound {
-            try run.finish(.failed, branch: nil, message: "interrupted; the branch is gone")
-            return Recovery(message: "\(what); the branch is gone")
+            try run.finish(.failed, branch: nil, message: "interrupted; the branch no longer exists")
+            return Recovery(message: "\(what); the branch no longer exists")
         }
         let name = details.displayName
         let step = operation.step.flatMap(OperationStep.init(rawValue:)) ?? .registered

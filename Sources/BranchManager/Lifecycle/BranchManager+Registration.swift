@@ -36,13 +36,13 @@ extension BranchManager {
                         Column("projectId") == database.projectId && Column("name") == database.name
                     )
                     guard try others.isEmpty(db) else {
-                        throw BranchError.exists("the project has a database '\(database.name)' already")
+                        throw BranchError.exists("the project already has a database '\(database.name)'")
                     }
                     try database.insert(db)
                 }
                 guard try BranchTarget.filter(Column("databaseId") == database.id && Column("name") == name).isEmpty(db)
                 else {
-                    throw BranchError.exists("the database '\(database.name)' has a branch '\(name)' already")
+                    throw BranchError.exists("the database '\(database.name)' already has a branch '\(name)'")
                 }
                 let target = BranchTarget(
                     id: id,
@@ -70,9 +70,9 @@ extension BranchManager {
             previous: nil,
             store: store,
             lock: lock,
-            reached: reached
+            didComplete: didComplete
         )
-        reached(.create, .registered)
+        didComplete(.create, .registered)
         return (run, details)
     }
 
@@ -158,9 +158,9 @@ extension BranchManager {
             previous: previous,
             store: store,
             lock: lock,
-            reached: reached
+            didComplete: didComplete
         )
-        reached(action, .registered)
+        didComplete(action, .registered)
         return (run, details)
     }
 
@@ -177,7 +177,7 @@ extension BranchManager {
             previous: nil,
             store: store,
             lock: lock,
-            reached: reached
+            didComplete: didComplete
         )
     }
 
@@ -204,8 +204,8 @@ extension BranchManager {
         let taken = Set(try Int.fetchAll(db, sql: "SELECT hostPort FROM target UNION SELECT hostPort FROM freedPort"))
         for port in hostPorts where !taken.contains(port) && LocalPort.isFree(port) { return port }
         throw BranchError.notAllowed(
-            "all ports from \(hostPorts.lowerBound) to \(hostPorts.upperBound) are taken, or were less than "
-                + "\(Int(BranchManager.freedPortRest)) s ago; delete branches, or give more with --host-ports"
+            "all ports from \(hostPorts.lowerBound) to \(hostPorts.upperBound) are in use, or were less than "
+                + "\(Int(BranchManager.freedPortRest)) s ago; delete branches, or allow more with --host-ports"
         )
     }
 

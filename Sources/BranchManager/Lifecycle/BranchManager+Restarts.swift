@@ -39,7 +39,7 @@ extension BranchManager {
     ) async throws(BranchError) -> String {
         let id = branch.target.id
         let reason =
-            "the server ended soon after each of its starts since \(Self.time(last.startedAt)); it is started again at "
+            "the server ended soon after each of its starts since \(Self.time(last.startedAt)); the next start is at "
             + Self.time(next)
         if branch.target.lifecycleStatus == .recovering, branch.target.reason == reason { return reason }
         guard let lock = lockNow(id) else { throw unfinished(branch.target) }
@@ -53,7 +53,7 @@ extension BranchManager {
             )
             try db.execute(sql: "UPDATE operation SET message = ? WHERE id = ?", arguments: [reason, last.id])
         }
-        await tellRoutes()
+        await publishRoutes()
         return reason
     }
 

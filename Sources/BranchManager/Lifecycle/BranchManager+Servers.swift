@@ -93,13 +93,13 @@ extension BranchManager {
         do throws(BranchError) {
             guard let condition = try await settleOnce(branch) else { return nil }
             switch condition {
-            case .answering: return Recovery(message: "\(name) has recovered, and answers")
+            case .answering: return Recovery(message: "\(name) has recovered and is ready")
             case .recovering: return nil
             case .down:
                 if let reason = try await restart(branch, retrying: retries) {
                     return Recovery(message: "\(name): \(reason)", isFault: true)
                 }
-                return Recovery(message: "\(name) had ended; started again")
+                return Recovery(message: "\(name) had ended; restarted")
             }
         } catch .busy {
             // Somebody is at work on it, or has stopped it.
@@ -107,7 +107,7 @@ extension BranchManager {
         } catch .notFound {
             return nil
         } catch {
-            return Recovery(message: "\(name) does not recover: \(error)", isFault: true)
+            return Recovery(message: "\(name) cannot recover: \(error)", isFault: true)
         }
     }
 
@@ -123,7 +123,7 @@ extension BranchManager {
         case .answering:
             try await prepareForClients(current)
             try setStatus(.active, reason: nil, of: id)
-            await tellRoutes()
+            await publishRoutes()
         case .recovering(let progress) where progress != current.target.reason:
             try setStatus(.recovering, reason: progress, of: id)
         case .recovering, .down: break

@@ -23,7 +23,7 @@ package final class BranchManager: Sendable {
     let routes: any RouteListener
     let locks: String
     let hostPorts: ClosedRange<Int>
-    let reached: @Sendable (BranchAction, OperationStep) -> Void
+    let didComplete: @Sendable (BranchAction, OperationStep) -> Void
     let copied: @Sendable (CopyProgress) -> Void
     let isStopping: @Sendable () -> Bool
     let isCancelling: @Sendable () -> Bool
@@ -40,7 +40,7 @@ package final class BranchManager: Sendable {
     ///   - unavailable: why a runtime is not among them.
     ///   - directory: for locks; the same for all processes that use the store.
     ///   - hostPorts: of branches.
-    ///   - reached: called after each step; tests of crashes end the process in it.
+    ///   - didComplete: called after each step; tests of crashes end the process in it.
     ///   - copied: called while data is copied, now and then.
     ///   - isStopping: whether what only waits for its turn is given up.
     ///   - isCancelling: whether operations that can be cancelled are, as of a command on Ctrl-C.
@@ -51,7 +51,7 @@ package final class BranchManager: Sendable {
         routes: any RouteListener,
         directory: String,
         hostPorts: ClosedRange<Int> = BranchManager.defaultHostPorts,
-        reached: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in },
+        didComplete: @escaping @Sendable (BranchAction, OperationStep) -> Void = { _, _ in },
         copied: @escaping @Sendable (CopyProgress) -> Void = { _ in },
         isStopping: @escaping @Sendable () -> Bool = { false },
         isCancelling: @escaping @Sendable () -> Bool = { false }
@@ -61,7 +61,7 @@ package final class BranchManager: Sendable {
         self.unavailable = unavailable
         self.routes = routes
         self.hostPorts = hostPorts
-        self.reached = reached
+        self.didComplete = didComplete
         self.copied = copied
         self.isStopping = isStopping
         self.isCancelling = isCancelling
@@ -73,7 +73,7 @@ package final class BranchManager: Sendable {
                 attributes: [.posixPermissions: 0o700]
             )
         } catch {
-            throw .store("\(locks) cannot be made: \(error.localizedDescription)")
+            throw .store("could not create \(locks): \(error.localizedDescription)")
         }
     }
 
@@ -110,7 +110,7 @@ package final class BranchManager: Sendable {
 
     /// Where a route map that stays behind for a while leads nobody astray: the listener has reported it,
     /// and goes on trying.
-    func tellRoutes() async {
+    func publishRoutes() async {
         do throws(BranchError) { try await routes.routesChanged() } catch {}
     }
 
@@ -121,7 +121,7 @@ package final class BranchManager: Sendable {
         let project = Project(id: Identifier.project.make(), name: name, createdAt: .now)
         try store.write { db in
             guard try Project.filter(Column("name") == name).isEmpty(db) else {
-                throw BranchError.exists("there is a project '\(name)' already")
+                throw BranchError.exists("a project '\(name)' already exists")
             }
             try project.insert(db)
         }
@@ -163,7 +163,7 @@ package final class BranchManager: Sendable {
         keepingFor duration: AliasDuration? = nil
     ) throws {
         guard try Project.filter(Column("name") == name && Column("id") != project.id).isEmpty(db) else {
-            throw BranchError.exists("there is a project '\(name)' already")
+            throw BranchError.exists("a project '\(name)' already exists")
         }
         try db.execute(sql: "UPDATE project SET name = ? WHERE id = ?", arguments: [name, project.id])
         try BranchStore.assignHostnames(db, oldOnesFor: duration)
@@ -235,7 +235,7 @@ package final class BranchManager: Sendable {
                 return current
             }
         }
-        reached(.rename, .finished)
+        didComplete(.rename, .finished)
         do throws(BranchError) {
             try await routes.routesChanged()
         } catch {
@@ -264,7 +264,7 @@ package final class BranchManager: Sendable {
             Column("databaseId") == target.databaseId && Column("name") == name && Column("id") != target.id
         )
         guard try others.isEmpty(db) else {
-            throw BranchError.exists("the database has a branch '\(name)' already")
+            throw BranchError.exists("the database already has a branch '\(name)'")
         }
         try db.execute(sql: "UPDATE target SET name = ? WHERE id = ?", arguments: [name, target.id])
         try BranchStore.assignHostnames(db, oldOnesFor: duration)
@@ -278,7 +278,7 @@ package final class BranchManager: Sendable {
             try AliasChanges.noting(db) {
                 guard let alias = try HostnameAlias.fetchOne(db, key: hostname),
                     targetID ?? alias.targetId == alias.targetId
-                else { throw BranchError.notFound("there is no former hostname '\(hostname)' in use") }
+                else { throw BranchError.notFound("there is no former hostname '\(hostname)'") }
                 try BranchStore.end(alias, in: db, at: .now)
             }
         }

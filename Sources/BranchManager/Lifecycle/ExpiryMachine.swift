@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Decides when a branch expires and when it is deleted, by what looks at it find. No clock of its own: both are told.
+/// Decides when a branch expires and when it is deleted, from observations and times that are passed in.
 ///
 /// Time counts only between two looks that follow each other and have both found out who uses the branch. A host that
 /// was down, a server that does not answer and a clock that is set make no time pass.

@@ -81,12 +81,13 @@ package final class ExpiryWatch: Sendable {
             return nil
         } catch {
             let what =
-                current.target.lifecycleStatus == .expired ? "has expired, and cannot be deleted" : "does not expire"
+                current.target.lifecycleStatus == .expired
+                ? "has expired, but could not be deleted" : "could not expire"
             return BranchManager.Recovery(message: "\(current.displayName) \(what): \(error)", isFault: true)
         }
     }
 
-    /// - Returns: nil when nobody can tell who uses it, or it is none that can expire now.
+    /// - Returns: nil when its use cannot be determined, or it cannot expire now.
     private func sight(of branch: BranchDetails) async -> ExpiryMachine.Sight? {
         let server = ServerSpec(branch)
         guard let runtime = try? manager.runtime(branch.target.runtime) else { return nil }

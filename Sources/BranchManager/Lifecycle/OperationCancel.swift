@@ -15,11 +15,11 @@ extension Operation {
             let reached = step.flatMap(OperationStep.init(rawValue:)) ?? .registered
             if [.registered, .copying, .copied].contains(reached) { return nil }
             return .notAllowed(
-                "the copy is complete and takes the place of the branch's data; it cannot be cancelled now"
+                "the copy is complete and is replacing the branch's data; it can no longer be cancelled"
             )
         case .start, .stop, .expire, .deploy, .rename, .delete:
             return .notAllowed(
-                "a \(action.rawValue) cannot be cancelled; only what makes data: create, reset and import"
+                "a \(action.rawValue) cannot be cancelled; only a create, reset or import can"
             )
         }
     }
@@ -29,7 +29,7 @@ extension Operation {
     /// What a cancel has left.
     var cancellation: BranchError {
         action == .create
-            ? .cancelled("cancelled; nothing of it is left") : .cancelled("cancelled; the branch has the data it had")
+            ? .cancelled("cancelled; nothing was left behind") : .cancelled("cancelled; the branch keeps its data")
     }
 }
 
@@ -45,9 +45,9 @@ extension BranchStore {
         try Bool.fetchOne(db, sql: "SELECT isCancelled FROM operation WHERE id = ?", arguments: [id]) ?? false
     }
 
-    /// Asks for the end of an operation; whoever runs it, this process or another, looks twice a second.
+    /// Requests the end of an operation; the process that runs it, this one or another, checks twice a second.
     ///
-    /// - Returns: the operation, which still runs.
+    /// - Returns: the operation, which is still running.
     /// - Throws: ``BranchError/notFound(_:)``, and ``BranchError/notAllowed(_:)`` when it cannot be cancelled now.
     package func cancel(operation id: String) throws(BranchError) -> Operation {
         try write(urgent: true) { db in
@@ -129,9 +129,9 @@ extension BranchManager {
         try result.get()
     }
 
-    /// Cancels an operation and waits for its end, whoever runs it. One that nobody runs any more is undone here.
+    /// Cancels an operation of any process and waits for its end. An operation whose process is gone is undone here.
     ///
-    /// - Returns: the operation as it has ended: cancelled, or succeeded when it was done first.
+    /// - Returns: the operation as it ended: cancelled, or succeeded if it finished first.
     /// - Throws: as ``BranchStore/cancel(operation:)`` does, and ``BranchError/busy(_:)`` when this process is asked to
     ///   stop meanwhile; it stays cancelled then.
     package func cancel(_ operation: Operation) async throws(BranchError) -> Operation {
@@ -147,7 +147,7 @@ extension BranchManager {
             // Left behind by a crash. Recovery takes the lock itself, and looks again whether it still runs.
             if isAbandoned { _ = try await recover(checkingServers: false, retrying: .due) }
             guard !isStopping(), !Task.isCancelled else {
-                throw .busy("stopped waiting; the operation ends by itself")
+                throw .busy("stopped waiting; the cancellation continues")
             }
             try? await Task.sleep(for: Self.cancelInterval)
         }

@@ -16,7 +16,7 @@ package enum BranchRequest: Sendable {
     case start(BranchDetails)
     /// Out of the routes first, then its server.
     case stop(BranchDetails)
-    /// The branch's server made anew, on the same data and the same port.
+    /// Restarts the branch's server on the same data and port.
     case deploy(BranchDetails)
     /// The data that another branch has now, on the same port; the branch it was copied from when `to` is nil.
     case reset(BranchDetails, to: BranchDetails?)

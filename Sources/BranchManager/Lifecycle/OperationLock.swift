@@ -44,7 +44,7 @@ final class OperationLock: Sendable {
         let operation = mode == .exclusive ? LOCK_EX : LOCK_SH
         // What this throws from here on ends in `deinit`, which closes it.
         guard flock(descriptor, operation | LOCK_NB) == 0 else {
-            throw .busy("another operation is under way on this branch; try again when it is done")
+            throw .busy("another operation is running on this branch; try again when it is done")
         }
     }
 

@@ -29,7 +29,7 @@ struct OperationRun: Sendable {
     let previous: LifecycleStatus?
     let store: BranchStore
     let lock: OperationLock
-    let reached: @Sendable (BranchAction, OperationStep) -> Void
+    let didComplete: @Sendable (BranchAction, OperationStep) -> Void
 
     var id: String { operation.id }
     var targetID: String { operation.targetId }
@@ -47,7 +47,7 @@ struct OperationRun: Sendable {
         turnedOff: [String] = [],
         isUndoing: Bool = false
     ) throws(BranchError) {
-        let note = turnedOff.isEmpty ? nil : "turned off in this copy: \(turnedOff.joined(separator: "; "))"
+        let note = turnedOff.isEmpty ? nil : "disabled in this copy: \(turnedOff.joined(separator: "; "))"
         try store.write(urgent: true) { db in
             if !isUndoing { try checkNotCancelled(db) }
             try db.execute(
@@ -61,7 +61,7 @@ struct OperationRun: Sendable {
                 )
             }
         }
-        reached(action, step)
+        didComplete(action, step)
     }
 
     /// In the same transaction as what must not happen once it is.
@@ -94,7 +94,7 @@ struct OperationRun: Sendable {
                 )
             }
         }
-        reached(action, .finished)
+        didComplete(action, .finished)
     }
 
     /// Ends the operation and forgets the branch; the database too, when this was its only branch and was being made.
@@ -124,7 +124,7 @@ struct OperationRun: Sendable {
                 )
             }
         }
-        reached(action, .finished)
+        didComplete(action, .finished)
     }
 
     /// Notes that recovery could not bring it to an end now, and why.

@@ -1,4 +1,4 @@
-/// Why something cannot be done with a branch, in words for whoever asked.
+/// Why an operation on a branch failed, as a message for the user.
 package enum BranchError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A name, a setting or a number that breaks a rule.
     case invalid(Reason)
@@ -65,7 +65,7 @@ package enum BranchError: Error, Hashable, Sendable, CustomStringConvertible {
                 next = next ?? error.next
             }
 
-            /// A command that whoever reads it can paste.
+            /// A command for the reader to paste.
             package mutating func appendInterpolation(next command: String) {
                 text += command
                 next = next ?? command

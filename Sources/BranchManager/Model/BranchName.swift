@@ -20,7 +20,7 @@ package enum BranchName {
         guard isPlain, !name.isEmpty, name.utf8.count <= maximumLength, !name.hasPrefix("-"), !name.hasSuffix("-")
         else {
             throw .invalid(
-                "'\(name.prefix(100))' is no name for a \(thing): use 1 to \(maximumLength) lowercase letters, digits "
+                "invalid \(thing) name '\(name.prefix(100))': use 1 to \(maximumLength) lowercase letters, digits "
                     + "and hyphens, no hyphen at either end"
             )
         }
@@ -36,8 +36,8 @@ package enum BranchName {
             !scalars.allSatisfy(isJoiner)
         else {
             throw .invalid(
-                "a project's name has 1 to \(maximumProjectLength) characters, none of them invisible or a control "
-                    + "character, and no space at either end"
+                "invalid project name: use 1 to \(maximumProjectLength) characters, no invisible or control characters, "
+                    + "and no space at either end"
             )
         }
     }

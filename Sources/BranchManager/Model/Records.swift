@@ -97,7 +97,7 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     /// How much of a copy is done, as far as it is known.
     package var doneBytes: Int?
     package var totalBytes: Int?
-    /// Whether somebody has asked for its end: whoever runs it looks.
+    /// Whether a cancel was requested; the process that runs the operation checks this.
     package var isCancelled = false
 
     package var progress: CopyProgress? {

@@ -10,7 +10,7 @@ extension BranchRuntime {
     package func checkCanMake(version: Int?) async throws(BranchError) { try await checkAvailable() }
 
     package func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String {
-        throw .runtime("this server cannot be asked")
+        throw .runtime("this server cannot be queried")
     }
 
     package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)

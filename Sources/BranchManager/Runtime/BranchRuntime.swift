@@ -55,7 +55,7 @@ package protocol BranchRuntime: Sendable {
     /// A copy has its source's data and goes on with none of its errands (``CopyCleanup``). When the task is cancelled,
     /// the programs that copy are ended.
     ///
-    /// - Parameter progress: called now and then, where it can be told how much is done.
+    /// - Parameter progress: called now and then, if the progress is known.
     /// - Returns: what was turned off in the copy, a phrase each.
     @discardableResult
     func copy(
@@ -81,16 +81,16 @@ package protocol BranchRuntime: Sendable {
 
     /// Whether the server runs; it may not answer yet.
     ///
-    /// - Throws: when that cannot be told, as while an engine is being updated.
+    /// - Throws: when that cannot be determined, such as while an engine is being updated.
     func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool
 
-    /// The target ids of servers that were seen running and have not ended since, as far as that can be told without a
-    /// look at each: cheap, whatever their number. Of the others nothing is said.
+    /// The target ids of servers that were seen running and are known not to have ended since. Cheap for any number of
+    /// servers, since it does not look at each; servers that are missing may be running too.
     func surelyRunning(of servers: [ServerSpec]) -> Set<String>
 
     /// How the server is now.
     ///
-    /// - Throws: when that cannot be told, as while an engine is being updated.
+    /// - Throws: when that cannot be determined, such as while an engine is being updated.
     func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition
 
     /// The major version of PostgreSQL that a new server would have.
@@ -103,10 +103,10 @@ package protocol BranchRuntime: Sendable {
     /// Major versions that new servers can have, the newest first; empty where there is no choice.
     func versionsForNewServers() -> [Int]
 
-    /// The major version of PostgreSQL that the server's data is of; nil where that cannot be told now.
+    /// The major version of PostgreSQL that the server's data needs; nil while unknown.
     func majorVersion(_ server: ServerSpec) async throws(BranchError) -> Int?
 
-    /// What a server that answers keeps in place of its role's password; empty for none, nil where nobody can tell.
+    /// What a server that answers keeps in place of its role's password; empty for none, nil if unknown.
     func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String?
 
     /// Runs SQL commands on a server that runs, in its database, as the role that owns it. Needs no password.
@@ -150,8 +150,8 @@ package protocol BranchRuntime: Sendable {
     /// What of a server that is forgotten may still be there, and where.
     func leftovers(of server: ServerSpec) -> [String]
 
-    /// What is there of servers that nobody knows: a sentence each, as far as it can be told.
+    /// Remains of unknown servers that can be found, one sentence each.
     ///
-    /// - Parameter known: ids of branches that there are or were.
+    /// - Parameter known: ids of current and former branches.
     func strangers(knowing known: Set<String>) async -> [String]
 }

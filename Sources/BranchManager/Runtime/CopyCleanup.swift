@@ -50,7 +50,7 @@ struct CopyCleanup: Sendable {
         if !cluster.subscriptions.isEmpty {
             let _: Int = try await report([Self.disableSubscriptions], "1", in: first)
             turnedOff += cluster.subscriptions.map {
-                "subscription \($0.name) of \($0.database) disabled, its slot let go"
+                "subscription \($0.name) of \($0.database) disabled and disassociated from its slot"
             }
         }
         return turnedOff
@@ -97,7 +97,7 @@ struct CopyCleanup: Sendable {
         find . -type l | while read -r link; do
             case $(readlink -f "$link") in "$place"/*) continue ;; esac
             case $link in ./*/*) ;; *) if [ -f "$link" ]; then continue; fi ;; esac
-            echo "the copy would share with its source what the link $link leads to; put that in the link's place" >&2
+            echo "the copy would share the target of the link $link with its source; replace the link with its target" >&2
             exit 1
         done
 
@@ -105,7 +105,7 @@ struct CopyCleanup: Sendable {
             if [ -e "$name" ] || [ -L "$name" ]; then rm -f "$name"; off "$name removed"; fi
         done
         for slot in pg_replslot/*; do
-            if [ -d "$slot" ]; then rm -rf "$slot"; off "replication slot ${slot##*/} left to its source"; fi
+            if [ -d "$slot" ]; then rm -rf "$slot"; off "replication slot ${slot##*/} not copied"; fi
         done
         # Of log that the source is to archive.
         rm -f pg_wal/archive_status/*.ready
@@ -117,7 +117,7 @@ struct CopyCleanup: Sendable {
                 if [ -f "$file" ]; then sed -i -E 's/^[[:space:]]*data_directory/#&/I' "$file"; fi
             done
             if [ "$(setting data_directory)" != "$data" ]; then
-                echo "the copy's settings name another data_directory; take that out of the files that postgresql.conf includes" >&2
+                echo "the copy's settings name another data_directory; remove it from the files that postgresql.conf includes" >&2
                 exit 1
             fi
             off "data_directory no longer set"
@@ -149,7 +149,7 @@ struct CopyCleanup: Sendable {
             *) libraries="$libraries${libraries:+, }$library" ;;
             esac
         done
-        [ -z "$libraries" ] || off "nothing of what these libraries do in workers of their own: $libraries"
+        [ -z "$libraries" ] || off "background workers of these libraries: $libraries"
         # Two servers would write one file.
         case $(setting log_directory) in /*) reset log_directory log; off "log_directory reset" ;; esac
         """
@@ -204,7 +204,7 @@ struct CopyCleanup: Sendable {
 
     /// What the cluster has, and the database in which that was seen. One of the usual ones may be gone.
     private func look(in databases: [String]) async throws(BranchError) -> (String, Cluster) {
-        var fault = BranchError.runtime("the copy has no database to begin with")
+        var fault = BranchError.runtime("the copy has no databases")
         for database in databases {
             do throws(BranchError) {
                 return (database, try await report([], Self.clusterQuery, in: database))
@@ -239,7 +239,7 @@ struct CopyCleanup: Sendable {
             let value = try? JSONDecoder().decode(Value.self, from: Self.bytes(digits))
         else {
             let end = printed.split(separator: "\n").suffix(4).joined(separator: "; ")
-            throw .runtime("PostgreSQL's single-user mode did not say what a copy has: \(end)")
+            throw .runtime("could not read the copy's contents in single-user mode: \(end)")
         }
         return value
     }

@@ -18,7 +18,7 @@ package struct ServerUse: Hashable, Sendable {
 }
 
 extension ServerUse {
-    /// One row. What a role that is no superuser may not see of a session counts as a client's: nobody can tell.
+    /// One row. A session whose details a role without superuser rights cannot see counts as a client's.
     ///
     /// A standby, a copy that is being made, and a subscription that receives are users too. `sessions` is there since
     /// PostgreSQL 14; the detour lets older ones answer nothing in its place.
@@ -55,12 +55,12 @@ extension ServerUse {
 extension BranchRuntime {
     /// Asks a server that runs who uses it.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` when it cannot be asked, or keeps no count of sessions (PostgreSQL 13 and
-    ///   older): then nobody can tell.
+    /// - Throws: ``BranchError/runtime(_:)`` when the server cannot be queried, or does not count sessions (PostgreSQL
+    ///   13 and older).
     package func use(_ server: ServerSpec) async throws(BranchError) -> ServerUse {
         let answer = try await query(ServerUse.query, on: server)
         guard let use = ServerUse(answer, own: ownSessions.count(of: server)) else {
-            throw .runtime("the server does not say who uses it")
+            throw .runtime("the server does not report its sessions")
         }
         return use
     }

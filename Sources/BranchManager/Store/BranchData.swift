@@ -24,7 +24,7 @@ package enum BranchData {
             let count = ids(in: place).count
             guard count == 0 else {
                 throw .store(
-                    "the store \(BranchStore.path(in: directory)) is gone or empty, while \(place) has the data of "
+                    "the store \(BranchStore.path(in: directory)) is missing or empty, but \(place) contains the data of "
                         + "\(counted(count)); restore the store from a backup, or move \(place) away"
                 )
             }
@@ -46,9 +46,9 @@ extension BranchStore {
         guard exists(in: directory) else { return try BranchData.refuseLost(directory) }
         guard StoreLog.belongs(to: path) else {
             throw .store(
-                "the store \(path) is a lost one: the log \(path)-wal beside it is of another time or another store; move "
-                    + "\(path)-wal and \(path)-shm away to have \(path) as it is, or restore both files of one time "
-                    + "(docs/backup.md)"
+                "the store \(path) does not match the log \(path)-wal beside it, which is from another time or another store; "
+                    + "move \(path)-wal and \(path)-shm away to use \(path) as it is, or restore both files from one "
+                    + "backup (docs/backup.md)"
             )
         }
     }
@@ -60,7 +60,7 @@ extension BranchStore {
         }
         guard !present.isEmpty, try knownBranches().isDisjoint(with: present) else { return }
         throw .store(
-            "the store \(Self.path(in: directory)) is a lost one: it knows none of the \(BranchData.counted(present.count)) "
+            "the store \(Self.path(in: directory)) is the wrong one: it knows none of the \(BranchData.counted(present.count)) "
                 + "with data in \(directory); restore the store that belongs to them (docs/backup.md)"
         )
     }

@@ -18,13 +18,13 @@ package struct BranchReference: Hashable, Sendable {
     package init(_ text: String, database: String? = nil, project: String? = nil) throws(BranchError) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard !parts.contains(""), let last = parts.last else {
-            throw .invalid("'\(text)' is no name of a branch; use dev, shop/dev or project/shop/dev")
+            throw .invalid("invalid branch name '\(text)'; use dev, shop/dev or project/shop/dev")
         }
         name = last
         self.database = parts.count > 1 ? parts[parts.count - 2] : database
         self.project = parts.count > 2 ? parts.dropLast(2).joined(separator: "/") : project
         for (said, apart) in [(self.database, database), (self.project, project)] where apart != nil && said != apart {
-            throw .invalid("'\(text)' is of \(said ?? "another"), and \(apart ?? "") was given beside it")
+            throw .invalid("'\(text)' names \(said ?? "another"), but the option names \(apart ?? "")")
         }
     }
 }
@@ -38,13 +38,13 @@ extension BranchStore {
         let all = try databases(of: reference.project.map { (name) throws(BranchError) in try project(name).id })
         guard let only = all.first else {
             throw .notFound(
-                "there is no database yet; make one: \(next: hint.command("database create NAME --project PROJECT"))"
+                "there is no database yet; create one: \(next: hint.command("database create NAME --project PROJECT"))"
             )
         }
         guard all.count == 1 else {
             let names = try branches().filter { $0.target.name == reference.name }.map(\.displayName)
             let choice = names.isEmpty ? "DATABASE/\(reference.name)" : names.joined(separator: " or ")
-            throw .invalid("there are several databases; say which branch is meant: \(choice)")
+            throw .invalid("there are several databases; name one: \(choice)")
         }
         return only
     }

@@ -4,7 +4,7 @@ package import RouteMap
 
 /// Who has which hostname, and who had it.
 extension BranchStore {
-    /// Gives every branch a hostname; whoever has or had one that still fits keeps it.
+    /// Gives every branch a hostname; a branch whose current or former hostname still fits keeps it.
     ///
     /// - Parameters:
     ///   - names: hostnames by branch, in place of those that branches have.

@@ -106,7 +106,7 @@ extension BranchStore {
             }
             guard let first = found.first else { throw BranchError.notFound("there is no database '\(text)'") }
             guard found.count == 1 else {
-                throw BranchError.invalid("several projects have a database '\(text)'; say which with --project")
+                throw BranchError.invalid("several projects have a database '\(text)'; choose one with --project")
             }
             return first
         }

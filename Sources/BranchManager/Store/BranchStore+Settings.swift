@@ -81,7 +81,7 @@ extension BranchStore {
         }
         if let isEnabled = change.isGatewayEnabled { try set(.gatewayEnabled, to: String(isEnabled), in: db) }
         if let port = change.gatewayPort { try set(.gatewayPort, to: String(port), in: db) }
-        // It was of what was set before; one that stays is told again.
+        // The fault concerned the old settings; if it persists, it is reported again.
         try set(.gatewayFault, to: nil, in: db)
     }
 
@@ -127,7 +127,7 @@ extension BranchStore {
         if try hasOwnCertificates() != isOwn { try set(.ownCertificates, to: String(isOwn)) }
     }
 
-    /// Where the gateway answers operators, `host:port`, as the last `frost up` was told; nil where none ever was.
+    /// The gateway's admin address, `host:port`, as given to the last `frost up`; nil if there was none.
     package func gatewayAdmin() throws(BranchError) -> String? { try text(.gatewayAdmin) }
 
     /// Whether the last `frost up` ran the gateway itself.
@@ -146,7 +146,7 @@ extension BranchStore {
     /// - Parameter path: absolute, so that every command means the same file.
     package func setRouteFile(_ path: String) throws(BranchError) {
         guard path.hasPrefix("/"), !path.hasSuffix("/") else {
-            throw .invalid("'\(path)' is no absolute path of a file; the route map needs one")
+            throw .invalid("'\(path)' is not an absolute path; the route map needs one")
         }
         try set(.routeFile, to: path)
     }

@@ -41,7 +41,7 @@ package struct BranchStore: Sendable {
         try checkFile(in: directory)
         if !making, !exists(in: directory) {
             throw .store(
-                "there is no store \(path); give the directory of one with --data-dir (FROST_DATA_DIR), or make one: "
+                "there is no store \(path); name its directory with --data-dir (FROST_DATA_DIR), or create one: "
                     + "\(next: hint.command("up")), or \(hint.command("project create NAME"))"
             )
         }
@@ -78,7 +78,7 @@ package struct BranchStore: Sendable {
             let pool = try DatabasePool(path: path, configuration: configuration)
             guard try !pool.read(Migrations.migrator.hasBeenSuperseded) else {
                 throw BranchError.store(
-                    "the store \(path) was made by a newer frost; use that one, or a backup of the store"
+                    "the store \(path) was created by a newer version of frost; use that version, or restore a backup"
                 )
             }
             let isNew = try !pool.read(Migrations.migrator.hasCompletedMigrations)
@@ -104,11 +104,11 @@ package struct BranchStore: Sendable {
         }
     }
 
-    /// Whether the file that was opened still is where it was: whoever comes next would open another.
+    /// Fails when the open file is no longer at its path: the next process would open another.
     package func checkPlace() throws(BranchError) {
         guard FileIdentity(path)?.place == place else {
             throw .store(
-                "the store \(path) was removed or replaced; this process goes on with the one it had: put that back, or "
+                "the store \(path) was removed or replaced while in use; restore it, or "
                     + "start again"
             )
         }
@@ -162,11 +162,11 @@ package struct BranchStore: Sendable {
     }
 
     private static func fault(_ error: any Error, _ path: String, _ reserve: StoreReserve) -> BranchError {
-        isFull(error, reserve) ? fullDisk(path) : .store("the store \(path) cannot be used: \(error)")
+        isFull(error, reserve) ? fullDisk(path) : .store("could not use the store \(path): \(error)")
     }
 
     private static func fullDisk(_ path: String) -> BranchError {
-        .store("the disk is full: the store \(path) cannot be written; free some room, or stop or delete branches")
+        .store("the disk is full: the store \(path) cannot be written; free some space, or stop or delete branches")
     }
 
     /// SQLite has a code of its own for it, but not for the index of its log.

@@ -12,7 +12,7 @@ package enum DirectoryWatch {
     package static let defaultRarePoll = Duration.seconds(30)
     /// Between two polls where it does not: it has no watch left.
     package static let defaultPoll = Duration.milliseconds(500)
-    /// In bytes; what events say does not matter: whoever hears of one looks at the file itself.
+    /// In bytes. The content of events does not matter: the reader looks at the file itself.
     private static let bufferSize = 16 * 1_024
 
     /// Changes from now on, and one at once; several that nobody has taken are one. It ends with its iteration.

@@ -29,7 +29,7 @@ package struct SettingsChange: Sendable {
     func check() throws(BranchError) {
         if case .some(.some(let base)) = wildcardBase { try WildcardDomain.check(base) }
         if let gatewayPort, !(1...65_535).contains(gatewayPort) {
-            throw .invalid("\(gatewayPort) is no port; use a number from 1 to 65535")
+            throw .invalid("invalid port \(gatewayPort); use a number from 1 to 65535")
         }
     }
 }

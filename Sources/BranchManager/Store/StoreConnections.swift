@@ -3,11 +3,11 @@ import GRDB
 /// The connections of a store that is open. The last to let go of them leaves the whole store in its one file.
 final class StoreConnections: Sendable {
     let pool: DatabasePool
-    /// A connection that changes nothing, and so is told of all changes.
+    /// A connection that writes nothing, so that it notices all changes.
     let watcher: DatabaseQueue
 
-    /// How long the end of a process waits for readers of others, in milliseconds: whoever ends last finds none.
-    private static let patience = 250
+    /// How long a process waits at its end for readers of other processes, in milliseconds: the last one finds none.
+    private static let timeout = 250
 
     private let reserve: StoreReserve
 
@@ -30,7 +30,7 @@ final class StoreConnections: Sendable {
     func checkpoint() {
         try? pool.writeWithoutTransaction { db in
             let timeout = try Int.fetchOne(db, sql: "PRAGMA busy_timeout") ?? 0
-            try db.execute(sql: "PRAGMA busy_timeout = \(Self.patience)")
+            try db.execute(sql: "PRAGMA busy_timeout = \(Self.timeout)")
             // One that is in the way does it when it ends.
             _ = try? db.checkpoint(.truncate)
             try db.execute(sql: "PRAGMA busy_timeout = \(timeout)")

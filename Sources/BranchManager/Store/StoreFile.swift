@@ -28,7 +28,7 @@ enum StoreFile {
     /// Of files that are copied to be looked at, in bytes; no store without our mark comes near it.
     private static let longestLook = 256 * 1_024 * 1_024
 
-    /// - Throws: ``BranchError/store(_:)`` when nobody can tell.
+    /// - Throws: ``BranchError/store(_:)`` when that cannot be determined.
     static func kind(of path: String) throws(BranchError) -> Kind {
         var status = stat()
         guard stat(path, &status) == 0 else {
@@ -113,7 +113,7 @@ enum StoreFile {
         } catch is DatabaseError {
             return nil
         } catch {
-            throw .store("cannot tell what \(path) is: \(error.localizedDescription)")
+            throw .store("cannot determine what \(path) is: \(error.localizedDescription)")
         }
     }
 

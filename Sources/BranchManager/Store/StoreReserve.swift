@@ -36,7 +36,7 @@ final class StoreReserve: Sendable {
         return stat(path, &status) != 0 && room.map { $0 < 2 * Self.size } ?? false
     }
 
-    /// In bytes; nil when that cannot be told.
+    /// In bytes; nil if unknown.
     private var room: Int? {
         var status = statvfs()
         guard statvfs(directory, &status) == 0 else { return nil }

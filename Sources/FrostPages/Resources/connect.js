@@ -43,7 +43,7 @@ async function fetchSnippet() {
   const { snippet } = document.getElementById("snippet-text").dataset;
   const found = (await fetchSnippets()).find(({ kind }) => kind === snippet);
   if (!found) {
-    throw new Error("There is no connection string now.");
+    throw new Error("There is no connection string at the moment.");
   }
   return found;
 }
@@ -51,7 +51,7 @@ async function fetchSnippet() {
 async function fetchPassword() {
   const found = (await fetchSnippets()).find(({ kind }) => kind === "url");
   if (!found) {
-    throw new Error("There is no password to copy now.");
+    throw new Error("There is no password to copy at the moment.");
   }
   return decodeURIComponent(new URL(found.text).password);
 }

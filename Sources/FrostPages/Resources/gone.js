@@ -34,7 +34,7 @@ async function goneSentence(target, name) {
   try {
     const operations = await api("GET", "/api/operations");
     if (operations.some(({ targetId, action, status }) => targetId === target && action === "create" && status === "cancelled")) {
-      return `Creating ${name} was cancelled. Nothing of it is left.`;
+      return `Creating ${name} was cancelled. Nothing was left behind.`;
     }
     const deletion = operations.find(({ targetId, action }) => targetId === target && action === "delete");
     if (deletion) {

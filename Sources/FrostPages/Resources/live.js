@@ -33,7 +33,7 @@ async function refreshOnce() {
   let response;
   let html;
   try {
-    response = await fetch(isTreeOnly ? "/" : address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(patience) });
+    response = await fetch(isTreeOnly ? "/" : address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(timeout) });
     html = await response.text();
   } catch {
     // There will be a refresh when it is back.

@@ -4,7 +4,7 @@
 let heardAt = new Date();
 
 /** How long one answer may take, in milliseconds. */
-const patience = 10000;
+const timeout = 10000;
 
 /** A server between here and frost says so in its stead. */
 function isGone(response) {
@@ -22,11 +22,11 @@ let leftAt = 0;
 window.addEventListener("beforeunload", () => { leftAt = Date.now(); });
 
 function showLost() {
-  if (Date.now() - leftAt < patience) {
+  if (Date.now() - leftAt < timeout) {
     return;
   }
   const banner = document.getElementById("lost");
-  const text = `Frost does not answer. What you see is from ${timeText(heardAt)}.`;
+  const text = `Frost does not answer. This page shows the state of ${timeText(heardAt)}.`;
   // A text that stays the same is not said again.
   if (banner.hidden || banner.textContent !== text) {
     banner.textContent = text;

@@ -92,7 +92,7 @@ function branchPreview(form, place, name) {
   // A branch is made beside those that it can be a copy of.
   const siblings = [...(form.elements.namedItem("sourceTargetId")?.options ?? [])];
   if (siblings.some((option) => option.text === name)) {
-    return `${form.dataset.database} has a branch ${name} already.`;
+    return `${form.dataset.database} already has a branch ${name}.`;
   }
   const own = "renames" in form.dataset ? current : null;
   const taken = new Set(
@@ -102,5 +102,5 @@ function branchPreview(form, place, name) {
   const labels = [label, `${label}-${database}`].filter((text) => text.length <= longestLabel);
   const free = labels.map((text) => `${text}.${zone}`).find((host) => !taken.has(host));
   const host = free ?? `${suffixed(label)}.${zone}`;
-  return host === clean ? `Hostname: ${host}` : `Hostname: ${host}, since another branch has ${clean}`;
+  return host === clean ? `Hostname: ${host}` : `Hostname: ${host}, because another branch has ${clean}`;
 }

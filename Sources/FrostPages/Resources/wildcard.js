@@ -41,8 +41,8 @@ function showWildcard(dialog, preview) {
   const slots = {
     title: preview.wildcardBase === null ? `Take ${count} away?` : `Change ${count}?`,
     lead: preview.wildcardBase === null
-      ? "Branches can then be reached on this host only. Programs that use these hostnames cannot connect any more."
-      : "Connection strings with the old hostnames have to be changed.",
+      ? "Branches then accept connections from this host only. Programs that use these hostnames can no longer connect."
+      : "Update connection strings that use the old hostnames.",
     sessions: sessionsSentence(preview.sessions),
     resolution: preview.resolutionText ?? "",
     certificate: preview.certificateText ?? "",
@@ -72,12 +72,12 @@ function showWildcard(dialog, preview) {
 
 function sessionsSentence(count) {
   if (count === null) {
-    return "The gateway does not answer, so nobody knows who is connected. Sessions that are open stay open.";
+    return "The gateway does not answer, so the number of open sessions is unknown. Open sessions stay open.";
   }
   if (count === 0) {
-    return "Nobody is connected through the gateway right now.";
+    return "No sessions are open through the gateway.";
   }
-  return count === 1 ? "1 session is open, and stays open." : `${count} sessions are open, and stay open.`;
+  return count === 1 ? "1 session is open and stays open." : `${count} sessions are open and stay open.`;
 }
 
 document.addEventListener("submit", (event) => {

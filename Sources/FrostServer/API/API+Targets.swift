@@ -16,7 +16,7 @@ extension API {
                 method: .get,
                 path: collection,
                 name: "\(plural).list",
-                summary: "The branches of a database, the oldest first.",
+                summary: "The branches of a database, oldest first.",
                 answer: .list(.object("Target"))
             ) { exchange in
                 let database = try state.database(exchange)
@@ -26,7 +26,7 @@ extension API {
                 method: .post,
                 path: collection,
                 name: "\(plural).create",
-                summary: "Makes a branch as a copy of another of its database, main unless another is named.",
+                summary: "Creates a branch as a copy of another in its database, by default main.",
                 isFrosts: true,
                 fields: [.init("name", .string)] + source + ttl,
                 status: .accepted,
@@ -51,9 +51,9 @@ extension API {
                 method: .patch,
                 path: one,
                 name: "\(plural).rename",
-                summary: "Renames a branch; its hostname follows, its sessions go on. The old hostname leads there for "
-                    + "keepHostnameSeconds. Sets with ttlValue and ttlUnit after how long without use it expires; null "
-                    + "for never.",
+                summary: "Renames a branch; its hostname changes, its sessions continue. The old hostname works for "
+                    + "keepHostnameSeconds. ttlValue and ttlUnit set after how long without use it expires; null for "
+                    + "never.",
                 isFrosts: true,
                 fields: [
                     .init("name", .string, required: false, orNull: true),
@@ -91,7 +91,7 @@ extension API {
                 method: .get,
                 path: "\(one)/runtime",
                 name: plural == "targets" ? "databases.getTargetRuntime" : "\(plural).getRuntime",
-                summary: "How and where a branch runs, and how it is reached from outside.",
+                summary: "How a branch runs, and its external address.",
                 answer: .object("TargetRuntime")
             ) { exchange in
                 let branch = try await state.lookedAt(state.target(exchange))
@@ -101,7 +101,7 @@ extension API {
                 method: .get,
                 path: "\(one)/connections",
                 name: "\(plural).connections",
-                summary: "Connection strings and programs that work as pasted, with the password.",
+                summary: "Connection strings and ready-to-run programs, with the password.",
                 answer: .object("Connections")
             ) { exchange in
                 let runtime = try await state.runtime(state.target(exchange))
@@ -114,23 +114,22 @@ extension API {
                 method: .get,
                 path: "\(one)/operations",
                 name: "\(plural).operations",
-                summary: "What was done with a branch, the latest first.",
+                summary: "Operations on a branch, latest first.",
                 answer: .list(.object("Operation"))
             ) { exchange in
                 let target = try state.target(exchange).target
                 return Answer(.ok, .array(try state.store.operations(of: target.id).map { Shapes.operation($0) }))
             },
-            change(state, plural, one, "start", "Starts a branch; nothing happens, and no session ends, when it runs.")
-            { .start($0) },
-            change(state, plural, one, "stop", "Stops a branch; its clients are told so.") { .stop($0) },
-            change(state, plural, one, "deploy", "Makes a branch's server anew, on the same data and port.") {
+            change(state, plural, one, "start", "Starts a branch; no effect on a running one.") { .start($0) },
+            change(state, plural, one, "stop", "Stops a branch; its clients receive 57P01.") { .stop($0) },
+            change(state, plural, one, "deploy", "Restarts a branch's server on the same data and port.") {
                 .deploy($0)
             },
             Endpoint(
                 method: .post,
                 path: "\(one)/reset",
                 name: "\(plural).reset",
-                summary: "Gives a branch the data that another has now: its source, unless one is named.",
+                summary: "Replaces a branch's data with another's current data, by default its source's.",
                 isFrosts: true,
                 fields: source,
                 status: .accepted,
@@ -153,7 +152,7 @@ extension API {
 
     /// What Frost lets change of a branch beside its name.
     private static let unchangeable: [Endpoint.Field] = [
-        .onlyNull("hostname", .string, instead: "It follows the branch's name; change name."),
+        .onlyNull("hostname", .string, instead: "It is derived from the branch's name; change name."),
         .onlyNull("lifecycleStatus", .string, instead: "Use POST …/start or …/stop."),
         .onlyNull("memoryLimit", .string, instead: "Containers share the limits of frost settings."),
         .onlyNull("cpuLimit", .any, instead: "Containers share the limits of frost settings."),
@@ -218,7 +217,7 @@ extension ServerState {
         if let byID, let byName, byID.branch.target.id != byName.branch.target.id {
             throw APIError(
                 .invalid,
-                "sourceTargetId and sourceTargetName name two branches; give one of them",
+                "sourceTargetId and sourceTargetName name different branches; set only one of them",
                 field: byName.field
             )
         }

@@ -11,7 +11,7 @@ extension API {
                 method: .get,
                 path: "/settings/wildcard-preview",
                 name: "settings.previewWildcard",
-                summary: "What another wildcard domain would change: hostnames, sessions, DNS, certificates.",
+                summary: "The effects of a new wildcard domain on hostnames, sessions, DNS and certificates.",
                 query: [.init("base", "The domain, with or without *. in front; empty for none.")],
                 answer: .object("WildcardPreview")
             ) { exchange in
@@ -33,7 +33,7 @@ extension API {
                     method: .delete,
                     path: "/databases/{databaseId}/\(plural)/{targetId}/aliases/{hostname}",
                     name: "\(plural).endAlias",
-                    summary: "Ends a former hostname of a branch before its time. Sessions go on.",
+                    summary: "Removes a former hostname of a branch. Sessions continue.",
                     answer: .object("Target")
                 ) { exchange in
                     let target = try state.target(exchange)

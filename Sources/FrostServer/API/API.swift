@@ -46,14 +46,14 @@ struct API: Sendable {
         }
     }
 
-    /// What an error is told as.
+    /// The response for an error.
     static func fault(_ error: any Error, _ logger: Logger) -> Answer {
         switch error {
         case let error as APIError: return error.answer
         case let error as BranchError: return APIError(error).answer
         default:
             logger.error("request failed", metadata: ["error": "\(error)"])
-            return APIError(.unexpected, "something went wrong that nobody has foreseen; see frost's log").answer
+            return APIError(.unexpected, "unexpected error; see frost's log").answer
         }
     }
 
@@ -77,7 +77,7 @@ extension API {
                 method: .get,
                 path: "/health",
                 name: "health.get",
-                summary: "That frost answers, and its version.",
+                summary: "Health, and the version.",
                 isOpen: true,
                 answer: .object("Health")
             ) { _ in Answer(.ok, Shapes.health(state.version)) },
@@ -85,18 +85,22 @@ extension API {
                 method: .get,
                 path: "/projects",
                 name: "projects.list",
-                summary: "All projects, the oldest first.",
+                summary: "All projects, oldest first.",
                 answer: .list(.object("Project"))
             ) { _ in Answer(.ok, .array(try state.store.projects().map { Shapes.project($0) })) },
             Endpoint(
                 method: .post,
                 path: "/projects",
                 name: "projects.create",
-                summary: "Makes a project; its name is part of its branches' hostnames.",
+                summary: "Creates a project; its name is part of its branches' hostnames.",
                 isFrosts: true,
                 fields: [
                     name, .init("envVars", .list(.any), required: false, orNull: true),
-                    .onlyNull("templateId", .string, instead: "There are no templates; make databases one by one."),
+                    .onlyNull(
+                        "templateId",
+                        .string,
+                        instead: "Templates are not supported; create databases one by one."
+                    ),
                 ],
                 status: .created,
                 answer: .object("Project")
@@ -139,7 +143,7 @@ extension API {
                 method: .delete,
                 path: "/projects/{projectId}",
                 name: "projects.delete",
-                summary: "Deletes a project that has no databases.",
+                summary: "Deletes a project without databases.",
                 status: .noContent
             ) { exchange in
                 try state.manager.deleteProject(state.project(exchange))
@@ -164,7 +168,7 @@ extension API {
                 method: .post,
                 path: "/projects/{projectId}/databases",
                 name: "databases.create",
-                summary: "Makes a database with its branch main, and starts that.",
+                summary: "Creates a database with its branch main, and starts it.",
                 isFrosts: true,
                 fields: [
                     .init("name", .string),
@@ -199,8 +203,9 @@ extension API {
                 method: .post,
                 path: "/databases/{databaseId}/password",
                 name: "databases.rotatePassword",
-                summary: "Gives all branches of a database a new password: those that run at once, the others at their "
-                    + "next start. Open sessions go on.",
+                summary:
+                    "Sets a new password for all branches of a database: running branches at once, others at their "
+                    + "next start. Open sessions continue.",
                 answer: .object("DatabasePassword")
             ) { exchange in
                 let database = try state.database(exchange)
@@ -227,14 +232,14 @@ extension API {
                 method: .get,
                 path: "/operations",
                 name: "operations.list",
-                summary: "What was done last, over all branches; also of branches that are gone.",
+                summary: "Recent operations on all branches, including deleted ones.",
                 answer: .list(.object("Operation"))
             ) { _ in Answer(.ok, .array(try state.store.operations().map { Shapes.operation($0) })) },
             Endpoint(
                 method: .get,
                 path: "/operations/{operationId}",
                 name: "operations.get",
-                summary: "An operation: how far it is, or how it ended.",
+                summary: "An operation's progress or result.",
                 answer: .object("Operation")
             ) { exchange in
                 Answer(.ok, Shapes.operation(try state.store.operation(id: exchange.parameter("operationId"))))
@@ -243,8 +248,8 @@ extension API {
                 method: .post,
                 path: "/operations/{operationId}/cancel",
                 name: "operations.cancel",
-                summary: "Cancels a create or a reset: what is being made is removed, and a branch that is being reset "
-                    + "keeps its data. The operation then ends as cancelled.",
+                summary: "Cancels a create or a reset: a new branch is removed, and a branch that is being reset keeps "
+                    + "its data. The operation then ends as cancelled.",
                 status: .accepted,
                 answer: .object("Operation")
             ) { exchange in
@@ -264,14 +269,14 @@ extension API {
                 method: .get,
                 path: "/settings",
                 name: "settings.get",
-                summary: "What an operator may change at run time.",
+                summary: "Settings that can be changed at run time.",
                 answer: .object("Settings")
             ) { _ in Answer(.ok, Shapes.settings(try ServerSettings(state.store))) },
             Endpoint(
                 method: .get,
                 path: "/gateway",
                 name: "gateway.get",
-                summary: "How the gateway is, its certificates, and the hostnames that none of them covers.",
+                summary: "The gateway's state, its certificates, and uncovered hostnames.",
                 answer: .object("Gateway")
             ) { _ in
                 Answer(.ok, Shapes.gateway(try GatewayReport(await state.gateway.condition(), state.store)))
@@ -280,8 +285,9 @@ extension API {
                 method: .patch,
                 path: "/settings",
                 name: "settings.update",
-                summary: "Changes settings; the route map follows at once. Old hostnames lead to their branches for "
-                    + "keepHostnamesSeconds after another wildcard domain.",
+                summary:
+                    "Changes settings and the route map at once. After a new wildcard domain, old hostnames keep working for "
+                    + "keepHostnamesSeconds.",
                 fields: [
                     .init("wildcardBase", .string, required: false, orNull: true),
                     .init("keepHostnamesSeconds", .integer(AliasDuration.range), required: false, orNull: true),

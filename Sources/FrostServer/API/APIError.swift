@@ -1,7 +1,7 @@
 import BranchManager
 import HTTPTypes
 
-/// What a request is told that cannot be done: a code for programs, a sentence for people, and the field at fault.
+/// An error response: a code for programs, a sentence for people, and the field at fault.
 struct APIError: Error, Hashable, Sendable {
     enum Code: String, CaseIterable, Sendable {
         case malformed

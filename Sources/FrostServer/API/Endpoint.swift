@@ -87,7 +87,7 @@ struct Exchange: Sendable {
         } else {
             let text = Data(buffer.readableBytesView)
             guard case .object(let object) = try? JSONDecoder().decode(JSONValue.self, from: text) else {
-                throw APIError(.malformed, "the body is no JSON object")
+                throw APIError(.malformed, "the body is not a JSON object")
             }
             body = object
         }
@@ -96,7 +96,7 @@ struct Exchange: Sendable {
             let names = known.sorted().joined(separator: ", ")
             throw APIError(
                 .invalid,
-                "there is no field '\(unknown)' here; \(known.isEmpty ? "none is read" : "there is \(names)")",
+                "unknown field '\(unknown)'; \(known.isEmpty ? "no fields are allowed" : "use \(names)")",
                 field: unknown
             )
         }
@@ -143,7 +143,7 @@ extension FieldType {
 
     var description: String {
         switch self {
-        case .string: "a text"
+        case .string: "a string"
         case .boolean: "true or false"
         case .any: "a value"
         case .date: "a number of milliseconds"

@@ -16,8 +16,8 @@ enum OpenAPI {
             "info": .object([
                 "title": .string("frost"), "version": .string(version),
                 "description": .string(
-                    "PostgreSQL branches of a host. Operations that take their time answer 202 with an operation to follow; "
-                        + "\(API.prefix)/events streams what changes (text/event-stream)."
+                    "PostgreSQL branches of a host. Long operations return 202 with an operation to follow; "
+                        + "\(API.prefix)/events streams changes (text/event-stream)."
                 ),
             ]),
             "security": .array([.object(["token": .array([])])]),
@@ -42,10 +42,10 @@ enum OpenAPI {
         let kinds = EventHub.Event.Kind.allCases.map(\.rawValue).joined(separator: ", ")
         return .object([
             "operationId": .string("events.listen"),
-            "summary": .string("What changes, as it changes: server-sent events \(kinds)."),
+            "summary": .string("Changes as server-sent events \(kinds)."),
             "responses": .object([
                 "200": .object([
-                    "description": .string("A stream that goes on."),
+                    "description": .string("An endless stream."),
                     "content": .object(["text/event-stream": .object(["schema": FieldType.string.schema()])]),
                 ]),
                 "default": fault,
@@ -55,7 +55,7 @@ enum OpenAPI {
 
     private static var fault: JSONValue {
         .object([
-            "description": .string("What cannot be done, and why."),
+            "description": .string("The error, and its cause."),
             "content": .object(["application/json": .object(["schema": FieldType.object("Error").schema()])]),
         ])
     }

@@ -20,7 +20,7 @@ package enum AccessToken {
         return token
     }
 
-    /// Makes a token as ``make(in:)``, unless it cannot be shown to whoever asked.
+    /// Makes a token as ``make(in:)``, unless it cannot be shown to the user.
     package static func make(in store: BranchStore, showing show: (String) throws -> Void) throws {
         let token = prefix + Secret.make()
         try show(token)

@@ -2,7 +2,7 @@ import BranchManager
 import HTTPTypes
 import Hummingbird
 
-/// Who asks: whoever has the token, or a browser that has logged in with it.
+/// The caller: a program with the token, or a browser logged in with it.
 struct Authenticator: Sendable {
     let store: BranchStore
 
@@ -15,7 +15,7 @@ struct Authenticator: Sendable {
             guard try AccessToken.isRight(token, in: store) else {
                 throw APIError(
                     .unauthorized,
-                    "the token in \(AccessToken.header) is not right; make another: \(store.hint.command("token rotate"))"
+                    "the token in \(AccessToken.header) is wrong; create a new one: \(store.hint.command("token rotate"))"
                 )
             }
             return
@@ -23,12 +23,12 @@ struct Authenticator: Sendable {
         guard try isLoggedIn(request) else {
             throw APIError(
                 .unauthorized,
-                "send the token that frost up has shown in the header \(AccessToken.header); if it is lost, make another: "
+                "send the token that frost up printed in the header \(AccessToken.header); if it is lost, create a new one: "
                     + store.hint.command("token rotate")
             )
         }
         guard Self.isSafe(request) || Self.isFromHere(request) else {
-            throw APIError(.forbidden, "a page of another site may not change anything here")
+            throw APIError(.forbidden, "requests from another site are refused")
         }
     }
 

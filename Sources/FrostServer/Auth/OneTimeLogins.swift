@@ -1,7 +1,7 @@
 package import Foundation
 import Synchronization
 
-/// Links that log a browser in once, for whoever sees the terminal of `frost up`. They are kept in memory alone.
+/// Links that log a browser in once, printed on the terminal of `frost up`. Kept in memory only.
 package final class OneTimeLogins: Sendable {
     /// In seconds: ten minutes.
     static let lifetime: TimeInterval = 600

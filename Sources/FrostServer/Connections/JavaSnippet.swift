@@ -37,7 +37,7 @@ extension ConnectionSnippets {
         public class Main {
         \(jdbcMain(jdbcURL(info, parameters: [("socketFactory", "Main$ThisHost")])))
 
-            /** Connects to this host whatever the name: not every system can look up names under .localhost. */
+            /** Connects to this host for any name: not every system resolves names under .localhost. */
             public static class ThisHost extends SocketFactory {
                 @Override
                 public Socket createSocket() throws IOException {

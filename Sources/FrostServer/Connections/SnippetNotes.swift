@@ -18,18 +18,18 @@ extension ConnectionSnippets {
     private static func driversNote(_ mode: SSLMode?) -> String {
         switch mode {
         case .require:
-            "Works in psql, psycopg and others that use libpq, and in asyncpg. pgx 4.15 sends the server name only with "
-                + "verify-full. node-postgres reads sslmode=require as verify-full, and JDBC has URLs of its own: see "
+            "Works in psql, psycopg and other libpq clients, and in asyncpg. pgx 4.15 sends the server name only with "
+                + "verify-full. node-postgres reads sslmode=require as verify-full, and JDBC has its own URLs: see "
                 + "their tabs."
         case .verifyFull(.file):
-            "Works in psql, psycopg and others that use libpq, and in asyncpg, pgx and node-postgres. JDBC has URLs of "
-                + "its own: see its tab."
+            "Works in psql, psycopg and other libpq clients, and in asyncpg, pgx and node-postgres. JDBC has its own "
+                + "URLs: see its tab."
         case .verifyFull(.system):
-            "Works in psql, psycopg and others that use libpq. Other drivers may take sslrootcert=system for the name of "
-                + "a file: leave it out for them. JDBC has URLs of its own: see its tab."
+            "Works in psql, psycopg and other libpq clients. Other drivers may read sslrootcert=system as the name of "
+                + "a file: leave it out for them. JDBC has its own URLs: see its tab."
         case nil:
-            "Works in psql, psycopg and others that use libpq, and in asyncpg, pgx and node-postgres. lib/pq encrypts "
-                + "unless it is told not to, and JDBC has URLs of its own: see their tabs."
+            "Works in psql, psycopg and other libpq clients, and in asyncpg, pgx and node-postgres. lib/pq encrypts "
+                + "by default, and JDBC has its own URLs: see their tabs."
         }
     }
 
@@ -47,13 +47,13 @@ extension ConnectionSnippets {
         switch kind {
         case .node:
             "sslmode=no-verify and rejectUnauthorized: false encrypt without checking the server's certificate; "
-                + "node-postgres has no other setting for that. Use verify-full to have it checked."
+                + "node-postgres has no other setting for that. Use verify-full to check it."
         // pg-connection-string 2.x: `sslmode=require` is an alias of `verify-full`.
         case .env:
             "node-postgres reads sslmode=require in a URL as verify-full: use verify-full, or the DATABASE_URL of the "
                 + "Node.js tab."
         case .url, .psql, .jdbc, .python, .sqlalchemy, .django, .go, .activerecord:
-            "sslmode=require encrypts without checking the server's certificate; use verify-full to have it checked."
+            "sslmode=require encrypts without checking the server's certificate; use verify-full to check it."
         }
     }
 
@@ -67,10 +67,10 @@ extension ConnectionSnippets {
         switch kind {
         case .url, .psql, .activerecord: systemNeedsLibpq16
         case .python, .sqlalchemy, .django:
-            "sslrootcert=system needs libpq 16 or newer. psycopg's binary package looks for CAs in a directory of its "
-                + "own; set SSL_CERT_FILE to the system's file, such as \(debianRoots)."
+            "sslrootcert=system needs libpq 16 or newer. psycopg's binary package looks for CAs in its own "
+                + "directory; set SSL_CERT_FILE to the system's file, such as \(debianRoots)."
         case .env:
-            "\(systemNeedsLibpq16) Node.js checks against the CAs that come with it, whatever PGSSLROOTCERT is."
+            "\(systemNeedsLibpq16) Node.js checks against the CAs that come with it, ignoring PGSSLROOTCERT."
         case .node:
             "The certificate is checked against the CAs that come with Node.js; NODE_EXTRA_CA_CERTS names a file with "
                 + "more."
@@ -80,7 +80,7 @@ extension ConnectionSnippets {
     }
 
     private static let systemNeedsLibpq16 =
-        "sslrootcert=system needs libpq 16 or newer; give an older one the system's file of CAs, such as "
+        "sslrootcert=system needs libpq 16 or newer; for older versions, use the system's CA file, such as "
         + "\(debianRoots) on Debian and Ubuntu."
 
     private static let debianRoots = "/etc/ssl/certs/ca-certificates.crt"
@@ -88,9 +88,10 @@ extension ConnectionSnippets {
     /// Which versions send the server name.
     private static func serverNameNote(_ kind: SnippetKind) -> String? {
         switch kind {
-        case .psql: "Needs psql 14 or newer, which sends the server name that the gateway finds the branch by."
-        case .go: "Needs lib/pq 1.10.7 or newer, which sends the server name that the gateway finds the branch by."
-        case .activerecord: "Needs libpq 14 or newer, which sends the server name that the gateway finds the branch by."
+        case .psql: "Needs psql 14 or newer, which sends the server name by which the gateway selects the branch."
+        case .go: "Needs lib/pq 1.10.7 or newer, which sends the server name by which the gateway selects the branch."
+        case .activerecord:
+            "Needs libpq 14 or newer, which sends the server name by which the gateway selects the branch."
         case .url, .env, .node, .jdbc, .python, .sqlalchemy, .django: nil
         }
     }
@@ -120,10 +121,10 @@ extension ConnectionSnippets {
     }
 
     private static let jdbcRefuses =
-        "pgjdbc refuses to send a password with certain characters, such as control characters and emoji, and this one "
-        + "has more than printable ASCII."
+        "pgjdbc refuses to send a password with certain characters, such as control characters and emoji; this one "
+        + "contains characters outside printable ASCII."
 
     private static let urlOnly =
-        "PGPASSWORD and the like are left out, because readers of .env files disagree on how to quote a character in "
+        "PGPASSWORD and similar variables are omitted, because readers of .env files disagree on how to quote a character in "
         + "the user, password or database name."
 }

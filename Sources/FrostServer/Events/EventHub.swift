@@ -1,7 +1,7 @@
 import BranchManager
 import Foundation
 
-/// What has changed, for those who listen: found by comparing the store with what it was, whoever changed it.
+/// Changes for the listeners, found by comparing the store with its previous state, no matter who made them.
 actor EventHub {
     struct Event: Hashable, Sendable {
         enum Kind: String, CaseIterable, Sendable {

@@ -2,9 +2,9 @@ import BranchManager
 import HTTPTypes
 import Hummingbird
 
-/// The answer that goes on: what changes, as it changes.
+/// The endless response: changes as they happen.
 enum EventStream {
-    /// A line that says nothing, so that whoever is gone is noticed, and whoever is between keeps the connection.
+    /// How often an empty comment is sent, to notice clients that are gone and keep proxies from closing the connection.
     private static let interval = Duration.seconds(15)
     /// Events that wait for a client that does not read; the oldest are dropped.
     private static let maximumWaiting = 512

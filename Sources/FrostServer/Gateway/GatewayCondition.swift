@@ -68,7 +68,7 @@ package struct GatewayCondition: Hashable, Sendable {
         }
     }
 
-    /// Sessions by the branch's id; nil while nobody can say.
+    /// Sessions by the branch's id; nil while unknown.
     package var sessions: [String: Int]? { answer?.sessions }
 
     /// Why it cannot serve, in its own words; empty when it can, and when it says nothing.
@@ -83,7 +83,7 @@ package struct GatewayCondition: Hashable, Sendable {
         }
     }
 
-    /// Whether the certificate that a client is shown for a hostname is not for it; false while nobody can say.
+    /// Whether the certificate that a client is shown for a hostname is not for it; false while unknown.
     package func leavesUncovered(_ hostname: String, at now: Date = .now) -> Bool {
         guard let answer else { return false }
         // Which certificate is shown for a hostname, the gateway alone knows; it names a few that have none.

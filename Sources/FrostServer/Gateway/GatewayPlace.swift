@@ -29,7 +29,7 @@ package struct GatewayPlace: Hashable, Sendable {
         "\(GatewayPort.adminHost):\(isChild ? GatewayPort.childAdmin : GatewayPort.admin)"
     }
 
-    /// Where a command finds the gateway: where its own environment says, else where `frost up` was told.
+    /// Where a command finds the gateway: the address in its own environment, else the one given to `frost up`.
     ///
     /// - Parameter isUpRunning: whether a `frost up` runs on this store.
     package init(

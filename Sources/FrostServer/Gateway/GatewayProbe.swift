@@ -17,7 +17,7 @@ struct GatewayProbe: Sendable {
 
     let place: GatewayPlace
     /// For all that is asked.
-    let patience: Duration
+    let timeout: Duration
 
     /// Largest answer that is read, in bytes: one line for each session.
     private static let maximumBody = 16 * 1_024 * 1_024
@@ -36,7 +36,7 @@ struct GatewayProbe: Sendable {
         return await withTaskGroup(of: Finding.self) { group in
             group.addTask { await exchange() }
             group.addTask {
-                try? await Task.sleep(for: patience)
+                try? await Task.sleep(for: timeout)
                 return .hung
             }
             let first = await group.next()
@@ -58,7 +58,7 @@ struct GatewayProbe: Sendable {
     }
 
     private func get(_ path: AdminPath) async throws -> (status: UInt, body: Data) {
-        let limit = TimeAmount(patience)
+        let limit = TimeAmount(timeout)
         let response = try await Self.client.execute(HTTPClientRequest(url: place.url(path)), timeout: limit)
         let body = try await response.body.collect(upTo: Self.maximumBody)
         return (response.status.code, Data(body.readableBytesView))

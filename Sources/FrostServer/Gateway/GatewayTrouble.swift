@@ -42,9 +42,9 @@ package struct GatewayTrouble: Hashable, Sendable {
                 clause: "the gateway is not ready: \(reasons.map(\.message).joined(separator: "; "))",
                 nextStep: Self.step(
                     place,
-                    NextStep(text: "look at it", command: "systemctl status postgres-gateway"),
-                    up: "the output of frost up says more",
-                    upGone: "look at it"
+                    NextStep(text: "check its state", command: "systemctl status postgres-gateway"),
+                    up: "see the output of frost up",
+                    upGone: "check its state"
                 )
             )
         case .unreachable:
@@ -54,14 +54,14 @@ package struct GatewayTrouble: Hashable, Sendable {
                 nextStep: Self.step(
                     place,
                     NextStep(text: "start it", command: "systemctl start postgres-gateway"),
-                    up: "frost up starts it by itself, and its output says what keeps it from that",
+                    up: "frost up restarts it; see its output",
                     upGone: "start it"
                 )
             )
         case .hung:
             self.init(
                 word: "Does not answer",
-                clause: "the gateway takes connections at \(place.admin) but does not answer",
+                clause: "the gateway accepts connections at \(place.admin) but does not answer",
                 nextStep: Self.step(
                     place,
                     NextStep(text: "restart it", command: "systemctl restart postgres-gateway"),
@@ -74,23 +74,23 @@ package struct GatewayTrouble: Hashable, Sendable {
             self.init(
                 word: "Fault",
                 clause: clause.hasSuffix(".") ? String(clause.dropLast()) : clause,
-                nextStep: Self.step(place, nil, up: "the output of frost up says more", upGone: "start it")
+                nextStep: Self.step(place, nil, up: "see the output of frost up", upGone: "start it")
             )
         case .stranger:
             self.init(
                 word: "Not the gateway",
-                clause: "what answers at \(place.admin) is not the gateway, or one of another version",
+                clause: "the program at \(place.admin) is not the gateway, or is another version",
                 nextStep: NextStep(
-                    text: "set where the gateway answers",
+                    text: "set the gateway's admin address",
                     command: "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"
                 )
             )
         case .unseen:
             self.init(
                 word: "Not seen",
-                clause: "frost cannot look at the gateway, since its admin address is '\(place.admin)'",
+                clause: "frost cannot query the gateway, because its admin address is '\(place.admin)'",
                 nextStep: NextStep(
-                    text: "set an address and a port of its own",
+                    text: "set a valid address and port",
                     command: "FROST_POSTGRES_GATEWAY_ADMIN_ADDRESS"
                 )
             )
@@ -114,7 +114,8 @@ package struct GatewayTrouble: Hashable, Sendable {
         let names = hostname.firstIndex(of: ".").map { "*\(hostname[$0...])" } ?? hostname
         return Self(
             word: "Not covered",
-            clause: "no certificate of the gateway covers \(hostname), so clients with sslmode=verify-full refuse it",
+            clause:
+                "no certificate of the gateway covers \(hostname), so clients with sslmode=verify-full cannot connect",
             nextStep: NextStep(
                 text: "give the gateway a certificate for \(names), see docs/certificates.md",
                 command: nil

@@ -5,11 +5,11 @@ import Foundation
 package actor GatewayWatch {
     /// How long an answer is good, so that many pages ask once.
     private static let lifetime = Duration.seconds(1)
-    /// How long one is that took all the patience there is: nobody waits for the next at every step.
+    /// How long the result of a probe that timed out is kept, so that not every step waits for the next.
     private static let hungLifetime = Duration.seconds(4)
-    private static let patience = Duration.seconds(2)
+    private static let timeout = Duration.seconds(2)
     /// Of a command, which looks once.
-    package static let commandPatience = Duration.seconds(1)
+    package static let commandTimeout = Duration.seconds(1)
 
     private let place: GatewayPlace
     private let store: BranchStore
@@ -34,7 +34,7 @@ package actor GatewayWatch {
         if let looking { return try await looking.value }
         let (place, store) = (place, store)
         let task = Task(executorPreference: BlockingWork.executor) {
-            await self.remember(try await Self.look(at: place, store, patience: Self.patience))
+            await self.remember(try await Self.look(at: place, store, timeout: Self.timeout))
         }
         looking = task
         defer { looking = nil }
@@ -51,23 +51,23 @@ package actor GatewayWatch {
 
     /// Looks once, for a command.
     ///
-    /// - Parameter patience: how long it may take.
+    /// - Parameter timeout: how long it may take.
     /// - Throws: ``BranchError`` when the settings cannot be read.
     package static func lookOnce(
         at place: GatewayPlace,
         _ store: BranchStore,
-        patience: Duration = commandPatience
+        timeout: Duration = commandTimeout
     ) async throws -> GatewayCondition {
-        try await look(at: place, store, patience: patience)
+        try await look(at: place, store, timeout: timeout)
     }
 
     private static func look(
         at place: GatewayPlace,
         _ store: BranchStore,
-        patience: Duration
+        timeout: Duration
     ) async throws -> GatewayCondition {
         guard try store.isGatewayEnabled() else { return GatewayCondition(state: .off, place: place, since: .now) }
-        let finding = await GatewayProbe(place: place, patience: patience).ask()
+        let finding = await GatewayProbe(place: place, timeout: timeout).ask()
         // What was written while it was asked is the newer word.
         let wish = try GatewayWish(store)
         let state: GatewayCondition.State =

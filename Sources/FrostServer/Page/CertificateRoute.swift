@@ -6,8 +6,8 @@ enum CertificateRoute {
     /// A file to save. `application/x-x509-ca-cert` has browsers offer to trust it for web sites, which this CA is not for.
     private static let type = "application/x-pem-file"
     private static let missing =
-        "The gateway's certificates are the operator's, so there is no CA of frost's to trust. Ask for the CA that issued "
-        + "them; one that the system knows needs no file (sslrootcert=system).\n"
+        "The gateway uses the operator's certificates, so frost has no CA to download. Ask for the CA that issued "
+        + "them; a public CA needs no file (sslrootcert=system).\n"
 
     static func add(to router: Router<ServerContext>, _ authority: CertificateAuthorityInfo?) {
         router.get(RouterPath(CertificateAuthorityInfo.path)) { _, _ in response(authority) }

@@ -16,7 +16,7 @@ extension PageContent {
         let home: String? =
             switch try? state.manager.logHome(of: branch) {
             case .file(let path): "The last \(Self.logLines) lines of \(path) on this host."
-            case .container(let name): "The last \(Self.logLines) lines that Docker keeps: docker logs \(name)"
+            case .container(let name): "The last \(Self.logLines) lines of: docker logs \(name)"
             case nil: nil
             }
         do {
@@ -25,7 +25,7 @@ extension PageContent {
             let text = (lines.last == "" ? lines.dropLast() : lines[...]).suffix(Self.logLines).joined(separator: "\n")
             return ServerLogView(href: place, home: home, text: text, fault: nil)
         } catch {
-            return ServerLogView(href: place, home: home, text: nil, fault: "The log cannot be read: \(error)")
+            return ServerLogView(href: place, home: home, text: nil, fault: "Could not read the log: \(error)")
         }
     }
 

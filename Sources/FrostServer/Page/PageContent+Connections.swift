@@ -71,7 +71,7 @@ extension PageContent {
                 } ?? [],
                 missing: info == nil ? missing(kind, runtime) : nil,
                 warning: kind != .external && !isActive
-                    ? "This branch is not running, so nothing answers there now."
+                    ? "This branch is not running, so it accepts no connections."
                     : runtime.passwordWarning.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." },
                 notice: kind == .external ? Self.notice(runtime, gateway) : nil,
                 isRevealed: isRevealed,
@@ -118,7 +118,7 @@ extension PageContent {
         guard kind == .external else {
             return MissingConnection(
                 reason: "no_container",
-                sentence: "This branch runs as a process of this host, so containers have no internal name for it.",
+                sentence: "This branch runs as a process on this host, so containers have no internal name for it.",
                 nextStep: "Use External from containers, or Direct on this host."
             )
         }
@@ -129,7 +129,7 @@ extension PageContent {
             MissingConnection(
                 reason: "target_stopped",
                 sentence: "This branch is being deleted.",
-                nextStep: "If that has failed, the reason is above; delete it again."
+                nextStep: "If it failed, the reason is above; delete it again."
             )
         case .targetStopped where runtime.branch.target.lifecycleStatus == .recovering: .targetRecovering
         case .targetStopped where !runtime.branch.target.lifecycleStatus.isSettled: .targetBusy

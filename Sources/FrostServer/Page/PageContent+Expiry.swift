@@ -14,7 +14,7 @@ extension PageContent {
             text: ttl.text,
             ends: isWatched ? (branch.deletesAt ?? branch.expiresAt).map { end($0) } : nil,
             pause: branch.target.hasFailed
-                ? "Not while it has failed" : isWatched ? nil : "Not while frost cannot ask its server",
+                ? "Not while failed" : isWatched ? nil : "Not while frost cannot query its server",
             isExpired: branch.deletesAt != nil
         )
     }

@@ -109,7 +109,7 @@ struct PageContent: Sendable {
             return OperationRow(
                 id: operation.id,
                 action: Self.name(of: operation.action),
-                target: name ?? operation.targetName ?? "a branch that is gone",
+                target: name ?? operation.targetName ?? "a deleted branch",
                 targetHref: branch.map { "/branches/\($0.target.id)" },
                 status: operation.status.rawValue,
                 statusText: operation.status.rawValue.capitalized,
@@ -140,7 +140,7 @@ struct PageContent: Sendable {
         let busy = counts?.values.count { $0 > 0 } ?? 0
         let sessionsSummary =
             if !settings.gatewayEnabled {
-                "Nobody: the gateway is off"
+                "None: the gateway is off"
             } else if counts == nil {
                 "Unknown"
             } else if total == 0 {
@@ -163,7 +163,7 @@ struct PageContent: Sendable {
     private func runtimes() async -> [Choice] {
         var choices: [Choice] = []
         for kind in RuntimeKind.allCases {
-            let title = kind == .docker ? "Docker container" : "Process of this host"
+            let title = kind == .docker ? "Docker container" : "Process on this host"
             let fault = await state.manager.unavailability(of: kind)
             choices.append(
                 Choice(
@@ -221,7 +221,7 @@ struct PageContent: Sendable {
                 reason: branch.target.reason,
                 hostname: branch.target.hostname,
                 hostPort: branch.target.hostPort,
-                runtime: branch.target.runtime == .docker ? "Docker container" : "Process of this host",
+                runtime: branch.target.runtime == .docker ? "Docker container" : "Process on this host",
                 createdAt: Self.moment(branch.target.createdAt),
                 isMain: branch.target.isMain,
                 source: siblings.first { $0.target.id == branch.target.sourceTargetId }.map {
@@ -279,7 +279,7 @@ struct PageContent: Sendable {
         case .unrouted: "Closing connections"
         case .stopped: "The server has stopped"
         case .adopted: "Starting the server"
-        case .started: "The server answers"
+        case .started: "The server is ready"
         case .removed: "The data is removed"
         case .finished: "Almost done"
         }

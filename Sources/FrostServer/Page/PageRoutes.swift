@@ -100,7 +100,7 @@ struct PageRoutes: Sendable {
             return await problem(.notFound, "Not found", missing.sentence, context)
         } catch {
             state.logger.error("page failed", metadata: ["error": "\(error)"])
-            return await problem(.internalServerError, "This page cannot be shown", "\(error)", context)
+            return await problem(.internalServerError, "This page could not be loaded", "\(error)", context)
         }
     }
 
@@ -125,7 +125,7 @@ struct PageRoutes: Sendable {
         let next = LoginReturn(in: request)
         do {
             guard Authenticator.isFromHere(request) else {
-                return Self.html(login(next, fault: "This login came from a page of another site."), status: .forbidden)
+                return Self.html(login(next, fault: "This login came from another site."), status: .forbidden)
             }
             let form = try await request.collectBody(upTo: Self.maximumForm)
             let fields = URLComponents(string: "?\(String(buffer: form).replacing("+", with: "%20"))")?.queryItems ?? []
@@ -136,7 +136,7 @@ struct PageRoutes: Sendable {
                     login(
                         next,
                         fault:
-                            "That is not the token. It was shown when frost first started; make another with: "
+                            "Wrong token. frost printed it when it first started; create a new one with: "
                             + state.store.hint.command("token rotate")
                     ),
                     status: .unauthorized
@@ -144,7 +144,7 @@ struct PageRoutes: Sendable {
             }
             return Self.redirect(next.path, cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
-            return Self.html(login(next, fault: "The login could not be read; try again."), status: .badRequest)
+            return Self.html(login(next, fault: "The login was invalid; try again."), status: .badRequest)
         }
     }
 
@@ -165,7 +165,7 @@ struct PageRoutes: Sendable {
             return Self.redirect("/", cookie: Self.cookie(value, lifetime: Login.lifetime, request))
         } catch {
             return Self.html(
-                login(LoginReturn(in: request), fault: "The login could not be kept. Try again."),
+                login(LoginReturn(in: request), fault: "Could not save the login. Try again."),
                 status: .serviceUnavailable
             )
         }

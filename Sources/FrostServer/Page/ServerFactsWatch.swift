@@ -6,7 +6,7 @@ actor ServerFactsWatch {
     /// How long an answer is good.
     private static let lifetime = Duration.seconds(30)
     /// No page waits longer for a server; what it says then is on the next one.
-    private static let patience = Duration.seconds(1)
+    private static let timeout = Duration.seconds(1)
     /// How long an answer is good in a table of many branches.
     private static let tableLifetime = Duration.seconds(60)
     /// Servers of a table that are asked at a time.
@@ -33,7 +33,7 @@ actor ServerFactsWatch {
         self.ask = ask
     }
 
-    /// At most ``lifetime`` old; nil while nobody can say.
+    /// At most ``lifetime`` old; nil while unknown.
     func facts(of branch: BranchDetails) async -> ServerFacts? {
         let id = branch.target.id
         guard branch.target.lifecycleStatus == .active else { return nil }
@@ -47,7 +47,7 @@ actor ServerFactsWatch {
         return await withCheckedContinuation { continuation in
             waiting[id, default: [:]][place] = continuation
             Task(executorPreference: BlockingWork.executor) {
-                try? await Task.sleep(for: Self.patience)
+                try? await Task.sleep(for: Self.timeout)
                 await self.giveUp(place, of: id)
             }
         }

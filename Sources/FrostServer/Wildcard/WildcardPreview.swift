@@ -80,7 +80,7 @@ package struct WildcardPreview: Sendable {
     ) async -> Finding<Resolution> {
         // RFC 6761, section 6.3: whatever a resolver says of them.
         if base.name == "localhost" || base.name.hasSuffix(".localhost") {
-            return Finding(kind: .thisHost, sentence: "Names under localhost are this host, on this host only.")
+            return Finding(kind: .thisHost, sentence: "Names under localhost resolve to this host, on this host only.")
         }
         switch await lookup.look(name) {
         case .addresses(let addresses):
@@ -90,7 +90,8 @@ package struct WildcardPreview: Sendable {
                 ? Finding(kind: .thisHost, sentence: "\(name) resolves to \(list), an address of this host.")
                 : Finding(
                     kind: .elsewhere,
-                    sentence: "\(name) resolves to \(list), which is no address of this host (fine behind a NAT or a "
+                    sentence:
+                        "\(name) resolves to \(list), which is not an address of this host (fine behind a NAT or a "
                         + "load balancer)."
                 )
         case .notFound:
@@ -101,7 +102,7 @@ package struct WildcardPreview: Sendable {
         case .late:
             return Finding(
                 kind: .unknown,
-                sentence: "The name server did not answer within \(HostLookup.limit) seconds, so nobody knows whether "
+                sentence: "The name server did not answer within \(HostLookup.limit) seconds, so it is unknown whether "
                     + "\(name) resolves."
             )
         }
@@ -118,7 +119,7 @@ package struct WildcardPreview: Sendable {
         guard let certificates else {
             return Finding(
                 kind: .unknown,
-                sentence: "The gateway does not answer, so nobody knows which hostnames its certificates cover."
+                sentence: "The gateway does not answer, so it is unknown which hostnames its certificates cover."
             )
         }
         let missing = names.filter { name in !certificates.contains { $0.covers(name, at: .now) } }

@@ -6,12 +6,12 @@ import Foundation
 struct AliasCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alias",
-        abstract: "Former hostnames that still lead to their branches.",
+        abstract: "Former hostnames that still work.",
         subcommands: [List.self, Remove.self]
     )
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All of them, in order of their ends.")
+        static let configuration = CommandConfiguration(abstract: "List former hostnames by expiry.")
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         private struct Shown: Encodable {
@@ -22,7 +22,7 @@ struct AliasCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let shown = try FrostContext.store(options).branches()
                     .flatMap { branch in
                         branch.aliases.filter { $0.endsAt > .now }.map {
@@ -45,12 +45,14 @@ struct AliasCommand: AsyncParsableCommand {
     }
 
     struct Remove: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End one before its time; open sessions go on.")
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a former hostname now; open sessions continue."
+        )
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "The former hostname.") var hostname: String
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try await context.manager.endAlias(hostname.lowercased())
                 if !options.json { print("\(hostname.lowercased()) removed") }

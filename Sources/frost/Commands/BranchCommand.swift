@@ -5,7 +5,7 @@ import BranchManager
 struct BranchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "branch",
-        abstract: "Branches: whole PostgreSQL servers, each with a hostname.",
+        abstract: "Manage branches: PostgreSQL servers, each with its own hostname.",
         subcommands: [
             Create.self, List.self, Show.self, URL.self, PsqlCommand.self, Logs.self, History.self, StartCommand.self,
             StopCommand.self, Deploy.self, Reset.self, Cancel.self, Rename.self, TTL.self, Delete.self,
@@ -16,7 +16,7 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a branch as a copy of another, and start it.",
+            abstract: "Create a branch as a copy of another, and start it.",
             discussion: """
                 EXAMPLES
                   frost branch create feature-1
@@ -24,12 +24,12 @@ struct BranchCommand: AsyncParsableCommand {
                   frost branch create pr-123 --ttl 7d
                 """
         )
-        @Argument(help: "What to call it: lowercase letters, digits and hyphens; with its database as shop/feature-1.")
+        @Argument(help: "Its name: lowercase letters, digits and hyphens; with a database: shop/feature-1.")
         var name: String
         @Option(help: "The branch to copy.", completion: BranchCompletion.branches) var from: String = BranchName.main
         @Option(
             help:
-                "Stop it when nobody has used it for so long, and delete it 7 days later: 1h to 365d, e.g. 7d. (default: never)"
+                "Stop the branch after this time without use, and delete it 7 days later: 1h to 365d, e.g. 7d. (default: never)"
         )
         var ttl: String?
         @Flag(help: "Show the password in the connection string.") var showPassword = false
@@ -37,7 +37,7 @@ struct BranchCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let began = ContinuousClock.now
                 let ttl = try ttl.map { try BranchTTL($0) }
                 let context = try await FrostContext.open(options)
@@ -57,19 +57,19 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "All branches.",
+            abstract: "List branches.",
             discussion: """
                 EXAMPLE
                   frost branch list --database shop
                 """,
             aliases: ["ls"]
         )
-        @Option(help: "Only of this database, by name or id.") var database: String?
-        @Option(help: "Its project, where several have a database of this name.") var project: String?
+        @Option(help: "Only branches of this database (name or id).") var database: String?
+        @Option(help: "Its project, if several have a database of this name.") var project: String?
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let databaseID = try database.map { try store.database($0, project: project).id }
                 try ShownBranch.show(store.branches(of: databaseID), json: options.json)
@@ -79,7 +79,7 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Deploy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Restart a branch, with the image and the limits that are set now.",
+            abstract: "Restart a branch with the current image and limits.",
             discussion: """
                 EXAMPLE
                   frost branch deploy feature-1
@@ -96,14 +96,14 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Reset: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a branch the data that its source has now.",
+            abstract: "Replace a branch's data with its source's current data.",
             discussion: """
                 EXAMPLE
                   frost branch reset feature-1
                 """
         )
         @OptionGroup var selection: BranchSelection
-        @Option(help: "The branch to copy. (default: the one it was made from)") var from: String?
+        @Option(help: "The branch to copy. (default: its source)") var from: String?
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
@@ -116,7 +116,7 @@ struct BranchCommand: AsyncParsableCommand {
 
     struct Rename: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Rename a branch; its hostname follows, its sessions go on.",
+            abstract: "Rename a branch; its hostname changes, its sessions continue.",
             discussion: """
                 EXAMPLE
                   frost branch rename feature-1 feature-2
@@ -124,7 +124,7 @@ struct BranchCommand: AsyncParsableCommand {
         )
         @OptionGroup var selection: BranchSelection
         @Argument(help: "Lowercase letters, digits and hyphens.") var newName: String
-        @Option(help: "For how long the old hostname leads there as well: 1m to 90d, e.g. 7d. (default: not at all)")
+        @Option(help: "How long the old hostname keeps working: 1m to 90d, e.g. 7d. (default: not at all)")
         var keepHostname: String?
         @OptionGroup(title: "Global options") var options: FrostOptions
 
@@ -162,7 +162,7 @@ struct BranchCommand: AsyncParsableCommand {
         _ did: String,
         _ body: @escaping (BranchManager, BranchDetails) async throws -> BranchDetails?
     ) async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             let context = try await FrostContext.open(options)
             let branch = try selection.find(in: context.store)
             let after = try await context.progress.during("\(doing) \(branch.displayName)") {

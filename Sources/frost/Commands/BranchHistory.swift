@@ -5,7 +5,7 @@ import Foundation
 extension BranchCommand {
     struct History: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What was done with a branch, the latest first.",
+            abstract: "Operations on a branch, latest first.",
             discussion: """
                 EXAMPLE
                   frost branch history feature-1
@@ -16,7 +16,7 @@ extension BranchCommand {
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let operations = try store.operations(of: selection.find(in: store).target.id)
                 if options.json { return try Output.json(operations.map(ShownOperation.init)) }

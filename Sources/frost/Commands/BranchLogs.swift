@@ -5,7 +5,7 @@ import Foundation
 extension BranchCommand {
     struct Logs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The log of a branch's server.",
+            abstract: "Print the log of a branch's server.",
             discussion: """
                 EXAMPLES
                   frost branch logs feature-1
@@ -13,7 +13,7 @@ extension BranchCommand {
                 """
         )
         @OptionGroup var selection: BranchSelection
-        @Flag(name: [.short, .long], help: "Go on with what comes, until Ctrl-C.") var follow = false
+        @Flag(name: [.short, .long], help: "Follow the log until Ctrl-C.") var follow = false
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         private struct Shown: Encodable {
@@ -21,11 +21,11 @@ extension BranchCommand {
         }
 
         func validate() throws {
-            if follow, options.json { throw ValidationError("--follow prints lines as they come; leave out --json") }
+            if follow, options.json { throw ValidationError("--follow cannot be combined with --json") }
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
                 let runtime = try await FrostContext.runtime(of: branch, options, store)

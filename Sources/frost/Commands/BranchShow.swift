@@ -7,7 +7,7 @@ import GatewayContract
 extension BranchCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "A branch: where it is, what it is a copy of, how large, and who is connected.",
+            abstract: "Show a branch: address, source, size and sessions.",
             discussion: """
                 EXAMPLE
                   frost branch show feature-1
@@ -33,7 +33,7 @@ extension BranchCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
                 let shown = try await look(branch, store)
@@ -70,10 +70,10 @@ extension BranchCommand {
                 ["name", branch.displayName], ["id", branch.target.id],
                 ["status", branch.target.reason.map { "\(shown.branch.status) (\($0))" } ?? shown.branch.status],
                 ["hostname", branch.target.hostname ?? "-"], ["host port", "127.0.0.1:\(branch.target.hostPort)"],
-                ["runs as", branch.target.runtime == .docker ? "a container" : "a process of this host"],
+                ["runs as", branch.target.runtime == .docker ? "a container" : "a process on this host"],
                 [
                     "copied from",
-                    shown.source ?? (branch.target.isMain ? "nothing: the first branch" : "a branch that is gone"),
+                    shown.source ?? (branch.target.isMain ? "nothing: the first branch" : "a deleted branch"),
                 ],
                 ["expiry", branch.expiryText],
                 ["made", branch.target.createdAt.formatted(.iso8601)],

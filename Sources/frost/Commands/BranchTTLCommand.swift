@@ -6,10 +6,10 @@ extension BranchCommand {
     struct TTL: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "ttl",
-            abstract: "Say after how long without use a branch expires, or look it up.",
+            abstract: "Set or show when an unused branch expires.",
             discussion: """
-                A branch that nobody has used for so long is stopped, shown as expired, and deleted 7 days later; frost \
-                branch start keeps it. Time passes while frost up runs and can ask the branch's server. Never main.
+                An expired branch is stopped, and deleted 7 days later unless frost branch start starts it. Time counts \
+                only while frost up is running and can query the branch's server. The branch main never expires.
 
                 EXAMPLES
                   frost branch ttl pr-123 7d
@@ -22,7 +22,7 @@ extension BranchCommand {
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let branch: BranchDetails
                 if let ttl {
                     let new = ttl == "none" ? nil : try BranchTTL(ttl)
@@ -34,7 +34,7 @@ extension BranchCommand {
                 if options.json { return try Output.json(ShownBranch(branch)) }
                 print("\(branch.displayName) \(branch.expiryText)")
                 if branch.expiry != nil, !UpLock.isHeld(in: options.dataDirectory) {
-                    Complaint.print("note: frost up does not run; until it does, the time does not pass")
+                    ErrorOutput.print("note: frost up is not running; the time counts only while it is")
                 }
             }
         }
@@ -46,12 +46,12 @@ extension BranchDetails {
     var expiryText: String {
         guard let expiry, let ttl = expiry.ttl else { return "never expires" }
         let time = "after \(ttl.text) without use"
-        if target.hasFailed { return "expires \(time), and not while it has failed" }
+        if target.hasFailed { return "expires \(time), but not while it is failed" }
         guard expiry.isWatched(at: .now) else {
             let what = deletesAt == nil ? "expires \(time)" : "has expired"
-            return "\(what); the time does not pass while frost up does not run, or cannot ask its server"
+            return "\(what); the time counts only while frost up is running and can query its server"
         }
-        if let deletesAt { return "has expired, and is deleted \(Self.text(deletesAt)) unless somebody starts it" }
+        if let deletesAt { return "has expired; will be deleted \(Self.text(deletesAt)) unless it is started" }
         return "expires \(time): \(Self.text(expiry.expiresAt)) at the earliest"
     }
 

@@ -6,7 +6,7 @@ import FrostServer
 extension BranchCommand {
     struct URL: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print how to connect to a branch, with its password; it works as pasted.",
+            abstract: "Print a connection string for a branch, with its password.",
             discussion: """
                 EXAMPLES
                   frost branch url feature-1
@@ -17,14 +17,14 @@ extension BranchCommand {
         @OptionGroup var selection: BranchSelection
         @Option(
             help: ArgumentHelp(
-                "What for: \(SnippetKind.allCases.map(\.rawValue).joined(separator: ", ")).",
-                discussion: "Without it, a URL for psql and others that use libpq, on this host."
+                "Format: \(SnippetKind.allCases.map(\.rawValue).joined(separator: ", ")).",
+                discussion: "Without it, a URL for libpq (psql and others) on this host."
             )
         )
         var format: SnippetKind?
-        @Option(help: "external: through the gateway; internal: from a container beside it; direct: on this host.")
+        @Option(help: "external: through the gateway; internal: from a container on its network; direct: on this host.")
         var via = ConnectionWay.external
-        @Flag(help: "Have the client check the gateway's certificate: sslmode=verify-full in place of require.")
+        @Flag(help: "Verify the gateway's certificate: sslmode=verify-full instead of require.")
         var verifyFull = false
         @OptionGroup(title: "Global options") var options: FrostOptions
 
@@ -50,12 +50,12 @@ extension BranchCommand {
 
         func validate() throws {
             if verifyFull, via != .external {
-                throw ValidationError("--verify-full is for --via external: the other ways are not encrypted")
+                throw ValidationError("--verify-full needs --via external; other connections are not encrypted")
             }
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let branch = try selection.find(in: store)
                 let mode = verifyFull ? SSLMode.verifyFull(try GatewayRoots.find(options, store)) : .require
@@ -93,15 +93,15 @@ extension BranchCommand {
 
         /// What keeps it from working now, and what there is to know about the format.
         private func note(_ branch: BranchDetails, _ snippet: Snippet?, _ store: BranchStore) async throws {
-            if let note = snippet?.note { Complaint.print("note: \(note)") }
+            if let note = snippet?.note { ErrorOutput.print("note: \(note)") }
             if branch.target.lifecycleStatus != .active {
-                Complaint.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
+                ErrorOutput.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
             } else {
                 // Whoever asks for a string wants one that works.
                 _ = try? await FrostContext.checkPassword(branch, options, store)
             }
             if let warning = try store.branch(id: branch.target.id).target.passwordWarning(options.hint) {
-                Complaint.print("note: \(warning)")
+                ErrorOutput.print("note: \(warning)")
             }
         }
     }

@@ -11,13 +11,13 @@ struct CACommand: AsyncParsableCommand {
         commandName: "ca",
         abstract: "Print the certificate of frost's own CA, which clients need for sslmode=verify-full.",
         discussion: """
-            frost up makes it on its first start without certificates of yours. Give it to clients as \
-            sslrootcert; it is no secret. Works whether frost runs or not.
+            frost up creates it on its first start, unless you pass certificates. Give it to clients as \
+            sslrootcert; it is not a secret. Works whether or not frost is running.
             """
     )
 
     @OptionGroup(title: "Global options") var options: FrostOptions
-    @Option(help: "Write it to this file instead, which may be a certificate that is there already.") var out: String?
+    @Option(help: "Write it to this file; an existing certificate is replaced.") var out: String?
 
     private struct Shown: Encodable {
         var certificate: String
@@ -27,7 +27,7 @@ struct CACommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             let shown = try certificate()
             if let out { try write(shown.certificate, to: out) }
             if options.json {
@@ -35,12 +35,12 @@ struct CACommand: AsyncParsableCommand {
             } else {
                 if out == nil { print(shown.certificate, terminator: "") }
                 try Output.flush()
-                Complaint.print(
+                ErrorOutput.print(
                     "SHA-256 \(shown.fingerprint), valid until \(shown.notAfter.formatted(.iso8601.year().month().day()))"
                 )
             }
             if (try? FrostContext.store(options).hasOwnCertificates()) == false {
-                Complaint.print(
+                ErrorOutput.print(
                     "frost up was last started with other certificates: clients need the CA that issued those"
                 )
             }
@@ -52,9 +52,9 @@ struct CACommand: AsyncParsableCommand {
         let place = CertificatePlace(dataDirectory: directory)
         guard let text = try WholeFile.read(place.certificateFile) else {
             throw .notFound(
-                "there is no CA of frost's: \(place.certificateFile) does not exist. frost up makes it when it is given "
-                    + "no certificates; with certificates of yours, clients need the CA that issued them, and none for a "
-                    + "public one (sslrootcert=system)"
+                "frost has no CA: \(place.certificateFile) does not exist. frost up creates it unless you pass "
+                    + "certificates. With your own certificates, clients need the CA that issued them, or "
+                    + "sslrootcert=system for a public CA"
             )
         }
         do throws(CertificateFault) {
@@ -67,7 +67,7 @@ struct CACommand: AsyncParsableCommand {
             )
         } catch {
             throw .store(
-                "\(place.certificateFile) is damaged: it is no certificate of a CA in PEM form; put it back from a backup, "
+                "\(place.certificateFile) is damaged: it is not a CA certificate in PEM form; restore it from a backup, "
                     + "or from a client that has a copy"
             )
         }
@@ -77,7 +77,7 @@ struct CACommand: AsyncParsableCommand {
     private func write(_ text: String, to path: String) throws(BranchError) {
         let path = URL(fileURLWithPath: path).standardizedFileURL.path
         if let present = try WholeFile.read(path), !CertificateAuthority.isCertificate(present) {
-            throw .exists("\(path) is there already and is no certificate; give another file with --out")
+            throw .exists("\(path) exists and is not a certificate; choose another file with --out")
         }
         try WholeFile.write(text, to: path, mode: 0o644)
     }

@@ -5,28 +5,30 @@ import BranchManager
 struct DatabaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "database",
-        abstract: "A database with its branches; the first is main.",
+        abstract: "Manage databases and their branches; the first branch is main.",
         subcommands: [Create.self, Import.self, List.self, Password.self, Delete.self],
         aliases: ["databases"]
     )
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a database with its branch main, and start it.")
+        static let configuration = CommandConfiguration(
+            abstract: "Create a database with its branch main, and start it."
+        )
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Lowercase letters, digits and hyphens; also the name of the PostgreSQL database.") var name:
             String
-        @Option(help: "Its project, by name or id.") var project: String
-        @Option(help: "Where its servers run: local, or docker (image: FROST_POSTGRES_IMAGE).") var runtime =
+        @Option(help: "Its project (name or id).") var project: String
+        @Option(help: "How its servers run: local, or docker (image: FROST_POSTGRES_IMAGE).") var runtime =
             RuntimeKind.local
         @Option(
             help:
-                "PostgreSQL's major version, such as 15. (default: the newest of this host; of containers, the image's)"
+                "PostgreSQL's major version, such as 15. (default: the newest on this host; for containers, the image's)"
         )
         var postgresVersion: Int?
         @Flag(help: "Show the password in the connection string.") var showPassword = false
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let context = try await FrostContext.open(options)
                 let project = try context.store.project(project)
                 let began = ContinuousClock.now
@@ -46,9 +48,9 @@ struct DatabaseCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All databases.")
+        static let configuration = CommandConfiguration(abstract: "List databases.")
         @OptionGroup(title: "Global options") var options: FrostOptions
-        @Option(help: "Only of this project, by name or id.") var project: String?
+        @Option(help: "Only databases of this project (name or id).") var project: String?
 
         private struct Shown: Encodable {
             var id: String
@@ -58,7 +60,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 let projects = try store.projects()
                 let databases = try store.databases(of: project.map { try store.project($0).id })
@@ -84,16 +86,16 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Password: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print the password of a database's branches, or set another on all of them.",
+            abstract: "Print the password of a database's branches, or change it.",
             discussion: """
-                With --rotate, branches that run have the new password at once, and stopped ones at their next start, \
-                before clients are led there. Open sessions go on.
+                With --rotate, running branches get the new password at once, and stopped ones at their next start, \
+                before clients can connect. Open sessions continue.
                 """
         )
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Name or id.") var name: String
-        @Option(help: "Its project, where several have one of this name.") var project: String?
-        @Flag(help: "Make a new password.") var rotate = false
+        @Option(help: "Its project, if several have a database of this name.") var project: String?
+        @Flag(help: "Set a new password.") var rotate = false
 
         private struct Shown: Encodable {
             struct Branch: Encodable {
@@ -106,7 +108,7 @@ struct DatabaseCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let branches: [BranchDetails]
                 let store: BranchStore
                 if rotate {
@@ -135,7 +137,7 @@ struct DatabaseCommand: AsyncParsableCommand {
                 }
                 for branch in branches {
                     if let warning = branch.target.passwordWarning(options.hint) {
-                        Complaint.print("note: \(branch.displayName): \(warning)")
+                        ErrorOutput.print("note: \(branch.displayName): \(warning)")
                     }
                 }
             }
@@ -146,19 +148,19 @@ struct DatabaseCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete a database, all its branches and their data.")
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument(help: "Name or id.") var name: String
-        @Option(help: "Its project, where several have one of this name.") var project: String?
+        @Option(help: "Its project, if several have a database of this name.") var project: String?
         @Flag(
-            help: "Forget branches that cannot be reached, as those of a Docker engine that is gone; says what is left."
+            help: "Forget branches whose runtime is gone, such as a removed Docker engine; prints what is left."
         )
         var force = false
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let context = try await FrostContext.open(options)
                 let database = try context.store.database(name, project: project)
                 try await context.progress.during("deleting \(database.name)") {
                     if force {
-                        for left in try await context.manager.forgetDatabase(database) { Complaint.print(left) }
+                        for left in try await context.manager.forgetDatabase(database) { ErrorOutput.print(left) }
                     } else {
                         try await context.manager.deleteDatabase(database)
                     }

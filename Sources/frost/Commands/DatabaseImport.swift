@@ -5,26 +5,26 @@ import Foundation
 extension DatabaseCommand {
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a database from one of a running PostgreSQL server, which goes on undisturbed.",
+            abstract: "Create a database from one of a running PostgreSQL server, which is not changed.",
             discussion: """
-                Copies schema and data as they are at one moment (pg_dump), owned by the new database's own role. Roles, \
-                privileges, publications and subscriptions stay behind. Nothing is left of an import that fails.
+                Copies schema and data from one snapshot (pg_dump), owned by the new database's role. Does not copy roles, \
+                privileges, publications and subscriptions. A failed import leaves nothing behind.
 
                 EXAMPLE
                   frost database import shop --from postgresql://admin:secret@db.example.net/shop --project shop
                 """
         )
-        @Argument(help: "What to call it: lowercase letters, digits and hyphens.") var name: String
-        @Option(help: "The database to import, as a URL that psql takes.") var from: String
-        @Option(help: "Its project, by name or id.") var project: String
-        @Option(help: "Where its servers run: local, or docker.") var runtime = RuntimeKind.local
-        @Option(help: "PostgreSQL's major version of the new database. (default: the newest of this host)")
+        @Argument(help: "Its name: lowercase letters, digits and hyphens.") var name: String
+        @Option(help: "The database to import, as a URL for psql.") var from: String
+        @Option(help: "Its project (name or id).") var project: String
+        @Option(help: "How its servers run: local, or docker.") var runtime = RuntimeKind.local
+        @Option(help: "PostgreSQL's major version of the new database. (default: the newest on this host)")
         var postgresVersion: Int?
         @Flag(help: "Show the password in the connection string.") var showPassword = false
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let began = ContinuousClock.now
                 let tools = try await ImportTools.find(options.postgresPrograms)
                 let source = try ImportSource(from)

@@ -15,7 +15,7 @@ enum GatewayRoots {
         let file = CertificatePlace(dataDirectory: directory).certificateFile
         guard FileManager.default.isReadableFile(atPath: file) else {
             throw BranchError.notAllowed(
-                "the CA's certificate \(file) cannot be read; see: \(next: options.command("ca"))"
+                "could not read the CA's certificate \(file); see: \(next: options.command("ca"))"
             )
         }
         return .file(file)

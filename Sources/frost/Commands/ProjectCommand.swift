@@ -5,18 +5,18 @@ import BranchManager
 struct ProjectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "project",
-        abstract: "What databases are grouped by; part of their hostnames.",
+        abstract: "Manage projects, which group databases and are part of hostnames.",
         subcommands: [Create.self, List.self, Rename.self, Delete.self],
         aliases: ["projects"]
     )
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Make a project.")
+        static let configuration = CommandConfiguration(abstract: "Create a project.")
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let project = try await FrostContext.open(options).manager.createProject(name)
                 if options.json { try Output.json(project) } else { print("\(project.name) created") }
             }
@@ -24,11 +24,11 @@ struct ProjectCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "All projects.")
+        static let configuration = CommandConfiguration(abstract: "List projects.")
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let projects = try FrostContext.store(options).projects()
                 if options.json {
                     try Output.json(projects)
@@ -41,16 +41,16 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct Rename: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Rename a project; the hostnames of its branches follow."
+            abstract: "Rename a project; the hostnames of its branches change."
         )
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
         @Argument var newName: String
-        @Option(help: "For how long old hostnames still lead there: 1m to 90d, e.g. 7d. (default: not at all)")
+        @Option(help: "How long old hostnames keep working: 1m to 90d, e.g. 7d. (default: not at all)")
         var keepHostnames: String?
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try await context.manager.renameProject(
                     context.store.project(name),
@@ -67,12 +67,12 @@ struct ProjectCommand: AsyncParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete a project that has no databases.")
+        static let configuration = CommandConfiguration(abstract: "Delete a project without databases.")
         @OptionGroup(title: "Global options") var options: FrostOptions
         @Argument var name: String
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let context = try await FrostContext.open(options)
                 try context.manager.deleteProject(context.store.project(name))
                 if !options.json { print("\(name) deleted") }

@@ -7,7 +7,7 @@ import FrostServer
 struct PsqlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "psql",
-        abstract: "Open psql on a branch, through the gateway where it has a hostname.",
+        abstract: "Open psql on a branch, through the gateway if it has a hostname.",
         discussion: """
             EXAMPLES
               frost psql feature-1
@@ -15,18 +15,18 @@ struct PsqlCommand: AsyncParsableCommand {
             """
     )
     @Argument(
-        help: "The branch: dev, or shop/dev or project/shop/dev where there are more databases.",
+        help: "The branch: dev, or shop/dev or project/shop/dev if there are several databases.",
         completion: BranchCompletion.branches
     )
     var branch: String = BranchName.main
-    @Argument(parsing: .postTerminator, help: "For psql itself, after --.") var arguments: [String] = []
-    @Option(help: "external: through the gateway; direct: past it, on this host's own port.")
+    @Argument(parsing: .postTerminator, help: "Arguments for psql, after --.") var arguments: [String] = []
+    @Option(help: "external: through the gateway; direct: the branch's own port on this host.")
     var via: ConnectionWay?
     @OptionGroup var place: BranchPlace
     @OptionGroup(title: "Global options") var options: FrostOptions
 
     func run() async throws {
-        let (environment, conninfo) = try await Complaint.exiting(options) {
+        let (environment, conninfo) = try await ErrorOutput.exiting(options) {
             let store = try FrostContext.store(options)
             let branch = try store.branch(place.reference(branch))
             guard branch.target.lifecycleStatus == .active else {

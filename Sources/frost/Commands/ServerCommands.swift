@@ -6,7 +6,7 @@ import Foundation
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start",
-        abstract: "Start branches that are stopped.",
+        abstract: "Start stopped branches.",
         discussion: """
             EXAMPLES
               frost start feature-1
@@ -29,7 +29,8 @@ struct StartCommand: AsyncParsableCommand {
 struct StopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop",
-        abstract: "Stop branches; their clients see 57P01. Servers go on when frost up ends, and stop with this.",
+        abstract:
+            "Stop branches; their clients receive 57P01. Servers keep running when frost up ends; this stops them.",
         discussion: """
             EXAMPLES
               frost stop feature-1
@@ -51,15 +52,15 @@ struct StopCommand: AsyncParsableCommand {
 /// Some branches, or all.
 struct BranchesSelection: ParsableArguments {
     @Argument(help: "The branches.", completion: BranchCompletion.branches) var branches: [String] = []
-    @Flag(help: "All branches of this host.") var all = false
+    @Flag(help: "All branches on this host.") var all = false
     @OptionGroup var place: BranchPlace
 
     func check() throws {
         if all, place.database != nil || place.project != nil {
-            throw ValidationError("--all is all branches of this host; leave out --database and --project")
+            throw ValidationError("--all cannot be combined with --database or --project")
         }
         if all == branches.isEmpty { return }
-        throw ValidationError(all ? "name branches, or give --all; not both" : "name a branch, or give --all")
+        throw ValidationError(all ? "name branches or use --all, not both" : "name a branch, or use --all")
     }
 
     /// Goes on with the others when one cannot be changed. JSON is a list, of one branch as well.
@@ -71,7 +72,7 @@ struct BranchesSelection: ParsableArguments {
         _ did: String,
         _ body: @escaping @Sendable (BranchManager, BranchDetails) async throws(BranchError) -> BranchDetails
     ) async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             let context = try await FrostContext.open(options)
             let chosen =
                 try all
@@ -89,7 +90,7 @@ struct BranchesSelection: ParsableArguments {
                     if !options.json { print("\(name) \(did)") }
                 } catch let error as BranchError {
                     guard chosen.count > 1 else { throw error }
-                    Complaint.print("\(name): \(error)")
+                    ErrorOutput.print("\(name): \(error)")
                     faults.append(error)
                 }
             }
@@ -98,7 +99,7 @@ struct BranchesSelection: ParsableArguments {
             GatewayLook.show(looks.values)
             for branch in changed {
                 if let warning = branch.target.passwordWarning(options.hint) {
-                    Complaint.print("note: \(changed.count > 1 ? "\(branch.displayName): " : "")\(warning)")
+                    ErrorOutput.print("note: \(changed.count > 1 ? "\(branch.displayName): " : "")\(warning)")
                 }
             }
             if !faults.isEmpty {

@@ -11,32 +11,32 @@ struct SettingsCommand: AsyncParsableCommand {
         abstract: "Show settings, or change them.",
         discussion:
             """
-            With --route-file the route map moves there, and the old one is emptied; the gateway has to be told as well.
+            --route-file moves the route map and empties the old one; change the gateway's setting too.
 
-            Another --wildcard-base changes the hostnames of all branches: it shows which, and asks for the new domain to \
-            be typed.
+            A new --wildcard-base changes the hostnames of all branches: the command lists them and asks you to type \
+            the new domain.
             """
     )
 
     @OptionGroup(title: "Global options") var options: FrostOptions
-    @Option(help: "What hostnames end in: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
+    @Option(help: "Domain of the hostnames: <branch>.pg.<project>.<base>; none for no hostnames.") var wildcardBase:
         String?
-    @Flag(help: "Change hostnames without a question.") var yes = false
+    @Flag(help: "Change hostnames without asking.") var yes = false
     @Option(
-        help: "For how long old hostnames still lead to their branches: 1m to 90d, e.g. 7d. (default: not at all)"
+        help: "How long old hostnames keep working: 1m to 90d, e.g. 7d. (default: not at all)"
     )
     var keepHostnames: String?
-    @Option(help: "Whether branches are reached through the gateway: true or false; frost up runs it or ends it.")
+    @Option(help: "Use the gateway: true or false; frost up starts or ends it.")
     var gatewayEnabled: Bool?
-    @Option(help: "The gateway's port; one that frost up runs moves there.") var gatewayPort: Int?
+    @Option(help: "The gateway's port; a gateway of frost up moves there.") var gatewayPort: Int?
     @Option(
         help:
-            "The image of branches in containers, such as postgres:16; postgres:{major} for any version of PostgreSQL."
+            "Image of branches in containers, such as postgres:16, or postgres:{major} for all versions."
     )
     var postgresImage: String?
-    @Option(help: "Memory of a branch's container from its next start on, e.g. 512MiB; none for no limit.")
+    @Option(help: "Memory limit of a branch's container from its next start, e.g. 512MiB; none for no limit.")
     var containerMemory: String?
-    @Option(help: "Processors of a branch's container from its next start on, e.g. 1.5; none for no limit.")
+    @Option(help: "CPU limit of a branch's container from its next start, e.g. 1.5; none for no limit.")
     var containerCpus: String?
 
     private struct Shown: Encodable {
@@ -51,7 +51,7 @@ struct SettingsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             // Before a signal is put off: Ctrl-C answers the question too.
             let wildcard = try await wantedWildcard()
             let moved = options.routeFile == nil ? nil : options.wantedRouteFile
@@ -68,7 +68,7 @@ struct SettingsCommand: AsyncParsableCommand {
     /// What is to be the wildcard domain, when somebody has agreed to it; `.some(nil)` for none.
     private func wantedWildcard() async throws -> Hostname?? {
         guard let wildcardBase else {
-            if keepHostnames != nil { throw BranchError.invalid("--keep-hostnames goes with --wildcard-base") }
+            if keepHostnames != nil { throw BranchError.invalid("--keep-hostnames needs --wildcard-base") }
             return nil
         }
         let base = wildcardBase == "none" ? nil : try WildcardDomain.parse(wildcardBase)
@@ -134,19 +134,19 @@ struct SettingsCommand: AsyncParsableCommand {
 /// `frost recover`
 struct Recover: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Finish or undo what a crash left half done, and start servers that should run.",
+        abstract: "Finish or undo operations interrupted by a crash, and start servers that should run.",
         discussion: """
-            Names the data of branches that the store does not know, and leaves it alone. Ends with 1 when something \
-            could not be made good; what, is said.
+            Lists data of branches that the store does not know, without changing it. Exits with 1 and prints the \
+            reason if an operation could not be recovered.
             """
     )
 
     @OptionGroup(title: "Global options") var options: FrostOptions
 
     func run() async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             let context = try await FrostContext.open(options, checksServers: true, retrying: .all)
-            for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
+            for stranger in try await context.manager.strangers() { ErrorOutput.print(stranger) }
             try ShownBranch.show(context.store.branches(), json: options.json)
             if context.faults > 0 { throw ExitCode.failure }
         }

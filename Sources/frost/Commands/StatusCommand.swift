@@ -7,10 +7,10 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract:
-            "Whether all is well: gateway, certificates, DNS, route map, servers, expiry, disk, ports, operations.",
+            "Check gateway, certificates, DNS, route map, servers, expiry, disk, ports and operations.",
         discussion: """
-            One line each, with what to do where something is wrong; then it ends with 1. Works whether frost up runs \
-            or not.
+            Prints one line per check, with a fix for each problem, and exits with 1 if there is one. Works whether \
+            or not frost up is running.
 
             EXAMPLE
               frost status
@@ -25,7 +25,7 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             let checks = try await HostStatus(options, FrostContext.store(options)).checks()
             let isWell = checks.allSatisfy(\.ok)
             if options.json {

@@ -13,13 +13,13 @@ import Musl
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "The token of the API and the page; only its hash is kept, so it cannot be shown again.",
+        abstract: "Manage the token of the API and the page; only its hash is stored, so it cannot be shown again.",
         subcommands: [Rotate.self]
     )
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a new token and print it; the old one and all logins end.",
+            abstract: "Create and print a new token; the old one and all logins stop working.",
             discussion: """
                 Asks first on a terminal.
 
@@ -35,16 +35,16 @@ struct TokenCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await Complaint.exiting(options) {
+            try await ErrorOutput.exiting(options) {
                 let store = try FrostContext.store(options)
                 if !yes, isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 {
                     Output.write(
-                        "The present token stops working, and everybody is logged out. Go on? [y/N] ",
+                        "The current token stops working, and all users are logged out. Continue? [y/N] ",
                         to: STDERR_FILENO
                     )
                     let answer = readLine()?.lowercased() ?? ""
                     guard ["y", "yes"].contains(answer) else {
-                        throw BranchError.notAllowed("the token is as it was")
+                        throw BranchError.notAllowed("the token is unchanged")
                     }
                 }
                 try AccessToken.make(in: store) { token in

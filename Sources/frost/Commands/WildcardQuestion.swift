@@ -26,13 +26,13 @@ struct WildcardQuestion {
         guard let expected = preview.confirmation else { return }
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
             throw .invalid(
-                "\(counted) would change (\(preview.changes.first.map(Self.line) ?? "")); to change them give --yes, "
+                "\(counted) would change (\(preview.changes.first.map(Self.line) ?? "")); to confirm, use --yes, "
                     + "and --keep-hostnames 7d to keep the old ones for a while"
             )
         }
-        Output.write("\(text)Type \(expected) to go on: ", to: STDERR_FILENO)
+        Output.write("\(text)Type \(expected) to continue: ", to: STDERR_FILENO)
         let answer = (readLine() ?? "").trimmingCharacters(in: .whitespaces)
-        guard answer == expected else { throw .notAllowed("not confirmed; nothing is changed") }
+        guard answer == expected else { throw .notAllowed("not confirmed; nothing was changed") }
     }
 
     private var counted: String {
@@ -40,22 +40,22 @@ struct WildcardQuestion {
     }
 
     private var text: String {
-        var lines = [preview.base == nil ? "\(counted) will be taken away:" : "\(counted) will change:"]
+        var lines = [preview.base == nil ? "\(counted) will be removed:" : "\(counted) will change:"]
         lines += preview.changes.prefix(Self.shown).map { "  \(Self.line($0))" }
         if preview.changes.count > Self.shown { lines.append("  and \(preview.changes.count - Self.shown) more") }
         let sessions =
             switch preview.sessions {
-            case nil: "unknown, since the gateway does not answer; open ones stay open"
-            case 0: "none is open"
-            case 1: "1 is open, and stays open"
-            case .some(let count): "\(count) are open, and stay open"
+            case nil: "unknown, because the gateway does not answer; open ones stay open"
+            case 0: "none"
+            case 1: "1 open, which stays open"
+            case .some(let count): "\(count) open, which stay open"
             }
         lines.append("Sessions: \(sessions)")
         if let resolution = preview.resolution { lines.append("DNS: \(resolution.sentence)") }
         if let coverage = preview.coverage { lines.append("Certificates: \(coverage.sentence)") }
         lines.append(
-            keeps.map { "Old hostnames: they work for \($0.text) more" }
-                ?? "Old hostnames: they stop working at once (--keep-hostnames 7d keeps them for a while)"
+            keeps.map { "Old hostnames: keep working for \($0.text)" }
+                ?? "Old hostnames: stop working at once (--keep-hostnames 7d keeps them for a while)"
         )
         return lines.map { "\($0)\n" }.joined()
     }

@@ -73,7 +73,7 @@ final class ChildProcess: Sendable {
         defer { for text in arguments + variables { free(text) } }
         var pid: pid_t = 0
         let fault = posix_spawnp(&pid, command[0], &actions, &attributes, &arguments, &variables)
-        guard fault == 0 else { throw .runtime("\(command[0]) cannot be run: \(String(cString: strerror(fault)))") }
+        guard fault == 0 else { throw .runtime("could not run \(command[0]): \(String(cString: strerror(fault)))") }
         return ChildProcess(pid: pid)
     }
 

@@ -5,7 +5,7 @@ import Foundation
 struct ExpiryLoop: Sendable {
     let manager: BranchManager
 
-    /// Runs until the task is cancelled. The same fault is told once.
+    /// Runs until the task is cancelled. Reports the same fault once.
     func run() async {
         let watch = ExpiryWatch(manager)
         var report = RecoveryReport()

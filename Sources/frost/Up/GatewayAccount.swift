@@ -28,7 +28,7 @@ struct GatewayAccount: Sendable {
             guard let entry = getpwnam(user), entry.pointee.pw_uid != 0 else { continue }
             return GatewayAccount(name: user, uid: entry.pointee.pw_uid, gid: entry.pointee.pw_gid)
         }
-        throw .invalid("there is no user to run the gateway as: adduser --system --group \(users[0])")
+        throw .invalid("no user exists to run the gateway; create one: adduser --system --group \(users[0])")
     }
 
     /// The group of a gateway that is a unit of its own; nil where its installer has made none, or this process is not
@@ -57,7 +57,7 @@ struct GatewayAccount: Sendable {
     /// - Throws: ``BranchError/invalid(_:)`` with what it said.
     func check(program: String, environment: Environment) async throws(BranchError) {
         guard let said = await failure(of: [program, "version"], environment) else { return }
-        throw .invalid("the user '\(name)', whom the gateway runs as, cannot run \(program): \(said)")
+        throw .invalid("the gateway's user '\(name)' cannot run \(program): \(said)")
     }
 
     /// Asks whether this account can reach the directory of a route map.
@@ -67,8 +67,8 @@ struct GatewayAccount: Sendable {
         let place = (routeFile as NSString).deletingLastPathComponent
         guard await failure(of: ["test", "-x", place], environment) != nil else { return }
         throw .invalid(
-            "the user '\(name)', whom the gateway runs as, cannot reach the route map in \(place); it needs a data directory "
-                + "that others may enter (chmod o+x)"
+            "the gateway's user '\(name)' cannot read the route map in \(place); use a data directory "
+                + "that other users can enter (chmod o+x)"
         )
     }
 

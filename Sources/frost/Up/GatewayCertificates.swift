@@ -27,7 +27,7 @@ final class GatewayCertificates: Sendable {
     /// Between two looks where it does: files may be on a network.
     private static let rarePoll = Duration.seconds(60)
     /// How long changes are gathered: the two files of a pair come one after the other.
-    private static let gathering = Duration.milliseconds(200)
+    private static let settleTime = Duration.milliseconds(200)
     /// Largest file that is copied, in bytes; the gateway reads none that is larger.
     private static let limit = 1_024 * 1_024
 
@@ -113,7 +113,7 @@ final class GatewayCertificates: Sendable {
                 rarePoll: Self.rarePoll
             )
             for await _ in changes {
-                try? await Task.sleep(for: Self.gathering)
+                try? await Task.sleep(for: Self.settleTime)
                 if Task.isCancelled { return }
                 await copyAgain()
                 // Another directory may be in the place of one, and there may be more of them.
@@ -130,8 +130,8 @@ final class GatewayCertificates: Sendable {
             return state.fault != fault
         }
         guard isNew else { return }
-        Complaint.print(
-            fault.map { "\($0); the gateway goes on with the copy it has" } ?? "the certificates can be read again"
+        ErrorOutput.print(
+            fault.map { "\($0); the gateway keeps using its copy" } ?? "the certificates are readable again"
         )
     }
 
@@ -195,7 +195,7 @@ final class GatewayCertificates: Sendable {
         return files
     }
 
-    /// All copies that are there, whoever made them.
+    /// All existing copies.
     private func leftovers() -> [String] {
         let files = FileManager.default.enumerator(atPath: place)?.compactMap { $0 as? String } ?? []
         return files.filter(Self.isOfPair).map { "\(place)/\($0)" }
@@ -210,7 +210,7 @@ final class GatewayCertificates: Sendable {
 
     private func names(_ directory: String) throws(BranchError) -> [String] {
         do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-            throw .invalid("the certificate directory \(directory) cannot be read: \(error.localizedDescription)")
+            throw .invalid("could not read the certificate directory \(directory): \(error.localizedDescription)")
         }
     }
 
@@ -246,7 +246,7 @@ final class GatewayCertificates: Sendable {
             count += more
         }
         guard count <= Self.limit else {
-            throw .invalid("the file \(source) is larger than \(Self.limit) bytes; give a PEM file")
+            throw .invalid("the file \(source) is larger than \(Self.limit) bytes; use a PEM file")
         }
         try write(bytes.prefix(count), to: target)
         state.withLock { $0.copied[target] = identity }
@@ -273,7 +273,7 @@ final class GatewayCertificates: Sendable {
 
     private static func unreadable(_ path: String) -> BranchError {
         .invalid(
-            "the file \(path) cannot be read: \(errno == 0 ? "it is not a file" : String(cString: strerror(errno)))"
+            "could not read the file \(path): \(errno == 0 ? "it is not a file" : String(cString: strerror(errno)))"
         )
     }
 

@@ -60,7 +60,7 @@ final class GatewayChild: Sendable {
     func program() throws(BranchError) -> String {
         if let named = ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"], !named.isEmpty {
             guard FileManager.default.isExecutableFile(atPath: named) else {
-                throw .invalid("FROST_GATEWAY_PROGRAM is \(named), which is no program that can be run")
+                throw .invalid("FROST_GATEWAY_PROGRAM is \(named), which is not an executable program")
             }
             return named
         }
@@ -71,8 +71,8 @@ final class GatewayChild: Sendable {
         let places = [own.appendingPathComponent("postgres-gateway").path, "/usr/local/bin/postgres-gateway"]
         guard let path = places.first(where: FileManager.default.isExecutableFile) else {
             throw .notFound(
-                "there is no postgres-gateway at \(places.joined(separator: " or ")); install it, name it with "
-                    + "FROST_GATEWAY_PROGRAM, or give --no-gateway"
+                "postgres-gateway not found at \(places.joined(separator: " or ")); install it, set "
+                    + "FROST_GATEWAY_PROGRAM, or pass --no-gateway"
             )
         }
         return path
@@ -127,7 +127,7 @@ final class GatewayChild: Sendable {
                 throw ExitCode(code)
             }
             try ended(status)
-            Complaint.print("the gateway ended (\(status)); starting it again")
+            ErrorOutput.print("the gateway ended (\(status)); restarting it")
             try await Task.sleep(for: Self.pauseBetweenStarts)
         }
     }
@@ -140,10 +140,10 @@ final class GatewayChild: Sendable {
     /// Whether the gateway of a `frost up` that was killed still runs.
     var isLeftOver: Bool { record.running() != nil }
 
-    /// Ends the gateway of a `frost up` that was killed; its sessions are drained as it was told.
+    /// Ends the gateway of a killed `frost up`, which drains its sessions as configured.
     func endLeftOver() async {
         guard let leftOver = record.running() else { return }
-        Complaint.print("ending the gateway (process \(leftOver)) that an earlier frost up left behind")
+        ErrorOutput.print("ending the gateway of an earlier frost up (process \(leftOver))")
         kill(leftOver, SIGTERM)
         while !Task.isCancelled, record.running() == leftOver { try? await Task.sleep(for: .milliseconds(100)) }
     }
@@ -169,7 +169,7 @@ final class GatewayChild: Sendable {
         }
     }
 
-    /// Returns when the child has ended; it is told to when `ready` throws.
+    /// Returns when the child has ended; ends it when `ready` throws.
     private static func follow(
         _ child: ChildProcess,
         _ answers: ReadySocket,

@@ -29,7 +29,7 @@ struct GatewayKeeper: Sendable {
     func endLeftOver() async { await child(port: 0).endLeftOver() }
 
     /// How it goes, for the tasks that keep it.
-    private final class Course: Sendable {
+    private final class PortState: Sendable {
         /// The port that worked last.
         let working = Mutex<Int?>(nil)
         /// Whether it is there to be read why the gateway is back on that port.
@@ -45,12 +45,12 @@ struct GatewayKeeper: Sendable {
     func run(port given: Int?, ready: @escaping @Sendable (Int) throws -> Void) async throws {
         await endLeftOver()
         try store.setGatewayFault(nil)
-        let course = Course()
+        let portState = PortState()
         var isStart = true
         while !Task.isCancelled {
             let set = try Wanted(store)
             guard set.isEnabled else {
-                Complaint.print(
+                ErrorOutput.print(
                     "the gateway is disabled; to run it: \(store.hint.command("settings --gateway-enabled true"))"
                 )
                 try store.setGatewayFault(nil)
@@ -66,21 +66,21 @@ struct GatewayKeeper: Sendable {
                 {
                     try await child.run {
                         if isFirst, port == given { try store.setGatewayPort(port) }
-                        if !course.isBack.withLock({ $0 }) { try store.setGatewayFault(nil) }
-                        course.working.withLock { $0 = port }
+                        if !portState.isBack.withLock({ $0 }) { try store.setGatewayFault(nil) }
+                        portState.working.withLock { $0 = port }
                         try ready(port)
                     } ended: { status in
-                        course.isBack.withLock { $0 = false }
-                        try store.setGatewayFault("The gateway ended (\(status)) and is started again.")
+                        portState.isBack.withLock { $0 = false }
+                        try store.setGatewayFault("The gateway ended (\(status)); frost restarts it.")
                     }
                 },
                 { try await waitForChange(of: set, running: port) },
             ])
-            let working = course.working.withLock { $0 }
-            course.isBack.withLock { $0 = false }
+            let working = portState.working.withLock { $0 }
+            portState.isBack.withLock { $0 = false }
             if case .failure(let code as ExitCode) = outcome, !isStart || working != nil {
                 let isBack = try await fall(back: working, from: port, code)
-                course.isBack.withLock { $0 = isBack }
+                portState.isBack.withLock { $0 = isBack }
             } else {
                 try outcome.get()
             }
@@ -95,17 +95,17 @@ struct GatewayKeeper: Sendable {
     private func fall(back working: Int?, from port: Int, _ code: ExitCode) async throws -> Bool {
         let reason =
             code.rawValue == GatewayExitCode.portInUse
-            ? "another program has it" : "it ended with \(code.rawValue), see its log"
+            ? "another program uses it" : "it exited with \(code.rawValue); see its log"
         let fault = "The gateway cannot run on port \(port): \(reason)."
         if let working, working != port {
-            Complaint.print("\(fault) It goes back to \(working).")
+            ErrorOutput.print("\(fault) Returning to port \(working).")
             // In this order: a change of settings takes the fault before it back.
             try store.setGatewayPort(working)
-            try store.setGatewayFault("\(fault) It went back to \(working).")
+            try store.setGatewayFault("\(fault) It returned to port \(working).")
             return true
         }
-        if try store.gatewayFault() == nil { Complaint.print("\(fault) It is tried again until it can.") }
-        try store.setGatewayFault("\(fault) It is tried again every \(Self.pause.components.seconds) s.")
+        if try store.gatewayFault() == nil { ErrorOutput.print("\(fault) Retrying.") }
+        try store.setGatewayFault("\(fault) Frost retries every \(Self.pause.components.seconds) s.")
         try await Task.sleep(for: Self.pause)
         return false
     }

@@ -22,7 +22,7 @@ struct OwnCertificates: Sendable {
             pairs: Self.directory(of: up, in: directory),
             group: up.gateway ? try GatewayAccount.find()?.gid : GatewayAccount.unitGroup()
         )
-        keeper = CertificateKeeper(place) { Complaint.print($0) }
+        keeper = CertificateKeeper(place) { ErrorOutput.print($0) }
     }
 
     /// Where certificates are issued to; absolute. Those of a CA that is thrown away are with it.
@@ -47,7 +47,7 @@ struct OwnCertificates: Sendable {
 
     /// Makes the CA on the first start, and issues what is missing or due.
     ///
-    /// - Returns: nil when the CA is lost: the gateway goes on with the certificates it has, and that is told.
+    /// - Returns: nil when the CA is lost: the gateway keeps its certificates, and the loss is reported.
     /// - Throws: ``BranchError/store(_:)`` when there is not one certificate.
     func begin(_ context: FrostContext) throws(BranchError) -> CertificateAuthorityInfo? {
         do throws(BranchError) {
@@ -78,7 +78,7 @@ extension CertificateAuthorityInfo {
                 file: place.certificateFile
             )
         } catch {
-            throw .store("the certificate of frost's CA cannot be written as text: \(error)")
+            throw .store("could not encode the certificate of frost's CA: \(error)")
         }
     }
 }

@@ -6,8 +6,8 @@ import Glibc
 import Musl
 #endif
 
-/// Which process was started, kept in a file: it is found again by whoever comes after a crash, and a process
-/// that has its number now is not taken for it.
+/// The process that was started, recorded in a file: the next start finds it after a crash, and does not mistake
+/// another process with the same number for it.
 struct ProcessRecord: Sendable {
     let path: String
     /// The name of the program's file.

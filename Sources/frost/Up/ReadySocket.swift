@@ -78,6 +78,6 @@ final class ReadySocket: Sendable {
     }
 
     private static var failure: BranchError {
-        .runtime("no socket for the gateway's answer: \(String(cString: strerror(errno)))")
+        .runtime("could not create a socket for the gateway's status: \(String(cString: strerror(errno)))")
     }
 }

@@ -1,6 +1,6 @@
 import BranchManager
 
-/// Prints what looks at branches find. The same fault is told once, for as long as it lasts.
+/// Prints the findings of checks on branches. Reports the same fault once for as long as it lasts.
 struct RecoveryReport {
     private var faults: Set<String> = []
 
@@ -12,11 +12,11 @@ struct RecoveryReport {
         do {
             let found = try await task.value
             for recovery in found where !(recovery.isFault && faults.contains(recovery.message)) {
-                Complaint.print(recovery.message)
+                ErrorOutput.print(recovery.message)
             }
             faults = Set(found.filter(\.isFault).map(\.message))
         } catch {
-            if faults.insert("\(error)").inserted { Complaint.print("\(error)") }
+            if faults.insert("\(error)").inserted { ErrorOutput.print("\(error)") }
         }
     }
 }

@@ -24,8 +24,8 @@ enum StartCheck {
     /// - Throws: `ExitCode`; the reason has been printed.
     static func run(api: FrostServer.Address?, gateway: GatewayChild?, addresses: String?, port: Int) async throws {
         if let api, api.port != 0, isTaken(api.port, of: [api.host]) {
-            Complaint.print(
-                "the API cannot listen on \(api.host):\(api.port): \(String(cString: strerror(EADDRINUSE))); give another "
+            ErrorOutput.print(
+                "the API cannot listen on \(api.host):\(api.port): \(String(cString: strerror(EADDRINUSE))); choose another "
                     + "with --api-address, or none"
             )
             throw ExitCode(portTaken)
@@ -35,12 +35,14 @@ enum StartCheck {
         let hosts = addresses?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? ["0.0.0.0"]
         // One that an earlier `frost up` has left is ended for this one.
         guard !gateway.isLeftOver, isTaken(port, of: hosts) else { return }
-        Complaint.print("the gateway cannot listen on port \(port): another program has it; give another with --port")
+        ErrorOutput.print(
+            "the gateway cannot listen on port \(port): another program uses it; choose another with --port"
+        )
         throw ExitCode(portTaken)
     }
 
-    /// Whether something listens on a port already. Other obstacles are left to whoever is to listen there: it may
-    /// be allowed more than this process.
+    /// Whether another program listens on a port. Other obstacles are left to the program that will listen there: it may
+    /// have more rights than this process.
     private static func isTaken(_ port: Int, of hosts: [String]) -> Bool {
         hosts.contains { host in
             guard let address = try? SocketAddress(ipAddress: host, port: port) else { return false }
@@ -59,7 +61,7 @@ enum StartCheck {
 
 extension GatewayChild {
     /// In bytes, of what the gateway says of its settings.
-    private static let longestComplaint = 64 * 1_024
+    private static let longestError = 64 * 1_024
 
     /// Has the gateway check its settings and certificates, without listening, as whom it will run as.
     ///
@@ -80,7 +82,7 @@ extension GatewayChild {
         do throws(BranchError) {
             try await certificates.copy()
         } catch {
-            Complaint.print("\(error)")
+            ErrorOutput.print("\(error)")
             throw ExitCode(GatewayExitCode.configuration)
         }
         var settings = certificates.settings(given)
@@ -111,7 +113,7 @@ extension GatewayChild {
             environment: Self.environment(environment(settings)),
             input: .none,
             output: .discarded,
-            error: .string(limit: Self.longestComplaint)
+            error: .string(limit: Self.longestError)
         )
         guard case .exited(let code) = result.terminationStatus, code != 0 else { return }
         Output.write(naming(result.standardError), to: STDERR_FILENO)
@@ -136,6 +138,6 @@ extension GatewayChild {
             reason = String(cString: strerror(errno))
             rmdir(place)
         }
-        throw .store("no directory can be made in /run or /tmp for the gateway's check of its settings: \(reason)")
+        throw .store("could not create a directory in /run or /tmp to check the gateway's settings: \(reason)")
     }
 }

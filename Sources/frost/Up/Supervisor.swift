@@ -10,7 +10,7 @@ struct Supervisor: Sendable {
     /// How often passwords are compared with those that servers have.
     private static let passwordInterval = Duration.seconds(300)
 
-    /// Runs until the task is cancelled. The same fault is told once.
+    /// Runs until the task is cancelled. Reports the same fault once.
     func run() async {
         var report = RecoveryReport()
         var hasToldPlace = false
@@ -20,7 +20,7 @@ struct Supervisor: Sendable {
                 try manager.store.checkPlace()
                 hasToldPlace = false
             } catch {
-                if !hasToldPlace { Complaint.print("\(error)") }
+                if !hasToldPlace { ErrorOutput.print("\(error)") }
                 hasToldPlace = true
             }
             manager.store.keepReserve()

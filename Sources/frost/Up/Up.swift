@@ -21,42 +21,42 @@ struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run branches and the gateway until Ctrl-C.",
         discussion: """
-            Makes state true to what is there, starts branches that should run, keeps the route map \
-            and runs the gateway. On the first start makes a project `shop` with the branches main \
-            and dev. Branches go on when this ends; with --temporary they and all state are removed.
+            Recovers interrupted operations, starts branches that should run, writes the route map \
+            and runs the gateway. The first start creates a project `shop` with the branches main \
+            and dev. Branches keep running when this ends; --temporary removes them and all state.
 
-            Ctrl-C brings what is under way to an end and drains the gateway's sessions; a second \
-            one cuts them off; a third ends frost at once, and the next start makes good what was \
-            under way.
+            Ctrl-C finishes running operations and drains the gateway's sessions; a second one closes \
+            the sessions; a third ends frost at once, and the next start finishes or undoes the \
+            operations.
 
-            Without certificates of yours, frost keeps a CA of its own and issues one for every \
-            project, also for a gateway that is a unit of its own; frost ca prints what clients need \
+            Unless you pass certificates, frost keeps its own CA and issues a certificate for every \
+            project, also for a separate gateway unit; frost ca prints what clients need \
             for sslmode=verify-full.
 
-            As a service of Type=notify it says that it is ready when branches that should run have been started \
-            and the page answers.
+            As a service of Type=notify it reports readiness once the branches that should run have been started \
+            and the page is served.
             """
     )
 
     @OptionGroup(title: "Global options") var options: FrostOptions
-    @Option(help: "The gateway's port. (default: what is set, else 5432)") var port: Int?
+    @Option(help: "The gateway's port. (default: the stored setting, else 5432)") var port: Int?
     @Option(help: "IP addresses the gateway listens on, separated by commas. (default: all)") var listenAddress: String?
     @Option(help: "Certificate chain of the gateway, PEM.") var certFile: String?
     @Option(help: "Private key of --cert-file, PEM.") var keyFile: String?
     @Option(help: "Directory of <name>.crt and <name>.key pairs.") var certDir: String?
     @Option(
         help:
-            "Where certificates of frost's own CA are issued to, without any of the above. (default: FROST_OWN_CERT_DIR, else certificates in the data directory)"
+            "Directory for certificates of frost's own CA, if none of the above is given. (default: FROST_OWN_CERT_DIR, else certificates in the data directory)"
     )
     var ownCertDir: String?
-    @Option(help: "What hostnames end in. (default: what is set, else localhost)") var wildcardBase: String?
-    @Flag(inversion: .prefixedNo, help: "Run the gateway; without it, it is a unit of its own.") var gateway = true
+    @Option(help: "Domain of the hostnames. (default: the stored setting, else localhost)") var wildcardBase: String?
+    @Flag(inversion: .prefixedNo, help: "Run the gateway; with --no-gateway it is a separate unit.") var gateway = true
     @Option(
         help: "IP address and port of the API and the page, or none. (default: FROST_API_ADDRESS, else 127.0.0.1:3000)"
     )
     var apiAddress: String?
-    @Flag(inversion: .prefixedNo, help: "Make the example project on the first start.") var example = true
-    @Flag(help: "State in a directory of its own, which is removed at the end with all branches.") var temporary = false
+    @Flag(inversion: .prefixedNo, help: "Create the example project on the first start.") var example = true
+    @Flag(help: "Use a temporary directory, and remove it with all branches at the end.") var temporary = false
 
     func validate() throws {
         if let port, !(1...65_535).contains(port) {
@@ -64,16 +64,16 @@ struct Up: AsyncParsableCommand {
         }
         guard (certFile == nil) == (keyFile == nil) else {
             throw ValidationError(
-                "--cert-file and --key-file belong together; without both, frost issues certificates of its own"
+                "--cert-file and --key-file must be used together; without both, frost issues its own certificates"
             )
         }
         if ownCertDir != nil, certDir != nil || certFile != nil {
             throw ValidationError(
-                "--own-cert-dir is where frost issues certificates when it is given none; leave one out"
+                "--own-cert-dir cannot be combined with certificates of your own"
             )
         }
         if ownCertDir != nil, temporary {
-            throw ValidationError("--own-cert-dir does not go with --temporary, whose CA is thrown away at the end")
+            throw ValidationError("--own-cert-dir cannot be combined with --temporary, which removes its CA at the end")
         }
     }
 
@@ -81,7 +81,7 @@ struct Up: AsyncParsableCommand {
         let stop = await StopRequest.listen(options.hint)
         let systemd = SystemdNotifier(environment: ProcessInfo.processInfo.environment)
         Output.dropWhatWaits()
-        try await Complaint.exiting(options) {
+        try await ErrorOutput.exiting(options) {
             if !temporary { try BranchStore.checkFile(in: options.dataDirectory) }
             try await checkStart()
             let directory = temporary ? try Self.makeTemporaryDirectory() : options.dataDirectory
@@ -97,7 +97,7 @@ struct Up: AsyncParsableCommand {
                     stop: stop
                 )
                 opened = context
-                for stranger in try await context.manager.strangers() { Complaint.print(stranger) }
+                for stranger in try await context.manager.strangers() { ErrorOutput.print(stranger) }
                 try await serve(context, until: stop, systemd)
                 withExtendedLifetime(lock) {}
                 outcome = .success(())
@@ -136,7 +136,9 @@ struct Up: AsyncParsableCommand {
             if try store.wildcardBase() != base {
                 let count = try store.hostnames(under: base).count(where: \.isLoss)
                 try store.setWildcardBase(base)
-                if count > 0 { Complaint.print("the wildcard domain is \(base) now; hostnames that changed: \(count)") }
+                if count > 0 {
+                    ErrorOutput.print("the wildcard domain is now \(base); hostnames changed: \(count)")
+                }
             }
         } else if try !store.hasSetWildcardBase() {
             try store.setWildcardBase(Hostname("localhost"))
@@ -244,7 +246,7 @@ struct Up: AsyncParsableCommand {
                 hint: options.hint
             ),
             certificateAuthority: authority,
-            logger: Logger(label: "api") { _ in ComplaintLogHandler() }
+            logger: Logger(label: "api") { _ in ErrorLogHandler() }
         )
         do {
             try await FrostServer(state, address: address).run { port in
@@ -253,9 +255,9 @@ struct Up: AsyncParsableCommand {
                 ready()
             }
         } catch let error as IOError {
-            Complaint.print(
+            ErrorOutput.print(
                 "the API cannot listen on \(address.host):\(address.port): \(String(cString: strerror(error.errnoCode))); "
-                    + "give another with --api-address, or none"
+                    + "choose another with --api-address, or none"
             )
             throw ExitCode(error.errnoCode == EADDRINUSE ? StartCheck.portTaken : 1)
         }
@@ -271,7 +273,7 @@ struct Up: AsyncParsableCommand {
             let host = address.ipAddress
         else {
             throw BranchError.invalid(
-                "the API's address is '\(text)'; use an IP address and a port such as \(Self.defaultAPIAddress) or "
+                "invalid API address '\(text)'; use an IP address and a port such as \(Self.defaultAPIAddress) or "
                     + "[::1]:3000, or none"
             )
         }
@@ -301,9 +303,9 @@ struct Up: AsyncParsableCommand {
         do {
             for database in try context?.store.databases() ?? [] { try await context?.manager.deleteDatabase(database) }
             try FileManager.default.removeItem(atPath: directory)
-            Complaint.print("stopped; nothing is left behind")
+            ErrorOutput.print("stopped; nothing is left behind")
         } catch {
-            Complaint.print("not all could be removed, see \(directory): \(error)")
+            ErrorOutput.print("could not remove everything, see \(directory): \(error)")
         }
     }
 }

@@ -25,13 +25,13 @@ final class UpGreeting: Sendable {
     /// - Parameter address: `http://127.0.0.1:3000`
     func showPage(_ address: String, token store: BranchStore, logins: OneTimeLogins) {
         var text = "  page and API: \(address)\n"
-        // Who has it has every password. It is for eyes: a journal keeps what it is told for years.
+        // The link gives access to every password. Print it on terminals only: a journal keeps its lines for years.
         if isTerminal || isTemporary {
             let token = try? AccessToken.makeFirst(in: store)
             if isTerminal { text += "  log in once with: \(address)\(logins.make())\n" }
-            if let token { text += "  token, shown this once: \(token)\n" }
+            if let token { text += "  token, shown only once: \(token)\n" }
         } else {
-            text += "  its token: \(options.command("token rotate"))\n"
+            text += "  new token: \(options.command("token rotate"))\n"
         }
         Output.write("\(text)\n", to: STDOUT_FILENO)
     }
@@ -60,7 +60,7 @@ final class UpGreeting: Sendable {
             text += "  and \(active.count - 1) more: \(options.command("branch list"))\n\n"
         }
         if try store.isExampleMade() { text += "  Try:  SELECT * FROM item;\n" }
-        text += "  Ctrl-C here stops \(isTemporary ? "everything" : "the gateway; branches go on").\n\n"
+        text += "  Ctrl-C here stops \(isTemporary ? "everything" : "the gateway; branches keep running").\n\n"
         Output.write(text, to: STDOUT_FILENO)
     }
 }

@@ -23,12 +23,14 @@ final class UpLock: Sendable {
         )
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw .store("cannot open \(path): \(String(cString: strerror(errno))); give another with --data-dir")
+            throw .store(
+                "cannot open \(path): \(String(cString: strerror(errno))); choose another directory with --data-dir"
+            )
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             // `deinit` closes it.
             let other = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-            throw .busy("a frost up (process \(other)) runs on \(directory) already; stop it first")
+            throw .busy("another frost up (process \(other)) is running on \(directory); stop it first")
         }
         ftruncate(descriptor, 0)
         let number = Array(String(getpid()).utf8)

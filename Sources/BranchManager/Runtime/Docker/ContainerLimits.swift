@@ -19,9 +19,9 @@ extension DockerRuntime {
         /// - Throws: ``BranchError/invalid(_:)``.
         func check() throws(BranchError) {
             if let memory, memory < Self.leastMemory {
-                throw .invalid("a container's memory is at least \(Self.leastMemory / 1_024 / 1_024)MiB")
+                throw .invalid("a container needs at least \(Self.leastMemory / 1_024 / 1_024)MiB of memory")
             }
-            if let nanoCPUs, nanoCPUs < Self.leastCPUs { throw .invalid("a container has at least 0.01 processors") }
+            if let nanoCPUs, nanoCPUs < Self.leastCPUs { throw .invalid("a container needs at least 0.01 processors") }
         }
 
         /// A size such as `512MiB`, `2GiB` or a number of bytes; `none` for no limit.
@@ -34,14 +34,14 @@ extension DockerRuntime {
                 let (bytes, overflows) = number.multipliedReportingOverflow(by: 1 << shift)
                 if !overflows { return bytes }
             }
-            throw .invalid("'\(text)' is no size of memory; use one such as 512MiB or 2GiB, or none")
+            throw .invalid("'\(text)' is not a memory size; use one such as 512MiB or 2GiB, or none")
         }
 
         /// A number of processors such as `1.5`; `none` for no limit.
         package static func nanoCPUs(_ text: String) throws(BranchError) -> Int? {
             if text == "none" { return nil }
             guard let number = Double(text), number > 0, number <= 1_024 else {
-                throw .invalid("'\(text)' is no number of processors; use one such as 1.5, or none")
+                throw .invalid("'\(text)' is not a number of processors; use one such as 1.5, or none")
             }
             return Int(number * 1e9)
         }

@@ -44,7 +44,7 @@ extension DockerEngine {
         do {
             return try JSONDecoder().decode(Container.self, from: answer.body)
         } catch {
-            throw .runtime("Docker: what it says of \(container) is not understood: \(error)")
+            throw .runtime("Docker: unexpected response for \(container): \(error)")
         }
     }
 
@@ -167,7 +167,7 @@ extension DockerEngine {
         } catch let error as BranchError {
             throw error
         } catch {
-            throw .runtime("Docker: what it says of a command is not understood: \(error)")
+            throw .runtime("Docker: unexpected response for a command: \(error)")
         }
     }
 

@@ -25,13 +25,13 @@ extension DockerEngine {
         do {
             return try JSONDecoder().decode(Image.self, from: answer.body)
         } catch {
-            throw .runtime("Docker: what it says of the image \(name) is not understood: \(error)")
+            throw .runtime("Docker: unexpected response for the image \(name): \(error)")
         }
     }
 
     func missingImage(_ name: String) -> BranchError {
         .runtime(
-            "the image \(name) is not there; get it: \(next: "docker pull \(name)"), or name another: "
+            "the image \(name) does not exist on this host; pull it: \(next: "docker pull \(name)"), or choose another: "
                 + "\(hint.command("settings --postgres-image IMAGE"))"
         )
     }

@@ -24,7 +24,7 @@ extension DockerEngine {
         // 409: somebody else has made it just now.
         let answer = try await check(.POST, "/networks/create", body: Creation(Name: name), allowing: [409])
         guard let oldest = try await oldestNetwork(name) else {
-            throw .runtime("Docker: the network \(name) was made and is not there")
+            throw .runtime("Docker: the network \(name) was created but does not exist")
         }
         if answer.isSuccess, let made = try? JSONDecoder().decode(Created.self, from: answer.body).Id, oldest != made {
             _ = try await request(.DELETE, "/networks/\(made)")
@@ -39,7 +39,7 @@ extension DockerEngine {
                 ($0.Created, $0.Id) < ($1.Created, $1.Id)
             }?.Id
         } catch {
-            throw .runtime("Docker: what it says of networks is not understood: \(error)")
+            throw .runtime("Docker: unexpected response for networks: \(error)")
         }
     }
 }

@@ -12,7 +12,7 @@ struct DockerEngine: Sendable {
     static let copyTimeout = TimeAmount.hours(7 * 24)
     static let maximumBody = 16 * 1_024 * 1_024
 
-    /// For the life of the program. An engine that is not there is told at once, not asked again and again.
+    /// For the life of the program. A missing engine is reported at once, without retries.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(10)
@@ -64,7 +64,7 @@ struct DockerEngine: Sendable {
         do {
             json = try JSONEncoder().encode(body)
         } catch {
-            throw .runtime("Docker: what is asked of it cannot be written as JSON: \(error)")
+            throw .runtime("Docker: could not encode the request: \(error)")
         }
         let content = Content(type: "application/json", bytes: ByteBuffer(bytes: json))
         return try await send(method, path, content, timeout: timeout)
@@ -112,7 +112,7 @@ struct DockerEngine: Sendable {
                 let bytes = try await response.body.collect(upTo: limit)
                 return Answer(status: Int(response.status.code), body: Data(bytes.readableBytesView))
             } catch is NIOTooManyBytesError {
-                throw BranchError.runtime("Docker: its answer to \(path) is longer than \(limit) bytes")
+                throw BranchError.runtime("Docker: the response to \(path) is larger than \(limit) bytes")
             }
         }
     }
@@ -125,7 +125,7 @@ struct DockerEngine: Sendable {
         _ read: (HTTPClientResponse) async throws -> Value
     ) async throws(BranchError) -> Value {
         guard let url = URL(httpURLWithSocketPath: socket, uri: "/\(Self.version)\(path)") else {
-            throw .runtime("'\(socket)' is no path of a Docker socket")
+            throw .runtime("'\(socket)' is not the path of a Docker socket")
         }
         do {
             var request = HTTPClientRequest(url: url.absoluteString)

@@ -14,15 +14,15 @@ extension DockerEngine {
             switch error.errnoCode {
             case ENOENT, ECONNREFUSED, ENOTSOCK, ENOTDIR:
                 return .runtime(
-                    "no Docker engine at \(socket); start it, or choose a process of this host (--runtime local)"
+                    "no Docker engine at \(socket); start it, or use --runtime local"
                 )
             case EACCES, EPERM:
                 return .runtime(
-                    "this user may not use the Docker engine at \(socket); run frost as root or as a member of the group docker"
+                    "permission denied by the Docker engine at \(socket); run frost as root or as a member of the group docker"
                 )
             default:
                 return .runtime(
-                    "the Docker engine at \(socket) cannot be reached: \(String(cString: strerror(error.errnoCode)))"
+                    "could not connect to the Docker engine at \(socket): \(String(cString: strerror(error.errnoCode)))"
                 )
             }
         }
@@ -31,6 +31,6 @@ extension DockerEngine {
         {
             return .runtime("the Docker engine at \(socket) does not answer; restart it")
         }
-        return .runtime("the Docker engine at \(socket) does not answer as an engine does: \(error)")
+        return .runtime("unexpected response from \(socket), which may not be a Docker engine: \(error)")
     }
 }

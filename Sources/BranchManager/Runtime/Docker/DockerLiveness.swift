@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Whether the Docker engine answers, as it was known a moment ago: of many branches on an engine that hangs, the
-/// first waits, and the others are told at once.
+/// Whether Docker is available, cached for a moment: of many branches on an engine that hangs, only the first
+/// waits, and the others fail at once.
 final class DockerLiveness: Sendable {
     private struct Seen {
         var at: ContinuousClock.Instant

@@ -18,7 +18,7 @@ extension DockerRuntime {
         /// Of a branch's own rules, in bytes.
         static let rulesLimit = 1_024 * 1_024
 
-        /// Settings that decide whether frost, and whoever comes over the published port, can reach the server.
+        /// Settings that decide whether frost, and clients of the published port, can connect to the server.
         static let options = [
             "hba_file=\(rules)", "ident_file=\(names)", "unix_socket_directories=\(sockets),\(imageSockets)",
             "unix_socket_permissions=0777", "unix_socket_group=", "listen_addresses=*", "port=5432",
@@ -46,8 +46,8 @@ extension DockerRuntime {
         }
         let role = "\"\(server.username.replacing("\"", with: "\"\""))\""
         let rules = """
-            # Written by frost at each start of the server; a change here does not last.
-            # Frost itself comes in over a socket of the container. The branch's own pg_hba.conf says who else may connect.
+            # Written by frost at each start of the server; changes here are lost.
+            # Frost itself connects over a socket of the container. The branch's own pg_hba.conf controls all other connections.
             local all,replication \(role) peer map=frost
             \(rest)
 

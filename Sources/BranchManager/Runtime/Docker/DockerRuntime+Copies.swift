@@ -44,8 +44,8 @@ extension DockerRuntime {
     ) async throws(BranchError) -> ServerImage {
         guard let volume = container.volume(at: Access.sockets) else {
             throw .runtime(
-                "the container of the branch '\(source.targetName)' was made by an earlier frost, which this one cannot "
-                    + "copy from while it runs; deploy the branch: "
+                "the container of the branch '\(source.targetName)' was created by an earlier frost and cannot be "
+                    + "copied while it runs; deploy the branch first: "
                     + "\(next: engine.hint.command("branch deploy \(source.targetID)"))"
             )
         }
@@ -57,7 +57,7 @@ extension DockerRuntime {
         }
         try await CopySenders.check(source) { query throws(BranchError) in try await psql(query, on: source) }
         guard let major = try await major(ofDataIn: name(source)), let own = try await engine.image(container.Image)
-        else { throw .runtime("the container of the branch '\(source.targetName)' has no data or no image any more") }
+        else { throw .runtime("the container of the branch '\(source.targetName)' has lost its data or its image") }
         let image = ServerImage(name: container.Config.Image, image: own, major: major)
         var spec = DockerEngine.ContainerSpec(Image: own.Id)
         spec.User = "root"

@@ -47,12 +47,12 @@ extension DockerRuntime {
             if found == major { return ServerImage(name: name, image: image, major: major) }
             others.append("\(name) has \(found)")
         }
-        let data = "the branch's data is of PostgreSQL \(major)"
+        let data = "the branch's data needs PostgreSQL \(major)"
         if let first = missing.first {
-            throw .runtime("\(data), and \(engine.missingImage(first))")
+            throw .runtime("\(data), but \(engine.missingImage(first))")
         }
         throw .runtime(
-            "\(data), and the image \(others.joined(separator: ", ")); name one for all versions: "
+            "\(data), but the image \(others.joined(separator: ", ")); name one for all versions: "
                 + "\(next: settingsForAll)"
         )
     }
@@ -92,11 +92,11 @@ extension DockerRuntime {
             printed = try await engine.runToEnd(helper, spec)
         } catch {
             try? await engine.remove(helper)
-            throw .runtime("the image \(name) has no PostgreSQL server that says its version: \(error)")
+            throw .runtime("could not get the PostgreSQL version of the image \(name): \(error)")
         }
         // `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`
         guard let major = printed.firstMatch(of: /\(PostgreSQL\) ([0-9]+)/).flatMap({ Int($0.1) }) else {
-            throw .runtime("the image \(name) does not say which version of PostgreSQL it has: \(printed)")
+            throw .runtime("the image \(name) does not report its PostgreSQL version: \(printed)")
         }
         majors[image.Id] = major
         return major

@@ -17,7 +17,7 @@ extension DockerRuntime {
         let ids = BranchData.ids(in: directory).union(containers.keys)
         return ids.subtracting(known).sorted().map { id in
             let container = containers[id].map { ", and the container \($0)" } ?? ""
-            return "the store does not know \(directory)/\(id)\(container); it is left alone"
+            return "unknown to the store: \(directory)/\(id)\(container); leaving it unchanged"
         }
     }
 }

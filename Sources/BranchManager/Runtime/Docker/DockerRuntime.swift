@@ -16,13 +16,13 @@ package struct DockerRuntime: BranchRuntime {
     package static let defaultImage = "postgres:16"
     package static let defaultSocket = "/var/run/docker.sock"
     package static let defaultNetwork = "frost"
-    /// A busy engine takes seconds; whoever looks at a page does not wait for longer.
+    /// A busy engine takes seconds; a page does not wait longer.
     package static let defaultLookTimeout = Duration.seconds(10)
 
     /// How long a server may take to answer, in tries a quarter of a second apart: two minutes.
     private static let tries = 480
     /// How long a server may take to stop, in seconds.
-    private static let patience = 60
+    private static let timeout = 60
     static let mount = "/var/lib/postgresql/data"
     static let data = "\(mount)/pgdata"
 
@@ -62,7 +62,7 @@ package struct DockerRuntime: BranchRuntime {
                 attributes: [.posixPermissions: 0o711]
             )
         } catch {
-            throw .runtime("\(directory) cannot be made: \(error.localizedDescription)")
+            throw .runtime("could not create \(directory): \(error.localizedDescription)")
         }
     }
 
@@ -94,7 +94,7 @@ package struct DockerRuntime: BranchRuntime {
         spec.HostConfig.confine()
         try await engine.run(name(server), spec)
         guard try await waitForAnswer(server) == .answering else {
-            throw .runtime("a new server of PostgreSQL does not answer")
+            throw .runtime("the new PostgreSQL server does not answer")
         }
         try await stop(server)
     }
@@ -107,7 +107,7 @@ package struct DockerRuntime: BranchRuntime {
             if current != .down { return current }
         }
         // The engine would make an empty one, and the image a server without anybody's data in it.
-        guard exists(data(server)) else { throw .runtime("\(data(server)) is not there; reset or delete the branch") }
+        guard exists(data(server)) else { throw .runtime("\(data(server)) does not exist; reset or delete the branch") }
         return try await launch(server)
     }
 
@@ -177,7 +177,7 @@ package struct DockerRuntime: BranchRuntime {
     }
 
     package func stop(_ server: ServerSpec) async throws(BranchError) {
-        try await engine.remove(name(server), after: Self.patience)
+        try await engine.remove(name(server), after: Self.timeout)
     }
 
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
@@ -211,7 +211,7 @@ package struct DockerRuntime: BranchRuntime {
         if geteuid() == 0 {
             let path = place(server)
             return try await FileThread.run { () throws(BranchError) in
-                // Below it are files of whoever runs in the container: no link among them is followed.
+                // Files below it belong to the container's users: follow no links.
                 guard let place = try HeldDirectory.open(path) else { return }
                 for name in present { try place.removeTree(name) }
             }

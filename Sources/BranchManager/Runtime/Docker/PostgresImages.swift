@@ -24,7 +24,7 @@ struct PostgresImages: Hashable, Sendable {
             text.ranges(of: Self.place).count <= 1
         else {
             throw .invalid(
-                "'\(text)' is no name of an image; use one such as postgres:16, or postgres:\(Self.place) for all versions"
+                "'\(text)' is not an image name; use one such as postgres:16, or postgres:\(Self.place) for all versions"
             )
         }
     }

@@ -39,7 +39,7 @@ package enum FileThread {
                     returning: Result { () throws(BranchError) in
                         if let owner, frost_reach_files_as(owner.uid, owner.gid) != 0 {
                             throw .runtime(
-                                "cannot reach files as the user \(owner.uid): \(String(cString: strerror(errno))); "
+                                "cannot access files as the user \(owner.uid): \(String(cString: strerror(errno))); "
                                     + "frost needs CAP_SETUID and CAP_SETGID to run servers as another user"
                             )
                         }

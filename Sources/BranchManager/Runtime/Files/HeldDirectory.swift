@@ -4,8 +4,8 @@ import Glibc
 import Musl
 #endif
 
-/// A directory that is held open. What is in it is reached by its descriptor and a name without a slash, and no
-/// symbolic link is followed: whoever owns it may move it, and swap what is in it, while somebody works here.
+/// A directory that is held open. Its entries are accessed by its descriptor and a name without a slash, and no
+/// symbolic link is followed: the owner may move the directory, and swap its entries, during our work.
 ///
 /// Every call blocks: only on a ``FileThread``. All throw ``BranchError/runtime(_:)`` with path and reason.
 final class HeldDirectory: Sendable {

@@ -34,7 +34,7 @@ private struct TreeRemoval {
     /// Directories that are held open. What lies deeper is moved up first.
     private static let mostOpen = 32
     /// How often something may be there again, or be something else, that was removed a moment ago.
-    private static let patience = 1_000
+    private static let maximumReturns = 1_000
 
     private struct Level {
         var directory: HeldDirectory
@@ -65,7 +65,7 @@ private struct TreeRemoval {
                 // Something has come into it, or is in its place, since.
                 guard [ENOTEMPTY, EEXIST, ENOTDIR].contains(errno) else { throw failure("remove", level.name) }
                 returns += 1
-                guard returns < Self.patience else { throw restless(level.name) }
+                guard returns < Self.maximumReturns else { throw restless(level.name) }
                 if levels.isEmpty, let again = try open(name, in: base) {
                     levels = [Level(directory: again, name: name)]
                 }
@@ -83,7 +83,7 @@ private struct TreeRemoval {
                     // Taken away by somebody else meanwhile, or its new name taken; the next look says.
                     guard [ENOENT, EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else { throw failure("move", name) }
                     returns += 1
-                    guard returns < Self.patience else { throw restless(name) }
+                    guard returns < Self.maximumReturns else { throw restless(name) }
                     continue
                 }
             }
@@ -94,7 +94,7 @@ private struct TreeRemoval {
     ///
     /// - Returns: nil when it is gone.
     private func open(_ name: [CChar], in parent: HeldDirectory) throws(BranchError) -> HeldDirectory? {
-        for _ in 0..<Self.patience {
+        for _ in 0..<Self.maximumReturns {
             if unlinkat(parent.descriptor, name, 0) == 0 || errno == ENOENT { return nil }
             let fault = errno
             if fault == EACCES, fchmod(parent.descriptor, 0o700) == 0, unlinkat(parent.descriptor, name, 0) == 0 {
@@ -142,6 +142,6 @@ private struct TreeRemoval {
     private func failure(_ what: String, _ name: [CChar]) -> BranchError { HeldDirectory.failure(what, path(name)) }
 
     private func restless(_ name: [CChar]) -> BranchError {
-        .runtime("cannot remove \(path(name)): files go on changing there; end the program that writes them")
+        .runtime("cannot remove \(path(name)): files keep changing there; end the program that writes them")
     }
 }

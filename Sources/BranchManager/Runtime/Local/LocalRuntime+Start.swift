@@ -9,7 +9,7 @@ import Musl
 extension LocalRuntime {
     package func start(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
         let clock = ContinuousClock()
-        let end = clock.now + patience
+        let end = clock.now + timeout
         if try await !isRunning(server) { try await launch(server) }
         while true {
             switch try await condition(server) {
@@ -47,7 +47,7 @@ extension LocalRuntime {
         return "PostgreSQL says: \(message)"
     }
 
-    /// Starts a server that does not run, and waits until it has started, has failed, or the patience is over.
+    /// Starts a server that does not run, and waits until it has started, has failed, or the timeout is over.
     private func launch(_ server: ServerSpec) async throws(BranchError) {
         let account = try account(of: server)
         try await account.endOrphans(in: data(server))
@@ -79,7 +79,7 @@ extension LocalRuntime {
                 log(server),
                 [
                     "\(installation.programs)/pg_ctl", "-s", "-D", data(server), "-w", "-t",
-                    String(max(1, patience.components.seconds)), "-o", options.joined(separator: " "), "start",
+                    String(max(1, timeout.components.seconds)), "-o", options.joined(separator: " "), "start",
                 ]
             ),
             within: units?.command ?? []

@@ -10,7 +10,7 @@ extension LocalRuntime {
                 ((try? account(ofPlace: place)) ?? account).processes(in: "\(place)/data").min().map {
                     ", where a server runs (process \($0))"
                 } ?? ""
-            return "the store does not know \(place)\(server); it is left alone"
+            return "unknown to the store: \(place)\(server); leaving it unchanged"
         }
     }
 }

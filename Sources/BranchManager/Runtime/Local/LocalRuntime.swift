@@ -27,32 +27,32 @@ package struct LocalRuntime: BranchRuntime {
     package let ownSessions = OwnSessions()
     private let processes = ServerProcesses()
     /// How long a start waits for a server that recovers before it lets it go on with that.
-    let patience: Duration
+    let timeout: Duration
 
     /// How long a start waits by default: longer than a start without recovery takes on a busy host, and as long as
     /// others are kept from working on the branch.
-    package static let defaultPatience = Duration.seconds(20)
+    package static let defaultStartTimeout = Duration.seconds(20)
     /// How long a server may take to stop, in seconds.
-    private static let stopPatience = 120
+    private static let stopTimeout = 120
 
     /// - Parameters:
     ///   - directory: of all branches; made when it is not there.
     ///   - user: that servers of new branches run as when this process is root; nil for `frost-postgres` where there is
     ///     such a user, else `postgres`.
-    ///   - patience: how long a start waits for a server that recovers.
+    ///   - timeout: how long a start waits for a server that recovers.
     ///   - logLimit: of each of the two files of a server's log, in bytes.
     ///   - units: where systemd keeps servers; nil leaves them where they are started.
     package init(
         directory: String,
         installations: PostgresInstallations,
         user: String? = nil,
-        patience: Duration = LocalRuntime.defaultPatience,
+        timeout: Duration = LocalRuntime.defaultStartTimeout,
         logLimit: Int? = nil,
         units: ServerUnits? = ServerUnits.find()
     ) throws(BranchError) {
         self.directory = directory
         self.installations = installations
-        self.patience = patience
+        self.timeout = timeout
         self.units = units
         account = try ServerAccount(users: user.map { [$0] } ?? ServerAccount.users)
         access = ServerAccess(directory: "\((directory as NSString).deletingLastPathComponent)/access")
@@ -64,7 +64,7 @@ package struct LocalRuntime: BranchRuntime {
                 attributes: [.posixPermissions: 0o711]
             )
         } catch {
-            throw .runtime("\(directory) cannot be made: \(error.localizedDescription)")
+            throw .runtime("could not create \(directory): \(error.localizedDescription)")
         }
     }
 
@@ -97,7 +97,7 @@ package struct LocalRuntime: BranchRuntime {
             isTool: true
         )
         try await inPlace(server) { place, _ throws(BranchError) in try place.removeFile("password") }
-        // However slow the host is: one that does not come up has ended, and that is told.
+        // On a host of any speed: a server that does not come up has ended, and that is an error.
         while try await start(server) != .answering {}
         // The database may be there: this is done again after a crash.
         let exists = try await psql(
@@ -244,7 +244,7 @@ package struct LocalRuntime: BranchRuntime {
     private func stop(_ server: ServerSpec, _ mode: String) async throws(BranchError) {
         try await run(
             stopProgram(server),
-            ["-D", data(server), "-w", "-t", String(Self.stopPatience), "-m", mode, "stop"],
+            ["-D", data(server), "-w", "-t", String(Self.stopTimeout), "-m", mode, "stop"],
             of: server
         )
     }
@@ -271,7 +271,7 @@ package struct LocalRuntime: BranchRuntime {
             guard let file,
                 let pid = String(decoding: file, as: UTF8.self).split(separator: "\n").first.flatMap({ Int32($0) })
             else {
-                // Not what a server has written: whether there is one is told by the processes alone.
+                // No server has written this file: the processes alone show whether one is running.
                 return !account.processes(in: data).isEmpty
             }
             return try processes.hold(pid, of: server.targetID) { () throws(BranchError) in
@@ -314,7 +314,7 @@ package struct LocalRuntime: BranchRuntime {
         try account.makeDirectory(place(server))
     }
 
-    /// Whom a branch's server runs as: whoever its directory belongs to.
+    /// The account of a branch's server: the owner of its directory.
     func account(of server: ServerSpec) throws(BranchError) -> ServerAccount {
         try account(ofPlace: place(server))
     }

@@ -80,7 +80,7 @@ package struct PostgresInstallations: Sendable {
     package func running(data major: Int) throws(BranchError) -> PostgresInstallation {
         if let found = all().first(where: { $0.major == major }) { return found }
         throw .runtime(
-            "the branch's data is of PostgreSQL \(major), which this host does not have; \(Self.hint(major))"
+            "the branch's data needs PostgreSQL \(major), which is not installed on this host; \(Self.hint(major))"
         )
     }
 
@@ -92,7 +92,7 @@ package struct PostgresInstallations: Sendable {
     private static func major(of directory: String) async throws(BranchError) -> Int {
         let program = "\(directory)/initdb"
         guard FileManager.default.isExecutableFile(atPath: program) else {
-            throw .invalid("\(directory) has no initdb; give the directory of PostgreSQL's programs")
+            throw .invalid("\(directory) contains no initdb; use the directory of PostgreSQL's programs")
         }
         do {
             let result = try await Subprocess.run(
@@ -105,8 +105,8 @@ package struct PostgresInstallations: Sendable {
             let words = result.standardOutput.split(separator: " ")
             if let major = words.lazy.compactMap({ Int($0.prefix(while: \.isNumber)) }).first { return major }
         } catch {
-            throw .invalid("\(program) cannot be run: \(error)")
+            throw .invalid("could not run \(program): \(error)")
         }
-        throw .invalid("\(program) does not say which version of PostgreSQL it is of")
+        throw .invalid("\(program) does not report its PostgreSQL version")
     }
 }

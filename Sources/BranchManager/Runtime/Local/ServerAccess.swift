@@ -70,8 +70,8 @@ struct ServerAccess: Sendable {
         let role = "\"\(server.username.replacing("\"", with: "\"\""))\""
         try Self.write(
             """
-            # Written by frost at each start of the server; a change here does not last.
-            # Frost itself comes in over its socket. The branch's own pg_hba.conf says who else may connect.
+            # Written by frost at each start of the server; changes here are lost.
+            # Frost itself connects over its socket. The branch's own pg_hba.conf controls all other connections.
             local all,replication all peer map=frost
             \(rules)
 

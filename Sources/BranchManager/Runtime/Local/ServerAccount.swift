@@ -32,7 +32,7 @@ struct ServerAccount: Sendable {
         }
         let user = users.first ?? "postgres"
         throw .invalid(
-            "PostgreSQL does not run as root, and there is no user \(users.map { "'\($0)'" }.joined(separator: " or ")) "
+            "PostgreSQL cannot run as root, and there is no user \(users.map { "'\($0)'" }.joined(separator: " or ")) "
                 + "to run it as: adduser --system --group \(user)"
         )
     }
@@ -80,8 +80,8 @@ struct ServerAccount: Sendable {
         progress: (CopyProgress) -> Void = { _ in }
     ) async throws(BranchError) -> String {
         let command = outer + command + [program] + arguments
-        // Servers keep what they are started with, and whoever owns a branch can read it: nothing of
-        // the operator's, and no variable that libpq would heed.
+        // Servers keep their environment, which the owner of a branch can read: pass nothing of the operator's,
+        // and no variable that libpq would use.
         var variables = ["PATH": Self.path, "LANG": "C.UTF-8", "TZ": "UTC"]
         variables.merge(environment) { _, new in new }
         if let target { variables[Self.toolVariable] = target }
@@ -125,7 +125,7 @@ struct ServerAccount: Sendable {
         } catch let error as BranchError {
             throw error
         } catch {
-            throw .runtime("\(program) cannot be run: \(error)")
+            throw .runtime("could not run \(program): \(error)")
         }
     }
 
@@ -151,7 +151,7 @@ struct ServerAccount: Sendable {
             for tool in tools { kill(tool, SIGKILL) }
             try? await Task.sleep(for: .milliseconds(50))
         }
-        throw .runtime("a program that an earlier frost has left at work on \(target) does not end")
+        throw .runtime("a program left by an earlier frost is still working on \(target) and does not end")
     }
 
     /// Ends what a server has left behind that fell over: backends that were busy go on writing for as long as
@@ -166,14 +166,14 @@ struct ServerAccount: Sendable {
             if attempt >= Self.graceTries { for orphan in orphans { kill(orphan, SIGKILL) } }
             try? await Task.sleep(for: .milliseconds(50))
         }
-        throw .runtime("processes of a server that fell over still work in \(data)")
+        throw .runtime("processes of a crashed server are still running in \(data)")
     }
 
     /// Whether a process of this account has a place as its working directory, as a server's processes have.
     ///
-    /// Told by the directory itself, not by its name: a link in its place leads to no other's server.
+    /// Compares the directory itself, not its name, so that a link in its place cannot name another's server.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` when that of a process of this user's cannot be told.
+    /// - Throws: ``BranchError/runtime(_:)`` when the directory of a process of this user cannot be determined.
     func worksIn(_ place: String, _ pid: Int32) throws(BranchError) -> Bool {
         var (directory, process, working) = (stat(), stat(), stat())
         guard lstat(place, &directory) == 0, stat("/proc/\(pid)", &process) == 0, process.st_uid == uid else {
@@ -186,14 +186,14 @@ struct ServerAccount: Sendable {
                 return false
             }
             throw .runtime(
-                "nobody can tell where the process \(pid) works: \(String(cString: strerror(fault))); "
+                "cannot determine the working directory of process \(pid): \(String(cString: strerror(fault))); "
                     + "frost needs CAP_SYS_PTRACE to run servers as another user"
             )
         }
         return working.st_dev == directory.st_dev && working.st_ino == directory.st_ino
     }
 
-    /// The processes that work in a place, as far as it can be told of them.
+    /// The processes known to work in a place.
     func processes(in place: String) -> [Int32] {
         Self.processes().filter { (try? worksIn(place, $0)) == true }
     }

@@ -51,7 +51,7 @@ final class ServerProcesses: Sendable {
         held.withLock { held in
             let entries = Array(held)
             var polled = entries.map { pollfd(fd: $0.value, events: Int16(POLLIN), revents: 0) }
-            // When nobody can tell, none is said to live.
+            // If that cannot be determined, report none.
             let isKnown = polled.isEmpty || poll(&polled, nfds_t(polled.count), 0) >= 0
             var living: Set<String> = []
             for (entry, answer) in zip(entries, polled) {

@@ -5,10 +5,10 @@ import RouteSync
 extension SyncCommand {
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say which Frost this is and what would be routed, and write nothing.",
+            abstract: "Show the Frost installation and the branches to route, without writing.",
             discussion: """
-                What keeps branches from being routed goes to standard error, one line each. Exit codes: 0 frost sync \
-                can keep a route map of it, 1 it cannot.
+                Prints problems that keep branches from being routed on standard error, one line each. Exit codes: 0 frost \
+                sync can write its route map, 1 it cannot.
                 """
         )
 
@@ -18,15 +18,15 @@ extension SyncCommand {
             let sync = FrostDatabaseSync(
                 databasePath: place.frostDb,
                 routeFile: place.routeFile,
-                logger: Logger(label: "sync") { _ in ComplaintLogHandler() }
+                logger: Logger(label: "sync") { _ in ErrorLogHandler() }
             )
             do {
                 let outlook = try await sync.outlook()
                 print(outlook.installation.found(in: place.frostDb))
                 print("\(outlook.active) active and \(outlook.stopped) stopped branches for \(place.routeFile)")
-                for problem in outlook.problems { Complaint.print("warning: \(problem)") }
+                for problem in outlook.problems { ErrorOutput.print("warning: \(problem)") }
             } catch {
-                Complaint.print("\(error)")
+                ErrorOutput.print("\(error)")
                 throw ExitCode.failure
             }
         }

@@ -5,13 +5,13 @@ import RouteSync
 struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync",
-        abstract: "Write the route map of a Frost that is installed already, and follow its changes.",
+        abstract: "Write the route map of an installed Frost, and follow its changes.",
         discussion: """
             Reads Frost's SQLite database and never writes to it. Runs until Ctrl-C. The gateway trusts the map for \
-            five minutes after sync has ended. While Frost is stopped, a database in WAL mode can be read only by a \
-            user who may write in its directory: SQLite makes its -wal and -shm files there.
+            five minutes after sync has ended. While Frost is stopped, reading a database in WAL mode requires write \
+            access to its directory: SQLite creates its -wal and -shm files there.
 
-            Ends with 75 when another frost sync keeps the same route map. All options: frost help sync follow.
+            Exits with 75 if another frost sync writes the same route map. All options: frost help sync follow.
 
             EXAMPLES
               frost sync --frost-db /opt/frost/data/frost.db --route-file routes.json
@@ -24,7 +24,7 @@ struct SyncCommand: AsyncParsableCommand {
     /// What all of them read.
     struct Place: ParsableArguments {
         @Option(help: "Frost's database, e.g. /opt/frost/data/frost.db.") var frostDb: String
-        @Option(help: "The route map to write; names that were given are kept beside it, in FILE.names.")
+        @Option(help: "The route map to write; assigned hostnames are stored beside it, in FILE.names.")
         var routeFile: String
     }
 }

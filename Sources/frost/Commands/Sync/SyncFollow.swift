@@ -9,7 +9,7 @@ import UnixSignals
 extension SyncCommand {
     struct Follow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write the route map and follow Frost's changes; what frost sync does without a word."
+            abstract: "Write the route map and follow Frost's changes (the default of frost sync)."
         )
 
         @OptionGroup var place: Place
@@ -20,7 +20,7 @@ extension SyncCommand {
             )
         )
         var certificates: String?
-        @Flag(help: "Write it once and end. Exit codes: 0 written, 1 not written, 75 another sync keeps it.")
+        @Flag(help: "Write it once and exit. Exit codes: 0 written, 1 not written, 75 another sync writes it.")
         var once = false
 
         func run() async throws {
@@ -29,7 +29,7 @@ extension SyncCommand {
                 routeFile: place.routeFile,
                 logger: Logger(label: "sync") { _ in
                     // With the notice that a fault is over.
-                    var handler = ComplaintLogHandler()
+                    var handler = ErrorLogHandler()
                     handler.logLevel = .notice
                     return handler
                 },
@@ -44,14 +44,14 @@ extension SyncCommand {
                 } catch let error as RouteFileLockError where error.isKept {
                     throw Self.kept(error)
                 } catch {
-                    Complaint.print("\(error)")
+                    ErrorOutput.print("\(error)")
                     throw ExitCode.failure
                 }
                 return
             }
             let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
             let ended = await Race.run([
-                { try await sync.run { Complaint.print(describe($0)) } },
+                { try await sync.run { ErrorOutput.print(describe($0)) } },
                 {
                     for await _ in signals { return }
                 },
@@ -68,13 +68,13 @@ extension SyncCommand {
             let directory = URL(fileURLWithPath: certificates).standardizedFileURL.path
             var place = CertificatePlace(dataDirectory: directory)
             place.program = "frost sync"
-            let kept = RouteCertificates(CertificateKeeper(place) { Complaint.print($0) })
+            let kept = RouteCertificates(CertificateKeeper(place) { ErrorOutput.print($0) })
             return { hostnames, areAll in kept.cover(hostnames, areAll: areAll, at: Date.now) }
         }
 
         /// Of `sysexits.h`: tried again later, as a service manager does, it may keep the map.
         private static func kept(_ error: RouteFileLockError) -> ExitCode {
-            Complaint.print("\(error)")
+            ErrorOutput.print("\(error)")
             return ExitCode(75)
         }
 

@@ -9,22 +9,22 @@ extension SyncCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print a psql line for the oldest active branch that is routed.",
             discussion: """
-                User, database and password are those that Frost made. Exit codes: 0 printed, 66 no active branch is \
-                routed, 1 anything else; with --try those of psql, and 127 where it is not installed.
+                Uses the user, database and password created by Frost. Exit codes: 0 printed, 66 no active branch is \
+                routed, 1 any other error; with --try, those of psql, or 127 if it is not installed.
                 """
         )
 
         @OptionGroup var place: Place
         @Option(help: "The gateway's port.") var port = GatewayPort.client
-        @Option(help: "The CA to verify by, a file or 'system', for sslmode=verify-full; without it, sslmode=require.")
+        @Option(help: "CA for sslmode=verify-full, a file or 'system'; without it, sslmode=require.")
         var sslRootCert: String?
-        @Flag(help: "Print the password as well, in place of asterisks.") var showPassword = false
-        @Flag(help: "Connect with psql instead, to the gateway at PGHOSTADDR, and ask the branch for its name.")
+        @Flag(help: "Print the password instead of asterisks.") var showPassword = false
+        @Flag(help: "Connect with psql instead, through the gateway at PGHOSTADDR, and print the database's name.")
         var `try` = false
 
         func run() async throws {
             guard let info = try await connection() else {
-                Complaint.print("no active branch is routed by \(place.routeFile)")
+                ErrorOutput.print("no active branch is routed by \(place.routeFile)")
                 throw ExitCode(66)
             }
             if `try` {
@@ -53,7 +53,7 @@ extension SyncCommand {
                     )
                 }
             } catch {
-                Complaint.print("\(error)")
+                ErrorOutput.print("\(error)")
                 throw ExitCode.failure
             }
         }

@@ -11,15 +11,15 @@ import Musl
 #endif
 
 /// Lines for people, beside what a command prints.
-enum Complaint {
+enum ErrorOutput {
     static func print(_ text: String) {
         // Over what is left of a line of ``Progress``.
         let erase = TerminalLine.standardError == nil ? "" : TerminalLine.erase
         Output.write("\(erase)frost: \(text)\n", to: STDERR_FILENO)
     }
 
-    /// Runs a command; what it cannot do is told in one line, or as JSON where that is asked for, and with an exit code
-    /// of its own. So is that what it has printed has not arrived.
+    /// Runs a command; reports a failure in one line, or as JSON if requested, with its own exit code. Failing to write
+    /// the output is such a failure too.
     static func exiting<Value>(_ options: FrostOptions, _ body: () async throws -> Value) async throws -> Value {
         do {
             // Its child tasks follow it there.
@@ -41,7 +41,7 @@ enum Complaint {
 }
 
 /// What the libraries log, as lines for people.
-struct ComplaintLogHandler: LogHandler {
+struct ErrorLogHandler: LogHandler {
     var logLevel = Logger.Level.warning
     var metadata: Logger.Metadata = [:]
 
@@ -52,6 +52,6 @@ struct ComplaintLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         let detail = event.metadata?["error"].map { ": \($0)" } ?? ""
-        Complaint.print("\(event.message)\(detail)")
+        ErrorOutput.print("\(event.message)\(detail)")
     }
 }
