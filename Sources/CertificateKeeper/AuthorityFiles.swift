@@ -8,14 +8,15 @@ import Glibc
 import Musl
 #endif
 
-/// The CA as it is kept: `ca.crt` and `ca.key`. Blocking.
+/// The stored CA: `ca.crt` and `ca.key`. Blocking.
 ///
-/// It is made once, and never again by itself: clients have its certificate, and would refuse what another issues.
+/// It is created once, and never replaced automatically: clients have its certificate, and would refuse those of a new
+/// CA.
 package enum AuthorityFiles {
-    /// The CA that is there.
+    /// Loads the CA.
     ///
-    /// - Returns: nil when there is none, and none is missing.
-    /// - Throws: ``BranchError/store(_:)`` with the file that is lost or damaged, and what to do.
+    /// - Returns: nil if there never was one.
+    /// - Throws: ``BranchError/store(_:)`` with the lost or damaged file, and a fix.
     package static func load(_ place: CertificatePlace, at now: Date) throws(BranchError) -> CertificateAuthority? {
         guard isDirectory(place.authority) else {
             guard let orphan = try issued(in: place.pairs).first else { return nil }
@@ -45,7 +46,7 @@ package enum AuthorityFiles {
         }
     }
 
-    /// Makes a CA, which is there as a whole or not at all, also after a loss of power.
+    /// Creates a CA atomically, even if the power fails.
     ///
     /// - Throws: ``BranchError/store(_:)``.
     static func make(_ place: CertificatePlace, at now: Date) throws(BranchError) -> CertificateAuthority {
@@ -71,16 +72,16 @@ package enum AuthorityFiles {
         }
     }
 
-    /// What has been issued by a frost's CA, by path.
+    /// Certificates issued by the CA of any frost, by path.
     ///
-    /// - Parameter known: files that are not looked at.
+    /// - Parameter known: files to skip.
     static func issued(in directory: String, besides known: Set<String> = []) throws(BranchError) -> [String] {
         var paths: [String] = []
         for name in ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
         where name.hasSuffix(".crt") && !name.hasPrefix(".") {
             let path = "\(directory)/\(name)"
             if known.contains(path) { continue }
-            // What cannot be read was not issued, as far as anybody knows.
+            // Treat an unreadable file as not issued by frost.
             let text = (try? WholeFile.read(path)) ?? ""
             if CertificateAuthority.isOfSome(certificatePEM: text) { paths.append(path) }
         }
@@ -119,7 +120,7 @@ package enum AuthorityFiles {
         }
     }
 
-    /// How to begin anew. Never done by itself: clients that verify would be refused without anybody having decided it.
+    /// How to create a new CA. Never done automatically: clients that verify certificates could no longer connect.
     static func anew(_ place: CertificatePlace) -> String {
         "To create a new CA, whose ca.crt every client that uses verify-full then needs, remove \(place.authority) and "
             + "its certificates in \(place.pairs), and restart \(place.program)"

@@ -5,15 +5,15 @@ import RouteMap
 
 /// The certificates of a frost's branches.
 extension CertificateKeeper {
-    /// The names that a host's certificates have to carry.
+    /// The required names of a host's certificates.
     package struct Wanted: Hashable, Sendable {
         package var names: Set<String>
-        /// Whether these are all: where the route map cannot be read, there may be more.
+        /// Whether these are all: if the route map is unreadable, there may be more.
         package var isComplete: Bool
 
-        /// Of every hostname that a branch has or that is routed, whatever for: also one that is kept for a while.
+        /// For every hostname of a branch and every routed one, including former hostnames.
         ///
-        /// - Throws: what the store throws.
+        /// - Throws: the errors of the store.
         package init(_ store: BranchStore, routeFile: String) throws(BranchError) {
             var hostnames = try store.hostnamesInUse().map(\.hostname)
             isComplete = true
@@ -28,13 +28,13 @@ extension CertificateKeeper {
         }
     }
 
-    /// Between two looks at the files while nothing else has changed; a store that is used changes its files all the time.
+    /// Interval of checks of the files without other changes; a store in use changes its files all the time.
     private static let lookInterval = Duration.seconds(20)
 
-    /// Follows the store and the route map until the task is cancelled: a new name has its certificate at once, and one
-    /// that is due is renewed within the half minute after which the kernel's word is not waited for.
+    /// Follows the store and the route map until the task is cancelled: issues certificates for new names at once, and
+    /// renews due ones within half a minute, the poll interval.
     ///
-    /// - Parameter changed: is given what each look led to, when it led to something.
+    /// - Parameter changed: called with the changes of each check, if any.
     package func follow(
         _ store: BranchStore,
         routeFile: String,

@@ -9,20 +9,20 @@ import Glibc
 import Musl
 #endif
 
-/// Keeps one certificate for each name in a directory that the gateway reads: issues those that are missing, renews those
-/// that are due, and takes away those of names that are gone.
+/// Maintains one certificate for each name in a directory that the gateway reads: issues missing ones, renews due ones,
+/// and removes those of deleted names.
 ///
-/// Files that no frost's CA has issued are somebody else's, and are left alone. Every call blocks.
+/// Does not change certificates that were not issued by frost. Every call blocks.
 package final class CertificateKeeper: Sendable {
-    /// What one look led to.
+    /// The changes of one check.
     package struct Changes: Hashable, Sendable {
-        /// Names that got a certificate, with the reason.
+        /// Names with a new certificate, with the reason.
         package var issued: [String: ReissueReason] = [:]
-        /// Files that were taken away, by what they are called without an ending.
+        /// Base names of removed files.
         package var removed: [String] = []
     }
 
-    /// A pair that was found good: as long as its files are the same, it need not be read again.
+    /// A valid pair, which is not read again as long as its files do not change.
     private struct Known {
         var files: [FileIdentity?]
         var due: Date
@@ -39,15 +39,15 @@ package final class CertificateKeeper: Sendable {
     private let state = Mutex(State())
     private let report: @Sendable (String) -> Void
 
-    /// - Parameter report: is given, once each, sentences on what people should know of and nothing is done about.
+    /// - Parameter report: called once for each problem that needs the operator, with a sentence.
     package init(_ place: CertificatePlace, report: @escaping @Sendable (String) -> Void) {
         self.place = place
         self.report = report
     }
 
-    /// The CA that is in force, made if there has never been one.
+    /// The current CA, created if there never was one.
     ///
-    /// - Throws: ``BranchError/store(_:)`` that names the file that is lost or damaged, and says what to do.
+    /// - Throws: ``BranchError/store(_:)`` with the lost or damaged file, and a fix.
     @discardableResult
     package func open(at now: Date) throws(BranchError) -> CertificateAuthority {
         if let authority = try authority(at: now) { return authority }
@@ -61,12 +61,12 @@ package final class CertificateKeeper: Sendable {
         return authority
     }
 
-    /// Has the directory say what `names` ask for.
+    /// Updates the directory for `names`.
     ///
     /// - Parameters:
-    ///   - names: a hostname, or `*.` and one, each.
-    ///   - removes: whether certificates of other names are taken away.
-    /// - Throws: ``BranchError/store(_:)``. Pairs that are there stay.
+    ///   - names: hostnames, optionally with a leading `*.`.
+    ///   - removes: whether to remove certificates of other names.
+    /// - Throws: ``BranchError/store(_:)``. Existing pairs stay.
     package func keep(_ names: Set<String>, removes: Bool, at now: Date) throws(BranchError) -> Changes {
         guard let authority = try authority(at: now) else {
             throw .store(
@@ -89,10 +89,10 @@ package final class CertificateKeeper: Sendable {
         return changes
     }
 
-    /// Whether there is a certificate at all: a gateway can do without the CA as long as there is.
+    /// Whether there is any certificate, so that the gateway can work without the CA.
     package var hasPairs: Bool { (try? AuthorityFiles.issued(in: place.pairs))?.isEmpty == false }
 
-    /// The CA as its files have it, read when they have changed; nil when there has never been one.
+    /// The CA, read again when its files have changed; nil if there never was one.
     private func authority(at now: Date) throws(BranchError) -> CertificateAuthority? {
         let files = [place.certificateFile, place.keyFile].map { FileIdentity($0) }
         let known = state.withLock { $0.authorityFiles == files && !files.contains(nil) ? $0.authority : nil }
@@ -142,8 +142,8 @@ package final class CertificateKeeper: Sendable {
             do throws(CertificateFault) { issued = try authority.issue(name, at: now) } catch {
                 throw .store("could not issue a certificate for \(name): \(error)")
             }
-            // The key first: a gateway that starts between the two finds files that do not fit, and says so; the next
-            // look makes that good.
+            // The key first: a gateway that starts in between finds and reports mismatched files; the next check fixes
+            // that.
             try WholeFile.write(issued.keyPEM, to: paths[1], mode: keyMode, group: place.group)
             try WholeFile.write(issued.certificatePEM, to: paths[0], mode: 0o644)
             state.withLock { $0.known[name] = nil }
@@ -151,7 +151,7 @@ package final class CertificateKeeper: Sendable {
         }
     }
 
-    /// Whether it is the certificate of somebody else: one that can be read, and no frost's CA has issued.
+    /// Whether it is a readable certificate that was not issued by frost.
     private static func isForeign(_ pem: String) -> Bool {
         pem.contains("-----BEGIN CERTIFICATE-----") && !CertificateAuthority.isOfSome(certificatePEM: pem)
             && CertificateAuthority.isCertificate(pem)
@@ -162,7 +162,7 @@ package final class CertificateKeeper: Sendable {
         var removed: [String] = []
         for path in try AuthorityFiles.issued(in: place.pairs, besides: wanted) {
             let stem = path.dropLast(".crt".count)
-            // The key first: what is left of a removal that was cut off is known by its certificate.
+            // The key first: the certificate identifies the rest of an interrupted removal.
             for file in ["\(stem).key", path] where unlink(file) != 0 && errno != ENOENT {
                 throw WholeFile.failure("remove", file)
             }
@@ -177,7 +177,7 @@ package final class CertificateKeeper: Sendable {
     private func makeDirectory() throws(BranchError) {
         let isShared = place.group != nil
         if mkdir(place.pairs, isShared ? 0o750 : 0o700) != 0 {
-            // Somebody else's is left as it is.
+            // Keep certificates not issued by frost.
             if errno == EEXIST { return }
             throw WholeFile.failure("make", place.pairs)
         }
@@ -192,7 +192,7 @@ package final class CertificateKeeper: Sendable {
         return place.group != nil || takesGroup ? 0o640 : 0o600
     }
 
-    /// The gateway's account may be another one than when the key was written.
+    /// The gateway's account may have changed since the key was written.
     private func setAccess(of path: String) throws(BranchError) {
         var found = stat()
         guard stat(path, &found) == 0 else { throw WholeFile.failure("read", path) }
@@ -203,7 +203,7 @@ package final class CertificateKeeper: Sendable {
         if found.st_mode & 0o7777 != mode, chmod(path, mode) != 0 { throw WholeFile.failure("give away", path) }
     }
 
-    /// Says what keeps certificates from being issued.
+    /// Reports an error of issuing certificates.
     package func reportFault(_ error: BranchError) {
         report("\(error); the gateway keeps its certificates, and new hostnames get none")
     }

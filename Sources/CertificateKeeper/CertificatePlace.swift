@@ -4,31 +4,31 @@ package import Glibc
 package import Musl
 #endif
 
-/// Where the CA and what it issues are kept.
+/// The locations of the CA and its certificates.
 package struct CertificatePlace: Hashable, Sendable {
     /// The directory of the CA.
     package var authority: String
     /// The directory of the pairs: the CERT_DIR of the gateway.
     package var pairs: String
-    /// Who may read the keys beside their owner: the group of the gateway's account. nil leaves them to their owner, or,
-    /// in a directory whose files take its group (setgid), to that group.
+    /// The group that can read the keys, besides their owner: that of the gateway's account. nil for the owner only or,
+    /// in a setgid directory, the directory's group.
     package var group: gid_t?
-    /// What keeps them, as people start it.
+    /// The command that maintains them.
     package var program = "frost up"
 
     /// Of a data directory.
     ///
-    /// - Parameter pairs: in place of `certificates` in the data directory.
+    /// - Parameter pairs: used instead of `certificates` in the data directory.
     package init(dataDirectory: String, pairs: String? = nil, group: gid_t? = nil) {
         authority = "\(dataDirectory)/ca"
         self.pairs = pairs ?? "\(dataDirectory)/certificates"
         self.group = group
     }
 
-    /// The CA's certificate, which clients are given.
+    /// The CA's certificate for clients.
     package var certificateFile: String { "\(authority)/ca.crt" }
-    /// The CA's key, its owner's alone.
+    /// The CA's key, readable only by its owner.
     package var keyFile: String { "\(authority)/ca.key" }
-    /// Where a new CA is made, before it is in force as a whole.
+    /// The temporary location of a new CA, before it takes effect atomically.
     var newAuthority: String { "\(authority).new" }
 }

@@ -3,11 +3,11 @@ package import Foundation
 import FrostCertificates
 import Synchronization
 
-/// The certificates of a route map that `frost sync` keeps: one for each project in it, of a CA of its own.
+/// The certificates for a route map of `frost sync`: one for each project, issued by its own CA.
 ///
 /// A failure to issue certificates never keeps a map from being written: it is reported and retried.
 package final class RouteCertificates: Sendable {
-    /// Between two looks at the files while nothing else has changed, in seconds.
+    /// Interval of checks of the files without other changes, in seconds.
     static let lookInterval: TimeInterval = 20
 
     private struct State {
@@ -19,19 +19,19 @@ package final class RouteCertificates: Sendable {
     private let keeper: CertificateKeeper
     private let state = Mutex(State())
 
-    /// - Parameter keeper: whose files nobody else writes.
+    /// - Parameter keeper: the only writer of its files.
     package init(_ keeper: CertificateKeeper) {
         self.keeper = keeper
     }
 
-    /// Makes the CA where there has never been one, and issues what is missing or due. Blocking. Calls come one after the
-    /// other.
+    /// Creates the CA if there never was one, and issues missing and due certificates. Blocking. Calls must not
+    /// overlap.
     ///
     /// - Parameters:
     ///   - hostnames: in lower case.
-    ///   - areAll: whether certificates of other names are taken away.
+    ///   - areAll: whether to remove certificates of other names.
     package func cover(_ hostnames: Set<String>, areAll: Bool, at now: Date) {
-        // Clients that send no name, or one that nobody has, are shown this one.
+        // The certificate for clients without a known hostname.
         let names = CertificateNames.covering(hostnames).union([CertificateNames.fallback(base: nil)])
         guard isDue(names, areAll, at: now) else { return }
         do throws(BranchError) {
@@ -51,8 +51,8 @@ package final class RouteCertificates: Sendable {
         }
     }
 
-    /// Whether other names are asked for than the last time, or the files have not been looked at for a while. A clock
-    /// that was set back looks as well.
+    /// Whether the names have changed since the last time, or the files have not been checked for a while. Also checks
+    /// after the clock was set back.
     private func isDue(_ names: Set<String>, _ areAll: Bool, at now: Date) -> Bool {
         state.withLock { state in
             let isKnown = areAll ? state.names == names : state.names.isSuperset(of: names)

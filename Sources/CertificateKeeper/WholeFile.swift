@@ -6,13 +6,13 @@ package import Glibc
 package import Musl
 #endif
 
-/// Small files that are read and written whole. Blocking.
+/// Reads and writes small files as a whole. Blocking.
 package enum WholeFile {
-    /// Largest file that is read, in bytes; the gateway reads no larger certificate.
+    /// Limit of a file, in bytes; the gateway reads no larger certificates.
     private static let limit = 1_024 * 1_024
 
     /// - Returns: nil when there is none.
-    /// - Throws: ``BranchError/store(_:)`` that names the file, when it is there and cannot be read.
+    /// - Throws: ``BranchError/store(_:)`` with the path of an unreadable file.
     package static func read(_ path: String) throws(BranchError) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
@@ -38,11 +38,11 @@ package enum WholeFile {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// Puts a file in place as one step, on disk before its name leads to it. Its directory is synced by ``sync(_:)``.
+    /// Replaces a file atomically, flushed to disk before the rename. ``sync(_:)`` flushes its directory.
     ///
     /// - Parameters:
-    ///   - mode: whatever the umask says.
-    ///   - group: nil for that which a new file gets.
+    ///   - mode: independent of the umask.
+    ///   - group: nil for the default of a new file.
     /// - Throws: ``BranchError/store(_:)`` that names the file.
     package static func write(
         _ text: String,
@@ -50,7 +50,7 @@ package enum WholeFile {
         mode: mode_t,
         group: gid_t? = nil
     ) throws(BranchError) {
-        // Hidden: a gateway that reads the directory meanwhile does not take it for one of its files.
+        // Hidden, so that a gateway that reads the directory meanwhile ignores it.
         let (directory, name) = split(path)
         let temporary = "\(directory)/.\(name).new"
         unlink(temporary)
@@ -75,7 +75,7 @@ package enum WholeFile {
         }
     }
 
-    /// Puts the names of a directory on disk.
+    /// Flushes the names of a directory to disk.
     ///
     /// - Throws: ``BranchError/store(_:)``.
     package static func sync(_ directory: String) throws(BranchError) {

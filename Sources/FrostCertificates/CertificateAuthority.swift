@@ -3,10 +3,10 @@ package import Foundation
 import SwiftASN1
 package import X509
 
-/// The own CA: issues a certificate for each name, and says when another one is due.
+/// Frost's own CA: issues a certificate for each name, and determines when a renewal is due.
 ///
-/// ECDSA on P-256. It carries no name constraints: what hostnames end in can be changed by a setting, and a CA that was
-/// bound to the old base would have to be replaced at every client.
+/// ECDSA on P-256. It has no name constraints: the domain of hostnames is a setting, and a CA limited to the old domain
+/// would have to be replaced on every client.
 package struct CertificateAuthority: Sendable {
     /// Of the CA, in calendar years.
     package static let lifetimeInYears = 10
@@ -14,13 +14,13 @@ package struct CertificateAuthority: Sendable {
     package static let leafLifetime: TimeInterval = 90 * 86_400
     /// How long before its expiry frost warns, in seconds: 90 days, the lifetime of issued certificates.
     package static let warning: TimeInterval = 90 * 86_400
-    /// How far certificates reach back, in seconds: clocks of clients may be slow.
+    /// How long before their issue certificates are valid, in seconds, for clients with slow clocks.
     private static let clockTolerance: TimeInterval = 3_600
-    /// What every subject begins with.
+    /// The prefix of every subject.
     private static let subjectStart = "Frost CA "
-    /// Longest common name, in characters (RFC 5280, appendix A.1, ub-common-name).
+    /// Limit of a common name, in characters (RFC 5280, appendix A.1, ub-common-name).
     static let maximumCommonName = 64
-    /// Of a serial number, in bytes (RFC 5280 section 4.1.2.2).
+    /// Length of a serial number, in bytes (RFC 5280 section 4.1.2.2).
     private static let serialLength = 20
 
     package let certificate: Certificate
@@ -31,9 +31,9 @@ package struct CertificateAuthority: Sendable {
         self.key = key
     }
 
-    /// Makes a new CA.
+    /// Creates a new CA.
     ///
-    /// - Parameter host: what tells it from those of other hosts; characters that a name cannot have are left out.
+    /// - Parameter host: distinguishes it from those of other hosts; characters not allowed in names are omitted.
     /// - Throws: ``CertificateFault/unmakeable(_:)``.
     package static func make(for host: String, at now: Date) throws(CertificateFault) -> CertificateAuthority {
         let key = P256.Signing.PrivateKey()
@@ -43,7 +43,7 @@ package struct CertificateAuthority: Sendable {
             throw .unmakeable("there is no date \(lifetimeInYears) years from \(now)")
         }
         let publicKey = Certificate.PublicKey(key.publicKey)
-        // Two of one host are told apart too: that of a frost that is only tried out, say.
+        // Distinguish several CAs on one host too, such as that of a temporary frost.
         let mark = SHA256.hash(data: key.publicKey.rawRepresentation).prefix(4).map(hex).joined()
         let plain = host.unicodeScalars.filter {
             $0.isASCII && ($0.properties.isAlphabetic || "0123456789.-".unicodeScalars.contains($0))
@@ -75,11 +75,11 @@ package struct CertificateAuthority: Sendable {
         }
     }
 
-    /// Takes a CA as it is kept.
+    /// Loads a stored CA.
     ///
     /// - Parameters:
-    ///   - certificatePEM: what ``certificatePEM`` was.
-    ///   - keyPEM: what ``keyPEM`` was.
+    ///   - certificatePEM: the stored ``certificatePEM``.
+    ///   - keyPEM: the stored ``keyPEM``.
     /// - Throws: ``CertificateFault``.
     package init(certificatePEM: String, keyPEM: String, at now: Date) throws(CertificateFault) {
         let certificate = try Self.readCertificate(certificatePEM)
@@ -105,7 +105,7 @@ package struct CertificateAuthority: Sendable {
     /// - Throws: ``CertificateFault/unmakeable(_:)``.
     package func certificatePEM() throws(CertificateFault) -> String { try Self.pem(certificate) }
 
-    // MARK: What it issues
+    // MARK: Issued certificates
 
     /// A certificate with its key, both PEM.
     package struct Issued: Sendable {
@@ -113,9 +113,9 @@ package struct CertificateAuthority: Sendable {
         package var keyPEM: String
     }
 
-    /// Issues a certificate for a name, with a key of its own.
+    /// Issues a certificate for a name, with a new key.
     ///
-    /// - Parameter name: a hostname, or `*.` and one; in lower case.
+    /// - Parameter name: a hostname, optionally with a leading `*.`; in lower case.
     /// - Throws: ``CertificateFault/unmakeable(_:)``.
     package func issue(_ name: String, at now: Date) throws(CertificateFault) -> Issued {
         let key = P256.Signing.PrivateKey()
@@ -135,7 +135,7 @@ package struct CertificateAuthority: Sendable {
         to end: Date
     ) throws(CertificateFault) -> Certificate {
         let publicKey = Certificate.PublicKey(key.publicKey)
-        // Longer ones have no subject, and the name that counts becomes critical (RFC 5280 section 4.2.1.6).
+        // Certificates for longer names have no subject, and the subjectAltName is critical (RFC 5280 section 4.2.1.6).
         let hasSubject = name.utf8.count <= Self.maximumCommonName
         do {
             let names = SubjectAlternativeNames([.dnsName(name)])
@@ -166,11 +166,11 @@ package struct CertificateAuthority: Sendable {
         }
     }
 
-    /// Of all that RFC 5280 allows, as many bits as are always the same length.
+    /// As many random bits as RFC 5280 allows with a constant length.
     private static func makeSerial() -> Certificate.SerialNumber {
         var generator = SystemRandomNumberGenerator()
         var bytes = (0..<serialLength).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        // Positive, and not shorter: the first byte is 0x40 to 0x7f.
+        // Positive and of full length: the first byte is 0x40 to 0x7f.
         bytes[0] = bytes[0] & 0x3f | 0x40
         return Certificate.SerialNumber(bytes: bytes)
     }
@@ -186,8 +186,8 @@ extension CertificateAuthority {
     /// Whether a text is a certificate of any issuer.
     package static func isCertificate(_ pem: String) -> Bool { (try? Certificate(pemEncoded: pem)) != nil }
 
-    /// Whether a certificate was issued by a CA of a frost, this one or another: what may be replaced and removed without
-    /// asking. Not a proof, and none is needed.
+    /// Whether a certificate was issued by the CA of any frost, so that it can be replaced and removed without asking.
+    /// This is not a proof, and none is needed.
     package static func isOfSome(certificatePEM: String) -> Bool {
         guard let certificate = try? Certificate(pemEncoded: certificatePEM) else { return false }
         return certificate.issuer.contains { attributes in
@@ -200,10 +200,10 @@ extension CertificateAuthority {
 }
 
 extension Certificate {
-    /// SHA-256 of the certificate, as OpenSSL writes it: upper case, a colon between two bytes.
+    /// SHA-256 of the certificate in OpenSSL's format: upper case, with a colon between bytes.
     package var fingerprint: String {
         var serializer = DER.Serializer()
-        // It was read from DER, or made into it, already.
+        // It was already read from DER, or encoded as DER.
         guard (try? serializer.serialize(self)) != nil else { return "" }
         let bytes = SHA256.hash(data: serializer.serializedBytes)
         return bytes.map { CertificateAuthority.hex($0).uppercased() }.joined(separator: ":")

@@ -1,16 +1,16 @@
 package import Foundation
 
-/// Why a CA cannot be used as it is kept.
+/// Why a stored CA is invalid.
 package enum CertificateFault: Error, Hashable, Sendable {
-    /// The text is no certificate in PEM form.
+    /// The text is not a certificate in PEM form.
     case certificateUnreadable
-    /// The text is no private key on P-256 in PEM form.
+    /// The text is not a P-256 private key in PEM form.
     case keyUnreadable
-    /// The certificate is not one of a CA, or not one on P-256.
+    /// The certificate is not a P-256 CA certificate.
     case notAuthority
-    /// The key is not that of the certificate.
+    /// The key does not match the certificate.
     case otherKey
     case expired(Date)
-    /// What the library says that could not make a certificate.
+    /// The library's error when creating a certificate.
     case unmakeable(String)
 }

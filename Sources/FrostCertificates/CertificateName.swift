@@ -1,8 +1,7 @@
 import X509
 
 extension Certificate {
-    /// The DNS names of the certificate's subjectAltName, as they stand there; none when it has no such extension, or
-    /// one that cannot be read.
+    /// The DNS names in the certificate's subjectAltName, unchanged; empty without a readable extension.
     package var dnsNames: [String] {
         guard let names = try? extensions.subjectAlternativeNames else { return [] }
         return names.compactMap { name in

@@ -1,11 +1,10 @@
-/// Which names certificates have to carry.
+/// The names for certificates.
 package enum CertificateNames {
-    /// The names that cover hostnames: for each the wildcard one label up, since a wildcard stands for one label
+    /// The names that cover hostnames: for each the wildcard for its first label, since a wildcard covers one label
     /// (RFC 9525 section 6.3).
     ///
-    /// Made of the hostnames alone, whatever gave them: a second base, or a name that is kept for a while, is covered
-    /// as any other. A name of fewer than three labels is its own: clients refuse wildcards directly below a top-level
-    /// domain.
+    /// Depends on the hostnames only: those of a second domain, and former hostnames, are covered like any other. A
+    /// name of fewer than three labels is used itself: clients refuse wildcards directly below a top-level domain.
     ///
     /// - Parameter hostnames: in lower case, without a trailing dot.
     package static func covering(_ hostnames: some Sequence<String>) -> Set<String> {
@@ -19,13 +18,13 @@ package enum CertificateNames {
         return "*" + hostname[dot...]
     }
 
-    /// A name that no branch has, for the certificate that clients with another name, or none, are shown: the gateway
-    /// needs one before there is a project.
+    /// An unused name, for the certificate of clients without a known hostname: the gateway needs one before there is a
+    /// project.
     ///
-    /// - Parameter base: what hostnames end in; nil for none.
+    /// - Parameter base: the domain of hostnames; nil for none.
     package static func fallback(base: String?) -> String { "pg.\(base ?? "localhost")" }
 
-    /// What the files of a certificate for this name are called, without an ending: as the gateway understands it.
+    /// The base name of a certificate's files for this name, in the gateway's format.
     package static func fileStem(of name: String) -> String {
         name.hasPrefix("*.") ? "\(wildcardStem)\(name.dropFirst(2))" : name
     }

@@ -3,37 +3,37 @@ package import Foundation
 import SwiftASN1
 import X509
 
-/// How a certificate stands that is there already.
+/// The state of an existing certificate.
 package enum CertificateStanding: Hashable, Sendable {
-    /// It can be used; `until` is when the next is due.
+    /// It is valid; the renewal is due at `until`.
     case good(until: Date)
     case reissue(ReissueReason)
 }
 
-/// Why a certificate is issued again.
+/// Why a certificate must be issued again.
 package enum ReissueReason: String, Hashable, Sendable {
-    /// One of the two files is not there, or not in PEM form.
+    /// One of the two files is missing, or not in PEM form.
     case unreadable
-    /// It carries other names.
+    /// It has different names.
     case names
-    /// Another CA has issued it.
+    /// It was issued by another CA.
     case authority
-    /// The key is not its own.
+    /// The key does not match.
     case key
-    /// It begins in the future: the clock was set back.
+    /// It is not valid yet: the clock was set back.
     case early
-    /// Two thirds of its life are over.
+    /// Two thirds of its lifetime have passed.
     case due
 }
 
 extension CertificateAuthority {
-    /// After which part of its life a certificate is renewed.
+    /// The part of its lifetime after which a certificate is renewed.
     private static let renewalPoint = 2.0 / 3.0
 
     /// - Parameters:
-    ///   - certificatePEM: nil for a file that is not there.
-    ///   - keyPEM: nil for a file that is not there.
-    ///   - name: what it has to carry, and nothing else.
+    ///   - certificatePEM: nil for a missing file.
+    ///   - keyPEM: nil for a missing file.
+    ///   - name: its required only name.
     package func standing(
         certificatePEM: String?,
         keyPEM: String?,
@@ -53,7 +53,7 @@ extension CertificateAuthority {
         guard leaf.notValidBefore <= now else { return .reissue(.early) }
         let life = leaf.notValidAfter.timeIntervalSince(leaf.notValidBefore)
         let due = leaf.notValidBefore.addingTimeInterval(life * Self.renewalPoint)
-        // Another would not last longer than the CA either.
+        // A new one could not outlive the CA either.
         let isLast = leaf.notValidAfter >= notAfter
         if due > now { return .good(until: due) }
         return isLast ? .good(until: leaf.notValidAfter) : .reissue(.due)

@@ -1,4 +1,4 @@
-/// `/branches/{targetId}`: one branch, how to connect to it and what can be done with it.
+/// `/branches/{targetId}`: one branch, its connections and its actions.
 package struct BranchView: Sendable {
     package var shell: Shell
     package var branch: BranchFields
@@ -11,12 +11,12 @@ package struct BranchView: Sendable {
     package let moreSessions: String?
     package let hasSessions: Bool
     package var log: ServerLogView
-    /// What stopping and the like would do to sessions, for the dialogs.
+    /// The effect of a stop or restart on sessions, for the dialogs.
     package let sessionsWarning: String
-    /// The other branches of the database, to create from and to reset from.
+    /// The other branches of the database, as sources of a create or reset.
     package var others: [Choice]
     package var operations: [OperationRow]
-    /// The operation under way.
+    /// The running operation.
     package var running: RunningOperation?
     package let hasOperations: Bool
     package let can: BranchActions
@@ -52,7 +52,7 @@ package struct BranchView: Sendable {
         self.can = BranchActions(branch: branch, isRunning: running != nil, hasOthers: !others.isEmpty)
     }
 
-    /// What becomes of a number of sessions when their server stops.
+    /// The effect of a server's stop on a number of sessions.
     static func sessionsWarning(_ count: Int?) -> String {
         switch count {
         case .some(0): "No sessions are open through the gateway."
@@ -83,7 +83,7 @@ package struct BranchFields: Sendable {
     /// The id of the database's main branch; nil for that branch itself.
     package var main: String?
     package let dot: StatusDot
-    /// Why it is stopped, when nobody stopped it; how far it is, while it recovers.
+    /// Why it stopped unexpectedly, or its progress while it recovers.
     package var reason: String?
     package let isRecovering: Bool
     package let isFailed: Bool
@@ -95,14 +95,14 @@ package struct BranchFields: Sendable {
     package var isMain: Bool
     /// The branch it was copied from: its id (for the link) and name.
     package var source: Choice?
-    /// "15", or "15.8" while its server runs; nil as long as nobody knows.
+    /// "15", or "15.8" while its server runs; nil if unknown.
     package var postgresVersion: String?
     /// "7.6 MB"; nil while it does not run.
     package var size: String?
-    /// Differs from what it was once the password does, and says nothing of it.
+    /// Changes with the password, without revealing it.
     package var passwordMark: String
     package var aliases: [AliasView]
-    /// nil of one that never expires.
+    /// nil if it never expires.
     package var expiry: ExpiryView?
 
     package init(
@@ -153,7 +153,7 @@ package struct BranchFields: Sendable {
     }
 }
 
-/// For how long the page offers to keep old hostnames.
+/// How long the page offers to keep old hostnames.
 package struct KeptHostnames: Sendable {
     package var seconds: Int
     /// "7 days".
@@ -165,7 +165,7 @@ package struct KeptHostnames: Sendable {
     }
 }
 
-/// A former hostname that still leads to the branch.
+/// A former hostname that still works.
 package struct AliasView: Sendable {
     package var hostname: String
     /// "2026-12-03 04:00 UTC".
@@ -177,11 +177,11 @@ package struct AliasView: Sendable {
     }
 }
 
-/// What can be done with a branch now.
+/// The actions available for a branch.
 package struct BranchActions: Sendable {
     package let start: Bool
     package let stop: Bool
-    /// Whether deploy, reset, rename and create may begin.
+    /// Whether deploy, reset, rename and create can start.
     package let change: Bool
     package let reset: Bool
     package let delete: Bool
@@ -193,24 +193,24 @@ package struct BranchActions: Sendable {
         stop = (isActive || branch.isRecovering) && !isRunning
         change = (isActive || isStopped) && !isRunning
         reset = change && hasOthers
-        // What a crash left in between can only be deleted.
+        // A branch in an intermediate state after a crash can only be deleted.
         delete = !isRunning
     }
 }
 
-/// An operation under way.
+/// A running operation.
 package struct RunningOperation: Sendable {
     package var id: String
     /// "Restart dev".
     package var title: String
-    /// How far it has come: "Waiting for the server to answer".
+    /// Its current step: "Waiting for the server to answer".
     package var progress: String?
     /// "14:03:12 UTC".
     package var startedAt: Moment
     /// "1.2 of 3.4 GB"; nil if unknown.
     package var copied: String?
     package var canCancel: Bool
-    /// Whether somebody has cancelled it, and it has not ended yet.
+    /// Whether a cancel was requested, but it has not ended yet.
     package var isCancelling: Bool
 
     package init(

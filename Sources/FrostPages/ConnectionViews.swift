@@ -1,4 +1,4 @@
-/// A way to a branch.
+/// A way to connect to a branch.
 package enum ConnectionKind: String, CaseIterable, Sendable {
     case external
     case `internal`
@@ -12,7 +12,7 @@ package enum ConnectionKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// For whom it is, in one sentence.
+    /// Its purpose, in one sentence.
     package var lead: String {
         switch self {
         case .external: "From anywhere, encrypted. The gateway selects this branch by its hostname."
@@ -26,26 +26,26 @@ package enum ConnectionKind: String, CaseIterable, Sendable {
 
 /// One way to connect: its fields and snippets, or why there are none.
 package struct ConnectionView: Sendable {
-    /// A ``ConnectionKind``, as in `?via=` and in the API.
+    /// A ``ConnectionKind``, as in `?via=` and the API.
     package let kind: String
-    /// What the API calls these strings.
+    /// The name of these strings in the API.
     package let apiName: String
     package let title: String
     package let lead: String
     package var href: String
     package var isCurrent: Bool
-    /// nil where nothing is encrypted.
+    /// nil for unencrypted connections.
     package var ssl: SSLSwitch?
     /// Host, port, SSL mode, CA certificate, database, user, password.
     package var fields: [ConnectionField]
     package var snippets: [SnippetView]
-    /// Set when there is no connection string, with what to do about it.
+    /// Set if there is no connection string, with the next step.
     package var missing: MissingConnection?
-    /// Said above strings that do not work at the moment.
+    /// A warning above strings that do not work at the moment.
     package var warning: String?
-    /// What keeps clients of a string that is right from connecting; of External.
+    /// Why clients with a correct string cannot connect; for External.
     package var notice: GatewayNotice?
-    /// Whether the password is shown, which is so with `?reveal=1`.
+    /// Whether the password is shown, as with `?reveal=1`.
     package var isRevealed: Bool
     /// This page with and without `reveal=1`.
     package var revealHref: String
@@ -86,7 +86,7 @@ package struct ConnectionView: Sendable {
     }
 }
 
-/// A part of a connection that people copy alone.
+/// A part of a connection that users can copy separately.
 package struct ConnectionField: Sendable {
     /// `host`, `port`, `sslmode`, `sslrootcert`, `database`, `user`, `password` or `tunnel`.
     package var name: String
@@ -103,7 +103,7 @@ package struct ConnectionField: Sendable {
     }
 }
 
-/// A connection string as one driver wants it.
+/// A connection string in one driver's format.
 package struct SnippetView: Sendable {
     /// `url`, `psql`, `env` and so on, as in `?tab=` and in the API.
     package var kind: String
@@ -115,7 +115,7 @@ package struct SnippetView: Sendable {
     package var note: String?
     package var href: String
     package var isCurrent: Bool
-    /// One line is wrapped, code keeps its lines and scrolls.
+    /// A single line wraps; code keeps its lines and scrolls.
     package let isOneLine: Bool
 
     package init(
@@ -140,7 +140,7 @@ package struct SnippetView: Sendable {
     }
 }
 
-/// A driver's own URL, for settings that ask for nothing else.
+/// A driver's own URL, for settings that need only that.
 package struct SnippetURL: Sendable {
     /// "DATABASE_URL", "JDBC URL".
     package var title: String
@@ -154,11 +154,11 @@ package struct SnippetURL: Sendable {
 
 /// Why there is no connection string, and the next step.
 package struct MissingConnection: Sendable {
-    /// As `externalUnavailableReason` of the API has it.
+    /// The value of `externalUnavailableReason` in the API.
     package var reason: String
     package var sentence: String
     package var nextStep: String
-    /// Which button goes with the next step, if any.
+    /// The button for the next step, if any.
     package var offersStart: Bool
     package var offersSettings: Bool
 
@@ -197,7 +197,7 @@ package struct MissingConnection: Sendable {
         offersStart: true
     )
 
-    /// `target_stopped` when nobody stopped it.
+    /// `target_stopped` after an unexpected stop.
     package static let targetFailed = Self(
         reason: "target_stopped",
         sentence: "This branch has failed, so its hostname accepts no connections.",
@@ -205,14 +205,14 @@ package struct MissingConnection: Sendable {
         offersStart: true
     )
 
-    /// `target_stopped` while its server replays its log, or is to be started again.
+    /// `target_stopped` while its server recovers, or waits for a restart.
     package static let targetRecovering = Self(
         reason: "target_stopped",
         sentence: "This branch is recovering and does not accept connections yet.",
         nextStep: "The connection string appears here as soon as the server is ready."
     )
 
-    /// `target_stopped` while an operation works on it.
+    /// `target_stopped` during an operation.
     package static let targetBusy = Self(
         reason: "target_stopped",
         sentence: "This branch does not accept connections yet.",

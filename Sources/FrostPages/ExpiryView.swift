@@ -1,12 +1,12 @@
-/// That a branch expires when nobody uses it.
+/// The expiry of an unused branch.
 package struct ExpiryView: Sendable {
     package let value: Int
     package let isInHours: Bool
     /// "7 days".
     package let text: String
-    /// When it expires, or is deleted once it has; nil while its time does not pass.
+    /// When it expires, or will be deleted after that; nil while time does not count.
     package let ends: Moment?
-    /// Why it does not.
+    /// Why time does not count.
     package let pause: String?
     package let isExpired: Bool
 
@@ -19,7 +19,7 @@ package struct ExpiryView: Sendable {
         self.isExpired = isExpired
     }
 
-    /// What happens next to one that has expired; nil before.
+    /// What happens next to an expired branch; nil before.
     package var deletion: String? {
         isExpired ? ends.map { "Deleted \($0.text) unless you start it" } : nil
     }

@@ -1,16 +1,16 @@
-/// What is wrong with the gateway or with a hostname, and what to do about it.
+/// A problem of the gateway or a hostname, and the next step.
 package struct GatewayNotice: Sendable {
-    /// A state as the API has it, such as `unreachable`, or `hostname_not_covered`.
+    /// A state from the API, such as `unreachable`, or `hostname_not_covered`.
     package let code: String
     /// `Not running`.
     package let word: String
-    /// A whole sentence; nil where the fault beside it has said all.
+    /// A sentence; nil if the fault beside it is enough.
     package var sentence: String?
-    /// Such as `Start it`, without a stop.
+    /// Such as `Start it`, without a full stop.
     package let nextStep: String?
-    /// What is to be typed or set for it.
+    /// The command to type, or the variable to set.
     package let command: String?
-    /// nil where it says nothing to say since when.
+    /// nil if the time adds no information.
     package var since: Moment?
 
     package init(
@@ -30,10 +30,10 @@ package struct GatewayNotice: Sendable {
     }
 }
 
-/// The gateway in the tree of every page, when there is something to say of it.
+/// The gateway in the tree of every page, if it has a problem.
 package struct GatewayMark: Sendable {
     package let dot: StatusDot
-    /// Where more is said.
+    /// The page with details.
     package let href: String
 
     package init(_ notice: GatewayNotice) {
@@ -41,7 +41,7 @@ package struct GatewayMark: Sendable {
         dot = StatusDot(status: notice.code == "unseen" ? "waiting" : "failed", text: "Gateway: \(notice.word)")
     }
 
-    /// - Parameter count: of hostnames that no certificate covers.
+    /// - Parameter count: of hostnames without a certificate.
     package init(uncovered count: Int) {
         href = "/settings#certificates"
         dot = StatusDot(
@@ -51,22 +51,22 @@ package struct GatewayMark: Sendable {
     }
 }
 
-/// How outsiders reach branches, or what is missing for that.
+/// How external clients connect to branches, or what is missing for that.
 package struct GatewaySummary: Sendable {
     package let dot: StatusDot
     package var port: Int
     package var wildcardBase: String?
-    /// A hostname as branches have it.
+    /// An example of a branch's hostname.
     package var example: String?
-    /// What to do before branches can be reached from outside; nil when they can.
+    /// What is missing before external clients can connect; nil if nothing.
     package let missing: String?
-    /// What keeps the gateway from doing what the settings say; nil when it does.
+    /// Why the gateway cannot apply the settings; nil if it can.
     package let fault: String?
-    /// What is wrong with it; nil when it is on.
+    /// Its problem; nil when it is on.
     package let notice: GatewayNotice?
     /// `No certificate covers 3 of 5 hostnames.`; nil when all are.
     package let uncovered: String?
-    /// When the first certificate that is in use runs out: `Certificate valid until 2027-02-24`.
+    /// The earliest expiry of a certificate in use: `Certificate valid until 2027-02-24`.
     package let validUntil: String?
 
     package init(
@@ -113,14 +113,14 @@ package struct GatewaySummary: Sendable {
 
 /// One certificate of the gateway.
 package struct CertificateRow: Sendable {
-    /// The name of its file, and the whole path.
+    /// The name of its file, and the full path.
     package let file: String
     package let path: String
     /// The hostnames it is for.
     package let names: [String]
     /// `2027-02-24`.
     package let validUntil: Moment
-    /// `Expires in 5 days`, `Expired`, …; a tone as ``StatusDot`` has it.
+    /// `Expires in 5 days`, `Expired`, …; with a tone of ``StatusDot``.
     package let validity: StatusDot
     /// `*.pg.shop.example.net (3 of 3)`; empty when it covers no branch.
     package let covers: [String]
@@ -149,22 +149,22 @@ package struct CertificateRow: Sendable {
 package struct CertificatesView: Sendable {
     package let rows: [CertificateRow]
     package let hasRows: Bool
-    /// Those that are shown.
+    /// Those listed.
     package let uncovered: [String]
     package let hasUncovered: Bool
     /// `No certificate covers 3 of 5 hostnames.`
     package let uncoveredSummary: String
-    /// How many more there are; nil when all are shown.
+    /// How many more there are; nil if all are listed.
     package let more: String?
-    /// What is on no certificate and should be.
+    /// Names that need a certificate.
     package let wanted: [String]
 
-    /// Most hostnames that are listed.
+    /// The maximum number of hostnames listed.
     private static let most = 20
 
     /// - Parameters:
-    ///   - uncovered: all hostnames without a certificate, in order of name.
-    ///   - wanted: the names that certificates should have for them.
+    ///   - uncovered: all hostnames without a certificate, sorted by name.
+    ///   - wanted: names for certificates that would cover them.
     package init(rows: [CertificateRow], uncovered: [String], of all: Int, wanted: [String]) {
         self.rows = rows
         hasRows = !rows.isEmpty

@@ -5,7 +5,7 @@ package struct OverviewProject: Sendable {
     package var databases: [OverviewDatabase]
     /// Whether it cannot be deleted yet.
     package let hasDatabases: Bool
-    /// What its hostnames end in: `pg.shop.example.net`; nil without a wildcard domain.
+    /// The suffix of its hostnames: `pg.shop.example.net`; nil without a wildcard domain.
     package var zone: String?
 
     package init(id: String, name: String, databases: [OverviewDatabase], zone: String?) {
@@ -22,7 +22,7 @@ package struct OverviewDatabase: Sendable {
     package var id: String
     package var name: String
     package var branches: [BranchRow]
-    /// As its project has it.
+    /// The suffix of its project's hostnames.
     package var zone: String?
 
     package init(id: String, name: String, branches: [BranchRow], zone: String?) {
@@ -39,18 +39,18 @@ package struct BranchRow: Sendable {
     package var name: String
     package var databaseId: String
     package let dot: StatusDot
-    /// Why it failed, or when one that has expired is deleted.
+    /// Why it failed, or when it will be deleted after its expiry.
     package let reason: String?
     package var hostname: String?
     /// Whether no certificate covers its hostname.
     package var isUncovered: Bool
     /// The branch it was copied from: its id and name.
     package var source: Choice?
-    /// "3"; "Unknown" while the gateway is not heard.
+    /// "3"; "Unknown" without a report of the gateway.
     package let sessions: String
-    /// What stopping would do to sessions, for the question before.
+    /// The effect of a stop on sessions, for the confirmation.
     package let sessionsWarning: String
-    /// "7.6 MB"; nil while it does not run, or nobody has asked it yet.
+    /// "7.6 MB"; nil while it is not running, or has not been queried.
     package var size: String?
     package var createdAt: Moment
     package let canStart: Bool
@@ -88,16 +88,16 @@ package struct BranchRow: Sendable {
     }
 }
 
-/// What somebody has to look at, above all else on the overview.
+/// Problems that need attention, at the top of the overview.
 package struct AttentionView: Sendable {
-    /// One of it.
+    /// One problem.
     package struct Row: Sendable {
         package let dot: StatusDot
-        /// `shop / dev`; nil where the word beside the dot says it.
+        /// `shop / dev`; nil if the text beside the dot names it.
         package let title: String?
-        /// Why, as the server says it.
+        /// The reason, from the server.
         package let reason: String?
-        /// Where more is said.
+        /// The page with details.
         package let href: String
     }
 
@@ -116,7 +116,7 @@ package struct AttentionView: Sendable {
         let count = failed.count + expired.count + (gateway == nil ? 0 : 1)
         guard count > 0 else { return nil }
         title = count == 1 ? "1 thing needs attention" : "\(count) things need attention"
-        // The gateway keeps clients from all branches.
+        // Without the gateway, no client can connect to any branch.
         rows =
             (gateway.map { [Row(dot: $0.dot, title: nil, reason: nil, href: $0.href)] } ?? [])
             + (failed + expired).prefix(Self.most)

@@ -1,11 +1,11 @@
 import Mustache
 import RouteMap
 
-/// Makes the HTML of the web page, and holds the style sheet and the script that go with it.
+/// Renders the HTML of the web page, and provides its style sheet and script.
 ///
 /// Templates, style sheets and scripts are compiled into the program, so that a static binary needs no files.
 package struct PageRenderer: Sendable {
-    /// A template that should have been compiled in is not there.
+    /// A template is missing from the program.
     package struct MissingTemplate: Error, CustomStringConvertible {
         package let name: String
         package var description: String { "the page template \(name) is missing" }
@@ -18,9 +18,9 @@ package struct PageRenderer: Sendable {
     private let settingsPage: MustacheTemplate
     private let problemPage: MustacheTemplate
 
-    /// Parses all templates, so that a fault in one shows at start and not with the first visitor.
+    /// Parses all templates, so that an invalid one is reported at start and not to the first visitor.
     package init() throws {
-        // Has to be known before templates that name it are parsed.
+        // Register it before parsing templates that use it.
         MustacheContentTypes.register(ScalarEscapedHTML(), named: ScalarEscapedHTML.name)
         var library = MustacheLibrary()
         for (name, bytes) in Self.templates {
@@ -62,8 +62,8 @@ package struct PageRenderer: Sendable {
         + PackageResources.overview_js + PackageResources.live_js
         + Array("})();\n".utf8)
 
-    /// The letters that hostnames have in place of others, so that names are previewed as they will be. In one order:
-    /// browsers keep the script for as long as it is the same.
+    /// The replacements of letters in hostnames, for an exact preview of names. In a fixed order, so that browsers can
+    /// cache the script.
     private static var slugLetters: String {
         let pairs = Slug.letters.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }
         return "const slugLetters = {\(pairs.joined(separator: ","))};"

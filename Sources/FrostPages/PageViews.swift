@@ -1,10 +1,10 @@
-/// What every page but the login shows around its content: the tree of branches and the footer.
+/// The frame of every page except the login: the tree of branches and the footer.
 package struct Shell: Sendable {
     package var projects: [ProjectNode]
-    /// What there is to say of the gateway on every page; nil while there is nothing.
+    /// The gateway's problem on every page; nil without one.
     package var gateway: GatewayMark?
     package var version: String
-    /// Changes when the style sheet or the script does, so that browsers may keep them for long.
+    /// Changes with the style sheet and the script, so that browsers can cache them for long.
     package var assetVersion: String
 
     package init(projects: [ProjectNode], gateway: GatewayMark? = nil, version: String, assetVersion: String) {
@@ -49,7 +49,7 @@ package struct BranchNode: Sendable {
     /// Whether it is the branch of the page that is shown.
     package var isCurrent: Bool
     package var hostname: String?
-    /// "3 sessions"; nil when there are none or the gateway was not heard.
+    /// "3 sessions"; nil if there are none, or without a report of the gateway.
     package let sessionsText: String?
 
     package init(
@@ -75,7 +75,7 @@ package struct StatusDot: Sendable {
     /// `active`, `stopped`, `creating`, …, and `failed` for a branch that is stopped and has a reason.
     package let status: String
     package let text: String
-    /// What the style sheet goes by: `good`, `off`, `busy` or `bad`.
+    /// The tone in the style sheet: `good`, `off`, `busy` or `bad`.
     package let tone: String
 
     package init(status: String, text: String) {
@@ -91,7 +91,7 @@ package struct StatusDot: Sendable {
     }
 }
 
-/// A point in time: for machines, and as people read it.
+/// A point in time, for machines and for users.
 package struct Moment: Sendable {
     /// ISO 8601, for the `datetime` attribute.
     package var iso: String
@@ -111,13 +111,13 @@ package struct OperationRow: Sendable {
     package var action: String
     /// The branch, as `shop / dev` or `dev`.
     package var target: String
-    /// The panel of the branch; nil when it is gone.
+    /// The page of the branch; nil if it was deleted.
     package var targetHref: String?
     package let dot: StatusDot
     package var message: String?
-    /// Whether the page shows the message elsewhere; it is then there for the script alone.
+    /// Whether the page shows the message elsewhere; then it is for the script only.
     package var isSaidAbove: Bool
-    /// Whether nobody has asked for it.
+    /// Whether frost started it on its own.
     package var isByFrost: Bool
     package var startedAt: Moment
     /// "4 s"; nil while it runs.
@@ -171,11 +171,11 @@ package struct Choice: Sendable {
     }
 }
 
-/// `/`: all projects, the gateway and what happened lately.
+/// `/`: all projects, the gateway and recent operations.
 package struct HomeView: Sendable {
     package var shell: Shell
     package var projects: [OverviewProject]
-    /// nil while nothing needs it.
+    /// nil if nothing needs attention.
     package var attention: AttentionView?
     package var operations: [OperationRow]
     /// "4 sessions on 2 branches", "No sessions", "Unknown".
@@ -183,9 +183,9 @@ package struct HomeView: Sendable {
     package var gateway: GatewaySummary
     /// Where a new database can run.
     package var runtimes: [Choice]
-    /// PostgreSQL's major versions that it can have, the newest first.
+    /// Available major versions of PostgreSQL, newest first.
     package var versions: [Choice]
-    /// Whether there is no project yet, and the page says how to make the first one.
+    /// Whether there is no project yet, so that the page explains how to create one.
     package let isEmpty: Bool
     package let hasOperations: Bool
 
@@ -219,7 +219,7 @@ package struct SettingsView: Sendable {
     package var gatewayPort: Int
     package var gateway: GatewaySummary
     package var keeps: KeptHostnames
-    /// nil while the gateway does not say.
+    /// nil without a report of the gateway.
     package var certificates: CertificatesView?
 
     /// - Parameter gateway: of the same settings.
@@ -245,9 +245,9 @@ package struct SettingsView: Sendable {
 /// `/login`.
 package struct LoginView: Sendable {
     package var assetVersion: String
-    /// Where the form goes: a path of this site, with the page to come back to.
+    /// The form's action: a path of this site, with the page to return to.
     package var action: String
-    /// Why one has to log in again.
+    /// Why another login is required.
     package var notice: String?
     /// Why the last attempt failed.
     package var fault: String?
@@ -260,12 +260,12 @@ package struct LoginView: Sendable {
     }
 }
 
-/// A page that cannot be shown: 404 and its kind.
+/// An error page, such as 404.
 package struct ProblemView: Sendable {
     package var shell: Shell
     package var status: Int
     package var title: String
-    /// What happened and what to do, in plain English.
+    /// The problem and the next step.
     package var sentence: String
 
     package init(shell: Shell, status: Int, title: String, sentence: String) {

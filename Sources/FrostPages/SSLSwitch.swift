@@ -1,10 +1,10 @@
-/// The choice on the Connect card of how a client treats the gateway's certificate.
+/// The choice on the Connect card of how clients verify the gateway's certificate.
 package struct SSLSwitch: Sendable {
     /// `require` and `verify-full`; exactly one is current.
     package let modes: [SSLModeChoice]
-    /// What the current one protects against.
+    /// The protection of the current mode.
     package let sentence: String
-    /// The certificate of the CA that clients have to trust; nil where they need no file.
+    /// The certificate of the CA that clients must trust; nil if they need no file.
     package let authority: AuthorityDownload?
 
     /// - Parameters:
@@ -34,13 +34,13 @@ package struct SSLSwitch: Sendable {
 
 /// One side of the switch.
 package struct SSLModeChoice: Sendable {
-    /// As `?ssl=` and libpq's `sslmode` have it.
+    /// The value of `?ssl=` and libpq's `sslmode`.
     package let name: String
     package let href: String
     package let isCurrent: Bool
 }
 
-/// Where a CA's certificate is downloaded, and the name that connection strings have for the file.
+/// The download of a CA's certificate, and its file name in connection strings.
 package struct AuthorityDownload: Sendable {
     package let href: String
     package let fileName: String

@@ -2,7 +2,7 @@
 package struct SessionRow: Sendable {
     /// Its address and port.
     package var client: String
-    /// The process id of `pg_stat_activity`; nil before the server has told it.
+    /// The process id in `pg_stat_activity`; nil until the server has sent it.
     package var backendProcess: String?
     /// "4 min".
     package var age: String
@@ -14,13 +14,13 @@ package struct SessionRow: Sendable {
     }
 }
 
-/// The end of the log of a branch's server, for readers who ask for it.
+/// The end of a branch's server log, on request.
 package struct ServerLogView: Sendable {
-    /// This page with the log, or without it.
+    /// The link to this page with the log, or without it.
     package var href: String
-    /// Where it is kept, in a sentence.
+    /// Its location, as a sentence.
     package var home: String?
-    /// Whole lines; nil while nobody has asked, or when it cannot be read.
+    /// Whole lines; nil if not requested, or unreadable.
     package var text: String?
     package var fault: String?
     package let isShown: Bool

@@ -1,18 +1,18 @@
 package import Foundation
 
-/// The own CA that issued the gateway's certificates, for those who are to trust it.
+/// Frost's own CA that issued the gateway's certificates, for clients that trust it.
 package struct CertificateAuthorityInfo: Hashable, Sendable {
-    /// The path under which the server gives it to anybody: a certificate is no secret.
+    /// Its path on the server, open to everyone: a certificate is not a secret.
     package static let path = "/ca.crt"
-    /// What a browser saves it as, and what connection strings call it.
+    /// Its file name in downloads and connection strings.
     package static let fileName = "frost-ca.crt"
 
     /// Its certificate, as in `file`.
     package var pem: String
-    /// SHA-256, as OpenSSL writes it: upper case, a colon between two bytes.
+    /// SHA-256 in OpenSSL's format: upper case, with a colon between bytes.
     package var fingerprint: String
     package var notAfter: Date
-    /// Where the certificate is on this host; absolute.
+    /// The certificate's absolute path on this host.
     package var file: String
 
     package init(pem: String, fingerprint: String, notAfter: Date, file: String) {

@@ -7,7 +7,7 @@ import ServiceLifecycle
 
 /// Serves the API and the page over HTTP.
 package struct FrostServer: Sendable {
-    /// Where it listens: an IP address and a port, 0 for any that is free.
+    /// The address to listen on: an IP address and a port, 0 for any free port.
     package struct Address: Hashable, Sendable {
         package var host: String
         package var port: Int
@@ -28,13 +28,13 @@ package struct FrostServer: Sendable {
 
     /// Serves until the task is cancelled.
     ///
-    /// - Parameter ready: called once it listens, with the port.
-    /// - Throws: what keeps it from listening.
+    /// - Parameter ready: called with the port once the server listens.
+    /// - Throws: the error that prevents it from listening.
     package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
         let hub = EventHub(state)
         let router = router(hub)
         try PageRoutes(state).add(to: router)
-        // What it logs of its own is that connections ended with it.
+        // Its own log messages only report connections that ended with it.
         var quiet = state.logger
         quiet.logLevel = .critical
         let server = try HTTPService.server(
@@ -45,7 +45,7 @@ package struct FrostServer: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await hub.run() }
             group.addTask { try await server.run() }
-            // What was begun is brought to an end, whatever ends this.
+            // Running operations are finished in any case.
             let ended = await group.nextResult()
             group.cancelAll()
             await state.operations.finish()
@@ -104,7 +104,7 @@ package struct FrostServer: Sendable {
     }
 }
 
-/// A request, beside the request itself.
+/// The context of a request.
 struct ServerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
 

@@ -8,8 +8,8 @@ import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 
-/// Hummingbird's server without its `Application`, which wakes up every second to have the date ready for answers:
-/// here it is made when there is an answer.
+/// Hummingbird's server without its `Application`, which wakes up every second to update the date of responses: here
+/// the date is formatted for each response.
 enum HTTPService {
     static func server(
         _ responder: some HTTPResponder<ServerContext>,
@@ -27,7 +27,7 @@ enum HTTPService {
                 let source = ApplicationRequestContextSource(channel: channel, logger: logger)
                 response = try await responder.respond(to: request, context: ServerContext(source: source))
             } catch let error as HTTPParserError {
-                // Of the body: the connection is answered with 400 and ends.
+                // An error in the body is answered with 400, and the connection closes.
                 throw error
             } catch {
                 response = Response(status: .internalServerError)

@@ -1,7 +1,7 @@
 import BranchManager
 import Synchronization
 
-/// Operations that were begun for somebody and go on by themselves: they are waited for before the program ends.
+/// Operations that run in the background. The program waits for them before it ends.
 final class OperationTasks: Sendable {
     private struct State {
         var running = 0
@@ -11,9 +11,9 @@ final class OperationTasks: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs an operation on its own.
+    /// Runs an operation in the background.
     ///
-    /// - Returns: false when none is begun any more.
+    /// - Returns: false when no more operations are accepted.
     func run(_ body: @escaping @Sendable () async -> Void) -> Bool {
         let isOpen = state.withLock { state in
             if !state.isClosed { state.running += 1 }
@@ -33,7 +33,7 @@ final class OperationTasks: Sendable {
         return true
     }
 
-    /// Begins no more, and returns when those that were begun have ended.
+    /// Accepts no more operations, and returns when the running ones have ended.
     func finish() async {
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in

@@ -2,17 +2,17 @@ package import BranchManager
 package import Logging
 package import RouteSync
 
-/// What the API and the page work on.
+/// The state shared by the API and the page.
 package struct ServerState: Sendable {
     let store: BranchStore
     let manager: BranchManager
     let routes: RouteSync
-    /// Of branches in containers.
+    /// For branches in containers.
     let image: String
     let version: String
-    /// How the gateway is.
+    /// The state of the gateway.
     let gateway: GatewayWatch
-    /// nil where the gateway's certificates are the operator's.
+    /// nil if the gateway uses the operator's certificates.
     let certificateAuthority: CertificateAuthorityInfo?
     /// Whether frost's own CA issues the gateway's certificates.
     var issuesCertificates: Bool { certificateAuthority != nil }
@@ -44,25 +44,25 @@ package struct ServerState: Sendable {
         self.logger = logger
     }
 
-    /// Begins an operation and returns as soon as it is recorded; it goes on by itself, and is not cut off
-    /// when the client goes away.
+    /// Begins an operation and returns as soon as it is recorded. The operation continues in the background, even when
+    /// the client disconnects.
     ///
-    /// - Returns: the operation under way, or nil when everything is done already.
-    /// - Throws: what keeps it from beginning, or ``APIError`` while frost is stopping.
+    /// - Returns: the running operation, or nil when nothing is left to do.
+    /// - Throws: the error that prevented its start, or ``APIError`` while frost is stopping.
     func begin(_ request: BranchRequest) async throws -> BranchOperation? {
         try await withCheckedThrowingContinuation { continuation in
             let isOpen = operations.run {
                 let handle: OperationHandle
                 do {
                     handle = try await manager.begin(request)
-                    // Without a record there is nothing to follow: the answer waits for the end.
+                    // Without a record there is nothing to follow, so the response waits for the end.
                     if handle.operation == nil { try await handle.finish() }
                 } catch {
                     continuation.resume(throwing: error)
                     return
                 }
                 continuation.resume(returning: handle.operation)
-                // A failure is kept in the operation's row, where the client looks for it.
+                // The operation's row keeps a failure for the client.
                 if handle.operation != nil { try? await handle.finish() }
             }
             if !isOpen {

@@ -1,7 +1,6 @@
 import Dispatch
 
-/// Runs an actor on a queue of its own: files and SQLite block, and the threads of Swift's concurrency are as few as
-/// the cores.
+/// Runs an actor on its own queue: files and SQLite block, and Swift's concurrency has only as many threads as cores.
 final class BlockingExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

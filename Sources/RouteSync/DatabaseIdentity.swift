@@ -1,7 +1,7 @@
 import BranchManager
 import Foundation
 
-/// The files in which SQLite keeps a database: with either another, it may say something else.
+/// The identity of SQLite's files of a database: if one changes, the content may have changed.
 struct DatabaseIdentity: Equatable {
     private let database: FileIdentity?
     private let log: FileIdentity?

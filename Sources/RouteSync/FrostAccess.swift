@@ -1,17 +1,17 @@
 import RouteMap
 
-/// How a branch of an installed Frost is reached through the gateway.
+/// The connection to a branch of an installed Frost through the gateway.
 package struct FrostAccess: Hashable, Sendable {
     package var hostname: String
     package var username: String
-    /// As Frost made it; its user may have changed it since.
+    /// The password created by Frost; the user may have changed it since.
     package var password: String
     package var databaseName: String
 
-    /// Of the oldest active branch that is routed. Blocking.
+    /// For the oldest active branch with a route. Blocking.
     ///
-    /// - Parameter routeFile: the map in force.
-    /// - Returns: nil when no branch is.
+    /// - Parameter routeFile: the current map.
+    /// - Returns: nil if there is none.
     /// - Throws: ``FrostDatabaseError`` or ``RouteMapError``.
     package static func find(databasePath: String, routeFile: String) throws -> FrostAccess? {
         let routes = try RouteMapFile.load(path: routeFile).listedRoutes

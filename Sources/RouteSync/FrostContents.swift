@@ -1,6 +1,6 @@
 import RouteMap
 
-/// What the database of an installed Frost says of routes, at one time.
+/// A snapshot of an installed Frost's database for routes.
 struct FrostContents: Hashable, Sendable {
     struct Branch: Hashable, Sendable {
         var target: Target
@@ -8,12 +8,12 @@ struct FrostContents: Hashable, Sendable {
         var isActive: Bool
         /// Whether Frost itself listens on the host port and wakes the branch: scale-to-zero is set.
         var wakes: Bool
-        /// nil when the row has none that is a port.
+        /// nil if the row has no valid port.
         var hostPort: UInt16?
-        /// Others are never routed. They count since they take ports.
+        /// Other engines are never routed, but they use ports.
         var isPostgres = true
 
-        /// What it is called in a problem.
+        /// Its name in problems.
         var name: String { Self.name(target.name, of: target.database) }
 
         static func name(_ branch: String, of database: String) -> String {
@@ -21,20 +21,20 @@ struct FrostContents: Hashable, Sendable {
         }
     }
 
-    /// nil when nobody has a hostname.
+    /// nil if no branch has a hostname.
     var base: Hostname?
-    /// Of every engine, the oldest first.
+    /// Of every engine, oldest first.
     var branches: [Branch]
-    /// What could not be made a route, and why.
+    /// Problems of branches that cannot be routed.
     var problems: [String]
     var installation: FrostInstallation
 
-    /// Of the branches that may have a hostname.
+    /// Of branches that can have a hostname.
     var requests: [HostnameBuilder.Request] { branches.filter(\.isPostgres).map(\.request) }
 
-    /// The lists as they should be, and what keeps active branches out of them.
+    /// The desired lists, and the problems that keep active branches out of them.
     ///
-    /// - Parameter owners: the branch of each host port, which leads to no other.
+    /// - Parameter owners: the owner of each host port; no other branch is routed to it.
     func lists(names: [String: Hostname], owners: [UInt16: Branch]) -> (RouteLists, problems: [String]) {
         var routes: [Route] = []
         var stopped: [StoppedRoute] = []
@@ -46,7 +46,7 @@ struct FrostContents: Hashable, Sendable {
                 routes.append(Route(hostname: hostname, hostPort: port, target: branch.target))
                 continue
             }
-            // Known, and not to be reached: better told than unknown.
+            // Known but unreachable: a stopped entry tells clients more than an unknown hostname.
             stopped.append(StoppedRoute(hostname: hostname, target: branch.target))
             guard branch.isActive else { continue }
             if let port = branch.hostPort, let owner {
@@ -62,21 +62,21 @@ struct FrostContents: Hashable, Sendable {
     }
 }
 
-/// Which Frost a database belongs to.
+/// The Frost installation of a database.
 package struct FrostInstallation: Hashable, Sendable {
-    /// The first word of its last migration, e.g. `018`; nil when it has noted none.
+    /// The number of its last migration, e.g. `018`; nil if there is none.
     package var migration: String?
     package var projects: Int
     /// PostgreSQL branches, in any state.
     package var branches: Int
 }
 
-/// What `frost sync` would do.
+/// A preview of `frost sync`.
 package struct FrostOutlook: Hashable, Sendable {
     package var installation: FrostInstallation
-    /// Branches that would be routed.
+    /// Branches to be routed.
     package var active: Int
     package var stopped: Int
-    /// What keeps branches from being routed, each a sentence.
+    /// Problems that keep branches from being routed, one sentence each.
     package var problems: [String]
 }

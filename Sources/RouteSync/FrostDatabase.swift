@@ -8,37 +8,37 @@ import Glibc
 import Musl
 #endif
 
-/// What is wrong with the database of a Frost installation.
+/// An error of the database of a Frost installation.
 package struct FrostDatabaseError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// The SQLite database of a Frost that is installed, read and never written: a host that runs Frost
-/// today gets the gateway without changing Frost.
+/// The SQLite database of an installed Frost, read and never written: a host with Frost gets the gateway without
+/// changes of Frost.
 ///
-/// Opened for one reading and closed. A connection that stays open holds SQLite's shared lock, with which Frost cannot
-/// start on a restored backup; and it would read on in files that were replaced.
+/// Opened for one read and closed. An open connection would hold SQLite's shared lock, which keeps Frost from starting
+/// on a restored backup, and would keep reading replaced files.
 ///
-/// Routes lead to `hostPort`, which is stable, and not to `runtimeHostPort`: what listens there wakes
-/// branches that were scaled to zero and counts their connections.
+/// Routes use `hostPort`, which is stable, rather than `runtimeHostPort`: the listener there wakes branches scaled to
+/// zero and counts their connections.
 enum FrostDatabase {
     /// The first migration whose branches have hostnames.
     private static let firstMigration = 14
-    /// How long a reading waits for a writer that locks everybody out, in seconds.
+    /// How long a read waits for an exclusive writer, in seconds.
     private static let busyTimeout = 5.0
 
-    /// Reads everything of one moment. Blocking.
+    /// Reads a consistent snapshot. Blocking.
     ///
-    /// - Throws: ``FrostDatabaseError`` that names the file and says what to do.
+    /// - Throws: ``FrostDatabaseError`` with the file and a fix.
     static func read(_ path: String) throws(FrostDatabaseError) -> FrostContents {
         try read(path) { db in contents(try Tables(db)) }
     }
 
-    /// How the oldest active branch is reached that a map leads to. Passwords are read for this alone. Blocking.
+    /// The connection to the oldest active branch of a map. Only this reads passwords. Blocking.
     ///
     /// - Parameter hostnames: of the map's routes, by target id.
-    /// - Returns: nil when there is no such branch.
-    /// - Throws: as ``read(_:)``.
+    /// - Returns: nil if there is no such branch.
+    /// - Throws: the errors of ``read(_:)``.
     static func clientAccess(
         _ path: String,
         hostnames: [String: Hostname]
@@ -79,7 +79,7 @@ enum FrostDatabase {
         _ path: String,
         _ body: (Database) throws -> Value
     ) throws(FrostDatabaseError) -> Value {
-        // Not access(): it leaves out the capabilities of a service that may read what its account may not.
+        // Not access(): it ignores the capabilities of a service that can read more than its account.
         var found = stat()
         guard stat(path, &found) == 0 else {
             let code = errno
@@ -103,20 +103,21 @@ enum FrostDatabase {
         }
     }
 
-    /// What SQLite says, and what to do about it.
+    /// SQLite's error, with a fix.
     private static func failure(_ path: String, _ error: any Error) -> FrostDatabaseError {
         guard let error = error as? DatabaseError else {
             return FrostDatabaseError(description: "could not read \(path): \(error)")
         }
         switch error.resultCode {
         case .SQLITE_CANTOPEN, .SQLITE_READONLY:
-            // No connection of this process is open, whose locks the kernel would take with the descriptor.
+            // This process has no open connection, whose locks the kernel would release with the descriptor.
             let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard file >= 0 else {
                 return FrostDatabaseError(description: "this user cannot read \(path): \(error)")
             }
             close(file)
-            // Which are there while Frost runs; a reader makes them where it may, and does without where it need not.
+            // They exist while Frost is running; otherwise a reader creates them if it can, unless it does not need
+            // them.
             return FrostDatabaseError(
                 description: """
                     could not read \(path): SQLite can neither use nor create the files beside it \
@@ -129,7 +130,7 @@ enum FrostDatabase {
         }
     }
 
-    /// A database without the tables or columns that are read here.
+    /// A database without the required tables or columns.
     private struct UnknownSchema: Error {
         let problem: String
     }
@@ -168,7 +169,7 @@ enum FrostDatabase {
                 )
             }
             do {
-                // In SQLite a name in double quotes that is no column is a text; without them it is a fault.
+                // SQLite treats an unknown column name in double quotes as a string, and without them as an error.
                 let columns = try String.fetchAll(db, sql: "SELECT name FROM pragma_table_info('database_targets')")
                 let wakes = columns.contains("scale_to_zero_minutes") ? "t.scale_to_zero_minutes" : "NULL"
                 wildcard = try Row.fetchOne(db, sql: "SELECT value FROM settings WHERE key = 'wildcard_domain'")
@@ -224,9 +225,9 @@ enum FrostDatabase {
         )
     }
 
-    /// What hostnames end in, written as people write it: with `*.` in front, or spaces around it. Frost stores an
-    /// empty text when it is removed. With none, or one that cannot be used, nobody has a hostname: a map that stayed
-    /// as it was would lead astray with the next port that Frost gives away.
+    /// The domain of hostnames as users write it: with a leading `*.`, or surrounding spaces. Frost stores an empty
+    /// text after its removal. Without a valid one, no branch has a hostname: an unchanged map would route to wrong
+    /// branches once Frost reassigns a port.
     private static func base(_ wildcard: String?, _ problems: inout [String]) -> Hostname? {
         var text = (wildcard ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
         if text.hasPrefix("*.") { text.removeFirst(2) }
@@ -287,8 +288,8 @@ enum FrostDatabase {
         var hostPort: Int?
     }
 
-    /// A column as text. SQLite keeps values of any type in any column, and a NULL in a primary key; an
-    /// empty text says as little as none.
+    /// A column as text. SQLite allows values of any type in any column, and NULL in a primary key; empty texts count
+    /// as missing.
     private static func text(_ row: Row, _ column: String) -> String? {
         let value: DatabaseValue = row[column]
         let found: String? =

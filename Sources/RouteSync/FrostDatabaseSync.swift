@@ -3,22 +3,22 @@ import Foundation
 package import Logging
 import RouteMap
 
-/// What stops the route map of a Frost installation from being written, beside its database.
+/// An error that prevents writing the route map of a Frost installation, other than one of its database.
 package struct FrostSyncError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// Keeps a route map as the database of a Frost installation says: looks, asks a ``SyncMachine``, writes. On a thread
-/// of its own.
+/// Keeps a route map up to date with the database of a Frost installation: reads, asks a ``SyncMachine``, writes. Runs
+/// on its own thread.
 package actor FrostDatabaseSync {
-    /// Between two looks at the database.
+    /// Interval of checks of the database.
     package static let interval = Duration.milliseconds(300)
 
-    /// What there is to tell.
+    /// Events to report.
     package enum Event: Hashable, Sendable {
-        /// At the start, and when another Frost is found.
+        /// At the start, and when the Frost installation was replaced.
         case found(FrostInstallation)
-        /// A map that says something new.
+        /// A map with changes.
         case written(active: Int, stopped: Int)
     }
 
@@ -31,15 +31,15 @@ package actor FrostDatabaseSync {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Sees to it that certificates cover hostnames. Called on sync's own thread, and may block: before a map is written,
-    /// so that nobody finds a hostname without a certificate, and after each look.
+    /// Issues certificates for hostnames. Called on sync's own thread, and may block: before a map is written, so that
+    /// no hostname is without a certificate, and after each look.
     ///
     /// - Parameters:
     ///   - hostnames: of active and stopped branches.
-    ///   - areAll: whether there are no others, so that certificates of other names may go.
+    ///   - areAll: whether these are all, so that certificates of other names can be removed.
     package typealias Cover = @Sendable (_ hostnames: Set<String>, _ areAll: Bool) -> Void
 
-    /// - Parameter cover: nil where certificates are somebody else's.
+    /// - Parameter cover: nil if sync does not manage certificates.
     package init(databasePath: String, routeFile: String, logger: Logger, cover: Cover? = nil) {
         self.databasePath = databasePath
         self.routeFile = routeFile
@@ -50,9 +50,9 @@ package actor FrostDatabaseSync {
 
     /// Writes the route map once. The gateway trusts it for ``SyncMachine/validity`` seconds.
     ///
-    /// - Returns: how many routes there are, active and stopped.
+    /// - Returns: the numbers of active and stopped routes.
     /// - Throws: ``FrostDatabaseError``, ``FrostSyncError``, ``RouteFileLockError``, ``RouteMapError`` or
-    ///   ``RouteMapWriteError``; the old file is untouched then. `CancellationError` for a task that is cancelled.
+    ///   ``RouteMapWriteError``; then the old file is unchanged. `CancellationError` for a cancelled task.
     @discardableResult
     package func writeOnce() async throws -> (active: Int, stopped: Int) {
         let lock = try SyncLock(routeFile)
@@ -60,7 +60,7 @@ package actor FrostDatabaseSync {
         var run = try start()
         run.machine.lost()
         var told = Told()
-        // What the first leaves open the second decides; what has changed between them, the third.
+        // The second look confirms removals of the first; the third, changes between them.
         for look in 1...3 where look == 1 || run.machine.isPending {
             if look > 1 { try await Task.sleep(for: Self.interval) }
             try await self.look(&run, &told) { _ in }
@@ -70,10 +70,10 @@ package actor FrostDatabaseSync {
         return (lists.routes.count, lists.stopped.count)
     }
 
-    /// Follows the database until the task is cancelled, whatever is put in its place. A fault is tried again, and
-    /// logged twice: when it comes and when it is over. While it lasts the map is not confirmed.
+    /// Follows the database until the task is cancelled, even if the file is replaced. Retries after errors, and logs
+    /// their start and end. During an error, the map is not confirmed.
     ///
-    /// - Throws: ``RouteFileLockError`` at once when another sync keeps the route map.
+    /// - Throws: ``RouteFileLockError`` at once when another sync writes the route map.
     package func run(_ report: @Sendable (Event) -> Void) async throws(RouteFileLockError) {
         var lock: SyncLock?
         var run: Run?
@@ -107,13 +107,13 @@ package actor FrostDatabaseSync {
         withExtendedLifetime(lock) {}
     }
 
-    /// What is known between two looks.
+    /// State kept between two looks.
     private struct Run {
         var machine: SyncMachine
-        /// As of when the database was read; nil when it is read whether it has changed or not.
+        /// The database's identity at the last read; nil to read it in any case.
         var seen: DatabaseIdentity?
         var contents: FrostContents?
-        /// What the file of names says; nil while there is none.
+        /// The content of the file of names; nil while there is none.
         var namesInFile: HostnameLedger?
     }
 
@@ -128,7 +128,7 @@ package actor FrostDatabaseSync {
         let now = Date.now
         let identity = DatabaseIdentity(databasePath)
         if run.contents == nil || run.seen != identity {
-            // Before it is read: what is written meanwhile is seen by the next look.
+            // Before the read, so that the next look sees later writes.
             run.seen = identity.isSettled(at: now) ? identity : nil
             run.contents = nil
             do {
@@ -143,7 +143,7 @@ package actor FrostDatabaseSync {
             told.migration = .some(contents.installation.migration)
             report(.found(contents.installation))
         }
-        // A gateway that is started meanwhile would have no routes; the next sync would have no names.
+        // Otherwise a gateway started meanwhile would have no routes, and the next sync no names.
         if FileIdentity(names.path) == nil { run.namesInFile = nil }
         if FileIdentity(routeFile) == nil || run.namesInFile == nil { run.machine.lost() }
         let write = run.machine.looked(.contents(contents), at: now)
@@ -160,12 +160,12 @@ package actor FrostDatabaseSync {
         }
     }
 
-    /// Certificates of the map in force; without one, nobody knows which may go.
+    /// Certificates of the current map; without one, it is unknown which can be removed.
     private func covered(_ run: Run) {
         cover?(Set((run.machine.inForce ?? .empty).hostnames.map(\.name)), run.machine.inForce != nil)
     }
 
-    /// The names first: a map never has one that is not remembered.
+    /// Writes the names first, so that a map never contains a name that is not stored.
     private func put(_ write: SyncMachine.Write, namesInFile: inout HostnameLedger?) async throws {
         try await RouteFileLock.with(routeFile) {
             if write.ledger != namesInFile {
@@ -185,13 +185,13 @@ package actor FrostDatabaseSync {
         }
     }
 
-    /// What a write would say, without one. Blocking work on a thread of its own.
+    /// The result of a write, without writing. Blocking work runs on its own thread.
     ///
-    /// - Throws: as ``writeOnce()``.
+    /// - Throws: the errors of ``writeOnce()``.
     package func outlook() async throws -> FrostOutlook {
         let contents = try FrostDatabase.read(databasePath)
         var machine = try start().machine
-        // What one look would take away goes when the next agrees.
+        // A removal takes effect when the next look confirms it.
         for _ in 0..<2 {
             if let write = machine.looked(.contents(contents), at: .now) { machine.wrote(write) }
         }
@@ -204,7 +204,7 @@ package actor FrostDatabaseSync {
         )
     }
 
-    /// As the files say. Where there are no names yet, those of the map are; a map that cannot be read then is a fault,
+    /// The state from the files. Without a file of names, uses those of the map; then an unreadable map is an error,
     /// since newly assigned names would route clients elsewhere.
     private func start() throws -> Run {
         let ledger = try names.load()

@@ -1,8 +1,8 @@
 import Foundation
 import RouteMap
 
-/// The hostnames that `frost sync` has given, beside the route map: `<route map>.names`. A lost map, or one that is
-/// empty because the wildcard domain is, takes nobody's name.
+/// The hostnames assigned by `frost sync`, stored beside the route map in `<route map>.names`. So branches keep their
+/// names when the map is lost, or empty because there is no wildcard domain.
 ///
 ///     { "version": 1,
 ///       "hostnames": [
@@ -17,8 +17,8 @@ struct HostnameFile: Sendable {
         path = "\(routeFile).names"
     }
 
-    /// - Returns: nil when there is no file.
-    /// - Throws: ``FrostSyncError`` that says what to do, for a file that cannot be read or has a fault.
+    /// - Returns: nil if there is no file.
+    /// - Throws: ``FrostSyncError`` with a fix, for an unreadable or invalid file.
     func load() throws(FrostSyncError) -> HostnameLedger? {
         let document: Document
         do {
@@ -51,9 +51,9 @@ struct HostnameFile: Sendable {
         return HostnameLedger(entries: entries)
     }
 
-    /// Whole or not at all, as the route map. Blocking.
+    /// Atomically, like the route map. Blocking.
     ///
-    /// - Throws: ``RouteMapWriteError``; the old file is untouched then.
+    /// - Throws: ``RouteMapWriteError``; then the old file is unchanged.
     func write(_ ledger: HostnameLedger) throws {
         let names = ledger.entries.sorted { $0.key.name < $1.key.name }.map { hostname, entry in
             Name(
@@ -96,7 +96,7 @@ struct HostnameFile: Sendable {
 }
 
 extension DecodingError {
-    /// Where, and what.
+    /// The file and the problem.
     fileprivate var problem: String {
         let context: Context
         switch self {
@@ -111,7 +111,7 @@ extension DecodingError {
 }
 
 extension HostnameLedger {
-    /// The names of a route map, of a time before they were remembered otherwise.
+    /// The names in a route map, from before the file of names existed.
     init(_ lists: RouteLists) {
         let named = lists.routes.map { ($0.hostname, $0.target) } + lists.stopped.map { ($0.hostname, $0.target) }
         var entries: [Hostname: Entry] = [:]

@@ -1,11 +1,10 @@
 import RouteMap
 
-/// Which of several branches has a host port.
+/// Decides which of several branches owns a host port.
 ///
-/// Frost gives the port of a container that is gone to the next, and goes on saying that the first is active. The port
-/// is that of the branch which was the last to become active with it, also when that sleeps since: Frost's listener has
-/// it then. Of those that are first seen together the newest has it, and one that is first seen asleep only when no
-/// other claims it.
+/// Frost assigns the port of a removed container to the next one, but still reports the first as active. The owner is
+/// the branch that became active with the port last, even if it sleeps since then: Frost's listener has the port. Of
+/// branches first seen together, the newest owns it; one first seen asleep owns it only if no other claims it.
 struct PortClaims: Hashable, Sendable {
     private struct Claim: Hashable {
         var port: UInt16
@@ -16,10 +15,10 @@ struct PortClaims: Hashable, Sendable {
         func with(order: Int) -> Claim { Claim(port: port, isActive: isActive, order: order) }
     }
 
-    /// How good a claim is that was not there at the last look, the worst first.
+    /// The priority of a new claim, lowest first.
     private enum Rank {
         case asleep
-        /// By the map that was there at the first look.
+        /// By the existing map at the first look.
         case stopped, routed
         case new
     }
@@ -29,11 +28,11 @@ struct PortClaims: Hashable, Sendable {
     private var firstOrder = 0
     private var hasLooked = false
 
-    /// Takes note of who claims a port that has not done so before.
+    /// Records new claims of ports.
     ///
-    /// - Parameter inForce: the map, which alone knows at the first look who had a port before.
+    /// - Parameter inForce: the current map, the only record of owners at the first look.
     mutating func look(at contents: FrostContents, inForce: RouteLists?) {
-        // A moment of a migration, and not the end of all branches: who had a port has it afterwards.
+        // A moment of a migration rather than the end of all branches: owners keep their ports.
         guard !contents.branches.isEmpty else { return }
         defer { hasLooked = true }
         var current: [String: Claim] = [:]
@@ -57,7 +56,7 @@ struct PortClaims: Hashable, Sendable {
             }
             new.append((rank, id, Claim(port: port, isActive: branch.isActive, order: 0)))
         }
-        // In their order, the oldest first; those asleep are below all that there are.
+        // In order, oldest first; sleeping ones rank below all others.
         let asleep = new.filter { $0.rank == .asleep }
         firstOrder -= asleep.count
         for (offset, entry) in asleep.enumerated() {
@@ -85,7 +84,7 @@ struct PortClaims: Hashable, Sendable {
 }
 
 extension Route {
-    /// Whose a port is, by the map.
+    /// The owner of a port in the map.
     fileprivate struct Claim: Hashable {
         var id: String
         var port: UInt16

@@ -4,10 +4,10 @@ import Glibc
 import Musl
 #endif
 
-/// What stops a process from writing a route map: another does.
+/// A process cannot write a route map, because another one does.
 package struct RouteFileLockError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
-    /// Whether another `frost sync` keeps the same route map: one that tries again has nothing to do until that ends.
+    /// Whether another `frost sync` writes the same route map: retries are useless until it ends.
     package let isKept: Bool
 
     init(description: String, isKept: Bool = false) {
@@ -16,8 +16,7 @@ package struct RouteFileLockError: Error, Hashable, Sendable, CustomStringConver
     }
 }
 
-/// That one process at a time reads what routes there are and writes the route map: the last to write has
-/// read the latest.
+/// Lets one process at a time read the routes and write the route map, so that the last writer has the latest routes.
 enum RouteFileLock {
     /// Tries, 20 ms apart: two seconds.
     private static let tries = 100
@@ -47,11 +46,11 @@ enum RouteFileLock {
     }
 }
 
-/// That one `frost sync` at a time keeps a route map and its names: it remembers what it wrote.
+/// Lets one `frost sync` at a time write a route map and its names, since it caches what it wrote.
 struct SyncLock {
     private let lock: FileLock
 
-    /// - Throws: ``RouteFileLockError`` when another has it.
+    /// - Throws: ``RouteFileLockError`` when another process holds it.
     init(_ routeFile: String) throws {
         lock = try FileLock("\(routeFile).sync.lock")
         guard lock.take() else {
@@ -63,7 +62,7 @@ struct SyncLock {
     }
 }
 
-/// A lock on a file, until nobody refers to it or the process ends.
+/// A lock on a file, until it is deallocated or the process ends.
 private final class FileLock {
     private let descriptor: Int32
 
@@ -78,7 +77,7 @@ private final class FileLock {
     func take() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 
     deinit {
-        // A child that is just being started has the descriptor as well, until it runs its program.
+        // A child that is being started holds the descriptor too, until it runs its program.
         flock(descriptor, LOCK_UN)
         close(descriptor)
     }

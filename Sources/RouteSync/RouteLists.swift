@@ -1,6 +1,6 @@
 import RouteMap
 
-/// The two lists of a route map, in order of hostname.
+/// The two lists of a route map, sorted by hostname.
 struct RouteLists: Hashable, Sendable {
     let routes: [Route]
     let stopped: [StoppedRoute]
@@ -18,10 +18,10 @@ struct RouteLists: Hashable, Sendable {
 
     var hostnames: Set<Hostname> { Set(routes.map(\.hostname)).union(stopped.map(\.hostname)) }
 
-    /// What `other` takes away without putting anything in its place: the hostname is not routed any more, its target
-    /// has no other hostname, and nobody else has its port.
+    /// Hostnames that `other` removes without a replacement: the hostname is no longer routed, its target has no other
+    /// hostname, and no other branch has its port.
     ///
-    /// - Parameter ports: whose each port is, also of those that have no hostname.
+    /// - Parameter ports: the owners of ports, including branches without a hostname.
     func remainder(after other: RouteLists, ports: [UInt16: String]) -> RouteLists {
         let hostnames = other.hostnames
         let routed = Set(other.routes.map(\.hostname))
@@ -38,7 +38,7 @@ struct RouteLists: Hashable, Sendable {
         )
     }
 
-    /// With entries of another, whose hostnames no longer count here as stopped.
+    /// Adds entries of another, removing their hostnames from the stopped ones here.
     func keeping(_ other: RouteLists) -> RouteLists {
         let kept = Set(other.routes.map(\.hostname))
         return RouteLists(

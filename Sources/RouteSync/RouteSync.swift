@@ -3,23 +3,23 @@ import Foundation
 package import Logging
 import RouteMap
 
-/// Keeps the route map file as the store says.
+/// Keeps the route map file up to date with the store.
 ///
-/// A burst of changes is folded into one write. A write that fails is tried again until it succeeds
-/// or a later one does; callers wait for a bounded time.
+/// Merges a burst of changes into one write. Retries a failed write until it or a later one succeeds; callers wait for
+/// a bounded time.
 package actor RouteSync: RouteListener {
-    /// How long a branch's operation waits for its route map, at the most.
+    /// The longest time that a branch's operation waits for its route map.
     package static let timeout = Duration.seconds(5)
-    /// Changes within this time make one write.
+    /// Changes within this time are merged into one write.
     private static let batchDelay = Duration.milliseconds(5)
-    /// Between two tries of a write that fails; doubled up to the second.
+    /// Delay before retrying a failed write, doubled up to the second value.
     private static let retries = (first: Duration.milliseconds(250), last: Duration.milliseconds(500))
 
-    /// How the route map stands.
+    /// The state of the route map.
     package struct Status: Hashable, Sendable {
         package var writes = 0
         package var failures = 0
-        /// What is wrong with the last try; nil when it succeeded.
+        /// The error of the last try; nil if it succeeded.
         package var fault: String?
     }
 
@@ -32,14 +32,14 @@ package actor RouteSync: RouteListener {
     private var isWriting = false
     private var waiting: [Int: (change: Int, continuation: CheckedContinuation<Bool, Never>)] = [:]
     private var lastWaiter = 0
-    /// For the next end of a former hostname.
+    /// Waits for the next expiry of a former hostname.
     private var alarm: (end: Date, task: Task<Void, Never>)?
     package private(set) var status = Status()
 
-    /// Between two tries to follow the store and the file, while that fails.
+    /// Delay before retrying to follow the store and the file.
     private static let interval = Duration.milliseconds(300)
 
-    /// - Parameter path: of the route map file; its directory is there.
+    /// - Parameter path: of the route map file, whose directory exists.
     package init(store: BranchStore, path: String, logger: Logger, clock: WallClock = .system) {
         self.store = store
         self.clock = clock
@@ -56,7 +56,7 @@ package actor RouteSync: RouteListener {
         }
         lastWaiter += 1
         let waiter = lastWaiter
-        // Whoever waits for this actor meanwhile goes on where this task runs.
+        // Callers that wait for this actor meanwhile continue where this task runs.
         let timeout = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: Self.timeout)
             await self.resume(waiter, isWritten: false)
@@ -72,13 +72,13 @@ package actor RouteSync: RouteListener {
         waiting.removeValue(forKey: waiter)?.continuation.resume(returning: isWritten)
     }
 
-    /// Writes the file if it does not say what the store says: it was lost, a process was killed before it
-    /// had written, or the time of a former hostname is over.
+    /// Writes the file if it differs from the store: it was lost, a process was killed before its write, or a former
+    /// hostname has expired.
     ///
-    /// - Throws: as ``routesChanged()``.
+    /// - Throws: the errors of ``routesChanged()``.
     package func reconcile() async throws(BranchError) {
         let now = clock.now()
-        // Those whose time is over are not routed, whether they can be forgotten or not.
+        // Expired ones are not routed, even if they cannot be removed.
         do { try store.endAliases(at: now) } catch {
             logger.error("could not remove expired hostnames", metadata: ["error": "\(error)"])
         }
@@ -86,7 +86,7 @@ package actor RouteSync: RouteListener {
         try await routesChanged()
     }
 
-    /// Whether the file says what the store says.
+    /// Whether the file matches the store.
     ///
     /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
     package func isCurrent() throws(BranchError) -> Bool {
@@ -97,8 +97,8 @@ package actor RouteSync: RouteListener {
         return isInForce(wanted)
     }
 
-    /// Keeps the file as the store says, whichever process changes either, until the task is cancelled; former
-    /// hostnames go when their time is over. Faults are logged, and tried again.
+    /// Keeps the file up to date with the store, no matter which process changes either, until the task is cancelled.
+    /// Removes former hostnames when they expire. Logs errors and retries.
     package func follow() async {
         defer { setAlarm(nil) }
         var seen: Seen?
@@ -109,7 +109,7 @@ package actor RouteSync: RouteListener {
                     let now = Seen(version: try store.version(), file: FileIdentity(path))
                     if now != seen {
                         try await reconcile()
-                        // As it was before: what has changed meanwhile is seen by the next look.
+                        // The state before, so that the next look sees later changes.
                         seen = now
                         setAlarm(try store.aliases(at: clock.now()).first?.endsAt)
                     }
@@ -126,7 +126,7 @@ package actor RouteSync: RouteListener {
         }
     }
 
-    /// Writes the file anew at a time, without the former hostnames that end then.
+    /// Writes the file again at a time, without the former hostnames that expire then.
     private func setAlarm(_ end: Date?) {
         guard end != alarm?.end else { return }
         alarm?.task.cancel()
@@ -148,13 +148,13 @@ package actor RouteSync: RouteListener {
         do throws(BranchError) {
             try await reconcile()
         } catch {
-            // The write goes on being tried.
+            // The write is retried.
             logger.error(
                 "a former hostname has expired, but the route map could not be written",
                 metadata: ["error": "\(error)"]
             )
         }
-        // Where nothing was written, nobody sees a change.
+        // Without a write, nobody notices the change.
         if alarm == nil { setAlarm(try? store.aliases(at: clock.now()).first?.endsAt) }
     }
 
@@ -163,7 +163,7 @@ package actor RouteSync: RouteListener {
         var file: FileIdentity?
     }
 
-    /// Leaves a route map behind that leads nowhere, where a gateway may still read the old place.
+    /// Empties the old route map, because a gateway may still read it.
     package static func retire(_ path: String) async throws(BranchError) {
         do {
             _ = try await RouteFileLock.with(path) {
@@ -190,7 +190,7 @@ package actor RouteSync: RouteListener {
                 for (waiter, entry) in waiting where entry.change <= change { resume(waiter, isWritten: true) }
             } catch {
                 status.failures += 1
-                // Told once, however often it is tried.
+                // Report once for any number of retries.
                 if status.fault != "\(error)" {
                     logger.error("could not write route map; retrying", metadata: ["error": "\(error)"])
                 }
@@ -202,7 +202,7 @@ package actor RouteSync: RouteListener {
         isWriting = false
     }
 
-    /// - Returns: how many routes there are; nil when the file said so already, and nothing is written.
+    /// - Returns: the number of routes; nil if the file was up to date, and was not written.
     private func write() async throws -> Int? {
         try await RouteFileLock.with(path) {
             let (routes, stopped) = try Self.routes(of: Self.branches(in: store), at: clock.now())
@@ -213,18 +213,18 @@ package actor RouteSync: RouteListener {
         }
     }
 
-    /// Whether the file says what a table says. One that has to be confirmed says so only for a time.
+    /// Whether the file matches a table. A map with confirmation is valid only for a time.
     private func isInForce(_ wanted: RouteTable) -> Bool {
         guard let inForce = try? RouteMapFile.load(path: path) else { return false }
         return inForce.confirmation == nil && wanted.isSame(as: inForce)
     }
 
-    /// None is led to while the gateway is disabled, whichever gateway it is that runs.
+    /// Empty while the gateway is disabled, no matter which gateway is running.
     private static func branches(in store: BranchStore) throws(BranchError) -> [BranchDetails] {
         try store.isGatewayEnabled() ? store.branches() : []
     }
 
-    /// The two lists of a route map: each branch by its hostname, and by the former ones whose time is not over.
+    /// The two lists of a route map: each branch by its hostname, and by former ones that have not expired.
     static func routes(
         of branches: [BranchDetails],
         at now: Date

@@ -1,16 +1,18 @@
 import Foundation
 import RouteMap
 
-/// Decides what `frost sync` writes and when: looks at Frost's database go in, writes come out. No clock, no file.
+/// Decides what `frost sync` writes and when: the input is looks at Frost's database, the output writes. Uses no clock
+/// and no files.
 ///
-/// - What adds a route counts at once, and so does what takes a port: the port's former route goes in the same write.
-/// - What takes routes away otherwise counts when two looks in a row agree. A migration of Frost's without a
-///   transaction has moments without any branch, and sessions end with their routes.
-/// - While nothing changes, the map is confirmed. After a look that failed it is not: Frost goes on giving ports away.
+/// - A new route takes effect at once, and so does a new owner of a port: the same write removes the port's former
+///   route.
+/// - Other removals take effect when two consecutive looks agree. A migration of Frost without a transaction has
+///   moments without any branch, and sessions end with their routes.
+/// - Without changes, the map is confirmed, but not after a failed look: Frost may reassign ports meanwhile.
 struct SyncMachine: Sendable {
-    /// For how long the gateway may trust the map, in seconds.
+    /// How long the gateway may trust the map, in seconds.
     static let validity = 300
-    /// Between two confirmations, in seconds: five in the span.
+    /// Interval of confirmations, in seconds: a fifth of the validity.
     static let confirmationInterval: TimeInterval = 60
 
     enum Look: Sendable {
@@ -19,12 +21,12 @@ struct SyncMachine: Sendable {
         case fault
     }
 
-    /// The names first, so that a map never has one that is not remembered.
+    /// Names are written first, so that a map never contains a name that is not stored.
     struct Write: Hashable, Sendable {
         var lists: RouteLists
         var ledger: HostnameLedger
         var confirmedAt: Date
-        /// Whether the lists differ from those in force; otherwise the map is only confirmed.
+        /// Whether the lists differ from the current ones; otherwise the map is only confirmed.
         var isChange: Bool
     }
 
@@ -32,33 +34,33 @@ struct SyncMachine: Sendable {
     /// nil while there is no map.
     private(set) var inForce: RouteLists?
     private(set) var confirmedAt: Date?
-    /// What could not be made a route, as of the last look.
+    /// Problems at the last look.
     private(set) var problems: [String] = []
-    /// Hostnames that the last look would have taken away.
+    /// Hostnames that the last look would have removed.
     private var missing: Set<Hostname> = []
     private var isLost = false
     private var claims = PortClaims()
 
     /// - Parameters:
-    ///   - inForce: the map that is there; nil when there is none.
-    ///   - confirmedAt: when it was confirmed last; nil when it never was.
+    ///   - inForce: the current map; nil if there is none.
+    ///   - confirmedAt: the last confirmation; nil if there was none.
     init(ledger: HostnameLedger, inForce: RouteLists?, confirmedAt: Date?) {
         self.ledger = ledger
         self.inForce = inForce
         self.confirmedAt = confirmedAt
     }
 
-    /// Whether the next look decides what the last left open.
+    /// Whether the next look decides on removals of the last one.
     var isPending: Bool { !missing.isEmpty }
 
-    /// The map or the names are not where they were written to.
+    /// The map or the names were removed or replaced.
     mutating func lost() { isLost = true }
 
-    /// - Returns: what is to be written, and reported by ``wrote(_:)`` then; nil for nothing.
+    /// - Returns: the next write, to be reported with ``wrote(_:)``; nil for nothing.
     mutating func looked(_ look: Look, at now: Date) -> Write? {
         guard case .contents(let contents) = look else { return nil }
         let requests = contents.requests
-        // The base was measured; a name that it leaves no room for is none.
+        // The base has been validated; a name that does not fit is left out.
         let known = ledger
         let names = contents.base.flatMap { try? known.names(for: requests, base: $0, at: now) } ?? [:]
         claims.look(at: contents, inForce: inForce)
@@ -70,7 +72,7 @@ struct SyncMachine: Sendable {
         let kept = remainder.without(missing)
         let mayKeep = isConfirmed(at: now)
         missing = remainder.hostnames
-        // A map whose span is over leads nowhere; to keep a route of it would put it in force again.
+        // An expired map routes nothing; keeping one of its routes would put it into effect again.
         if !mayKeep, !kept.hostnames.isEmpty { return nil }
 
         let lists = wanted.keeping(kept)
@@ -81,7 +83,7 @@ struct SyncMachine: Sendable {
         return Write(lists: lists, ledger: ledger, confirmedAt: now, isChange: isChange)
     }
 
-    /// A write is done: names and map.
+    /// Names and map have been written.
     mutating func wrote(_ write: Write) {
         ledger = write.ledger
         inForce = write.lists
@@ -90,7 +92,7 @@ struct SyncMachine: Sendable {
         missing.formIntersection(write.lists.hostnames)
     }
 
-    /// A clock that was set back confirms anew as well.
+    /// Also confirms after the clock was set back.
     private func isDue(at now: Date) -> Bool {
         guard let confirmedAt else { return true }
         return !(0..<Self.confirmationInterval).contains(now.timeIntervalSince(confirmedAt))

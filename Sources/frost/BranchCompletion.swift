@@ -2,11 +2,11 @@ import ArgumentParser
 import BranchManager
 import Foundation
 
-/// What a shell offers for names, read from the store.
+/// Shell completions of names, read from the store.
 enum BranchCompletion {
     static let branches = CompletionKind.custom { words, _, prefix in
         offer(words, prefix) { store throws(BranchError) in
-            // Also with its database where that has been begun.
+            // Complete database/branch too once the database has been typed.
             try store.branches().flatMap { [$0.displayName, $0.qualifiedName] }
         }
     }
@@ -24,7 +24,7 @@ enum BranchCompletion {
         if let index = words.firstIndex(of: "--data-dir"), words.indices.contains(index + 1) {
             options.dataDir = words[index + 1]
         }
-        // Nothing that goes wrong is for a command line that is being written.
+        // Do not print errors into a command line that is being typed.
         guard let store = try? BranchStore.open(in: options.dataDirectory, making: false),
             let found = try? names(store)
         else { return [] }

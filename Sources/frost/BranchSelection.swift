@@ -1,7 +1,7 @@
 import ArgumentParser
 import BranchManager
 
-/// Which branch a command is about.
+/// The branch of a command.
 struct BranchSelection: ParsableArguments {
     @Argument(
         help: "The branch: dev, or shop/dev or project/shop/dev if there are several databases.",
@@ -13,7 +13,7 @@ struct BranchSelection: ParsableArguments {
     func find(in store: BranchStore) throws -> BranchDetails { try store.branch(place.reference(branch)) }
 }
 
-/// What a branch belongs to, where it is not said with its name.
+/// The database and project of a branch, if not part of its name.
 struct BranchPlace: ParsableArguments {
     @Option(help: "Its database (name or id).", completion: BranchCompletion.databases) var database: String?
     @Option(help: "Its project, if several have a database of this name.") var project: String?
@@ -22,7 +22,7 @@ struct BranchPlace: ParsableArguments {
         try BranchReference(text, database: database, project: project)
     }
 
-    /// A branch to copy, which is of the same database.
+    /// A branch to copy, from the same database.
     static func source(
         _ text: String,
         of database: BranchDatabase,

@@ -6,14 +6,14 @@ import Glibc
 import Musl
 #endif
 
-/// A program of PostgreSQL's that a command ends as.
+/// A PostgreSQL program that replaces the command's process.
 enum ClientProgram {
-    /// Puts a program in this one's place: its terminal, its signals and its exit code are its own.
+    /// Replaces this process with a program, which keeps the terminal and receives the signals; its exit code counts.
     ///
     /// - Throws: `ExitCode` 127 when it is not installed, 126 when it cannot be started, after printing the reason.
     static func become(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
         for (name, value) in environment { setenv(name, value, 1) }
-        // What this program's libraries ignore or hold back would be so in the next one.
+        // Signals that this program's libraries ignore or block would stay so in the next one.
         signal(SIGPIPE, SIG_DFL)
         var none = sigset_t()
         sigemptyset(&none)

@@ -7,9 +7,9 @@ import Glibc
 import Musl
 #endif
 
-/// Why a command could not do what was asked: for programs, `{"error": {"code", "message", "hint"}}` on standard error.
+/// The error of a command; for programs, `{"error": {"code", "message", "hint"}}` on standard error.
 struct CommandFault: Encodable {
-    /// As the API has it, and `usage` for a command line that is not understood.
+    /// The API's code, or `usage` for an invalid command line.
     var code: String
     var message: String
     /// The next step.
@@ -22,7 +22,7 @@ struct CommandFault: Encodable {
         var error: CommandFault
     }
 
-    /// Exit codes are of `sysexits.h`, where there is one that fits.
+    /// Exit codes are those of `sysexits.h`, if one fits.
     ///
     /// - Parameter options: that commands in the hint repeat.
     init(_ error: BranchError, _ options: FrostOptions) {
@@ -42,10 +42,10 @@ struct CommandFault: Encodable {
         hint = error.next.map { "Run: \($0)" } ?? usual
     }
 
-    /// As a shell says it of what Ctrl-C has ended.
+    /// The code a shell reports after Ctrl-C.
     private static let interrupted: Int32 = 130
 
-    /// A command line that is not understood.
+    /// An invalid command line.
     init(usage message: String, hint: String?) {
         (code, exitCode) = ("usage", 64)
         self.message = message

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Foundation
 
-/// A command line that is not understood: said with the word that was probably meant.
+/// Invalid command lines: suggests the word that was probably meant.
 enum CommandLineFault {
     /// Ends the process as ArgumentParser would, with a suggestion for a word that no command has.
     static func end(_ error: any Error) -> Never {
         let words = Array(ProcessInfo.processInfo.arguments.dropFirst())
-        // A command that has said what it could not do.
+        // The command has already printed its error.
         if error is ExitCode { FrostCommand.exit(withError: error) }
         guard FrostCommand.exitCode(for: error) == .validationFailure else { FrostCommand.exit(withError: error) }
         let meant = suggestion(words, of: FrostCommand.self).map { "Did you mean 'frost \($0)'?" }
@@ -18,7 +18,7 @@ enum CommandLineFault {
         FrostCommand.exit(withError: error)
     }
 
-    /// The commands up to the first word that names none, with the one that is nearest to that word.
+    /// The commands before the first unknown word, with the command that is closest to that word.
     static func suggestion(_ words: [String], of root: any ParsableCommand.Type) -> String? {
         var command = root
         var path: [String] = []
@@ -43,7 +43,7 @@ enum CommandLineFault {
         [command._commandName] + command.configuration.aliases
     }
 
-    /// How many letters are put in, left out, exchanged or swapped with the next (optimal string alignment).
+    /// The number of letters inserted, deleted, replaced or swapped with the next (optimal string alignment).
     static func distance(_ one: String, _ other: String) -> Int {
         let (one, other) = (Array(one), Array(other))
         var rows = [Array(0...other.count)]

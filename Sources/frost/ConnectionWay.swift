@@ -2,17 +2,17 @@ import ArgumentParser
 import BranchManager
 import FrostServer
 
-/// By which way a branch is reached.
+/// The way to connect to a branch.
 enum ConnectionWay: String, ExpressibleByArgument, CaseIterable {
     /// Through the gateway, by hostname.
     case external
-    /// From another container of its network.
+    /// From another container on its network.
     case `internal`
-    /// Past the gateway, on this host alone.
+    /// Without the gateway, on this host only.
     case direct
 
-    /// - Parameter sslMode: of the way that is encrypted.
-    /// - Throws: ``BranchError/notAllowed(_:)`` with what to do where a branch is not reached that way.
+    /// - Parameter sslMode: for the encrypted way, through the gateway.
+    /// - Throws: ``BranchError/notAllowed(_:)`` with a fix if the branch does not accept connections that way.
     func connection(
         _ branch: BranchDetails,
         _ store: BranchStore,

@@ -10,10 +10,10 @@ import Glibc
 import Musl
 #endif
 
-/// Lines for people, beside what a command prints.
+/// Messages for users on standard error, separate from a command's output.
 enum ErrorOutput {
     static func print(_ text: String) {
-        // Over what is left of a line of ``Progress``.
+        // Overwrite the rest of a line of ``Progress``.
         let erase = TerminalLine.standardError == nil ? "" : TerminalLine.erase
         Output.write("\(erase)frost: \(text)\n", to: STDERR_FILENO)
     }
@@ -40,7 +40,7 @@ enum ErrorOutput {
     }
 }
 
-/// What the libraries log, as lines for people.
+/// Prints log messages of the libraries as lines on standard error.
 struct ErrorLogHandler: LogHandler {
     var logLevel = Logger.Level.warning
     var metadata: Logger.Metadata = [:]

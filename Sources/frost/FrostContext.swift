@@ -4,10 +4,10 @@ import Logging
 import RouteMap
 import RouteSync
 
-/// A store that is open, and all that works on it.
+/// An open store, and everything that works on it.
 struct FrostContext: Sendable {
-    /// Of a new data directory: servers run as another user, who has to get through it, and the gateway, another
-    /// one still, watches the directory for a new route map. What is secret in it has a mode of its own.
+    /// Mode of a new data directory: servers run as another user, who must be able to enter it, and the gateway, as yet
+    /// another, watches it for a new route map. Secret files in it have their own modes.
     static let directoryMode = 0o755
 
     let options: FrostOptions
@@ -17,15 +17,15 @@ struct FrostContext: Sendable {
     let routes: RouteSync
     let routeFile: String
     let progress: Progress
-    /// What was found half done that could not be made good.
+    /// Failures of recovery.
     let faults: Int
 
-    /// The store alone, for commands that only look.
+    /// The store alone, for read-only commands.
     static func store(_ options: FrostOptions) throws -> BranchStore {
         try BranchStore.open(in: options.dataDirectory, making: false, hint: options.hint, accessed: accessed)
     }
 
-    /// In debug builds, ends a process that uses the store on a thread that others wait for.
+    /// In debug builds, ends a process that uses the store on a thread that must not block.
     private static var accessed: (@Sendable () -> Void)? {
         #if DEBUG
         { assert(BlockingWork.executor.isCurrent, "the store is used on a thread that is not for it") }
@@ -34,14 +34,13 @@ struct FrostContext: Sendable {
         #endif
     }
 
-    /// Opens the store and deals with what a crash has left.
+    /// Opens the store and recovers from a crash.
     ///
     /// - Parameters:
-    ///   - checksServers: whether servers that should run are looked for, and started.
-    ///   - retries: what is tried that recovery could not make good before.
-    ///   - stop: of a `frost up`; nil for a command, which cancels what it copies when a signal comes, and finishes what
-    ///     else it began.
-    ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; the one that is set is used until then.
+    ///   - checksServers: whether to check servers that should run, and start them.
+    ///   - retries: which failed recoveries to retry.
+    ///   - stop: of a `frost up`; nil for a command, which cancels copies on a signal, and finishes other operations.
+    ///   - movesRouteFile: whether ``moveRouteFile(to:)`` follows; until then the stored path is used.
     static func open(
         _ options: FrostOptions,
         directory: String? = nil,
@@ -52,7 +51,7 @@ struct FrostContext: Sendable {
     ) async throws -> FrostContext {
         let directory = URL(fileURLWithPath: directory ?? options.dataDirectory).standardizedFileURL.path
         let hostPorts = try options.hostPortRange()
-        // Before anything is made there: it may be the directory of somebody else.
+        // Before anything is created there: it may not be frost's directory.
         try BranchStore.checkFile(in: directory)
         do {
             try FileManager.default.createDirectory(
@@ -84,7 +83,7 @@ struct FrostContext: Sendable {
         do throws(BranchError) {
             runtimes[.local] = try await localRuntime(options, directory)
         } catch {
-            // A host of containers needs no PostgreSQL of its own.
+            // With containers only, the host needs no PostgreSQL.
             unavailable[.local] = error
         }
         let manager = try BranchManager(
@@ -104,7 +103,7 @@ struct FrostContext: Sendable {
         )
         let recovered = try await manager.recover(checkingServers: checksServers, retrying: retries)
         for recovery in recovered { ErrorOutput.print(recovery.message) }
-        // One killed before it had written leaves a map that differs; what is wrong with it has been told.
+        // A process killed before the write leaves an outdated map; problems with it have been reported.
         try? await routes.reconcile()
         return FrostContext(
             options: options,
@@ -135,7 +134,7 @@ struct FrostContext: Sendable {
         )
     }
 
-    /// Where a branch's server runs, for a command that only looks.
+    /// A branch's runtime, for read-only commands.
     static func runtime(
         of branch: BranchDetails,
         _ options: FrostOptions,
@@ -157,8 +156,8 @@ struct FrostContext: Sendable {
         )
     }
 
-    /// Asks the server of a branch about its password, for a command that only looks at the store; a container is
-    /// looked at by `frost up`.
+    /// Checks the password of a branch's server, for a command that only reads the store; `frost up` checks
+    /// containers.
     static func checkPassword(
         _ branch: BranchDetails,
         _ options: FrostOptions,
@@ -170,10 +169,10 @@ struct FrostContext: Sendable {
         return try await BranchManager.checkPassword(branch, on: runtime, in: store)
     }
 
-    /// Waits for a server that recovers, for as long as it does, and says what PostgreSQL says of it.
+    /// Waits for a recovering server, however long that takes, and prints PostgreSQL's progress.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` when it does not come up, ``BranchError/busy(_:)`` when it recovers still
-    ///   and the wait was interrupted.
+    /// - Throws: ``BranchError/runtime(_:)`` when it does not come up, ``BranchError/busy(_:)`` when the wait was
+    ///   interrupted before it recovered.
     func finishRecovery(_ branch: BranchDetails) async throws(BranchError) -> BranchDetails {
         guard branch.target.lifecycleStatus == .recovering else { return branch }
         let name = branch.displayName
@@ -205,7 +204,7 @@ struct FrostContext: Sendable {
         guard let wanted = options.wantedRouteFile, !isMoved, wanted != current else { return current }
         var moving = options
         moving.routeFile = wanted
-        // A gateway reads the one that is set, and would not hear of what happens to branches.
+        // The gateway reads the stored path, and would miss changes to branches.
         guard try store.routeFile() == nil, try store.branches().isEmpty else {
             throw BranchError.invalid(
                 "the route map of \(directory) is \(current), not \(wanted); change it with: "
@@ -216,7 +215,7 @@ struct FrostContext: Sendable {
         return wanted
     }
 
-    /// Moves the route map: the new one is there before it is set, and the old one leads nowhere after that.
+    /// Moves the route map: writes the new one before storing its path, then empties the old one.
     func moveRouteFile(to path: String) async throws {
         let record = ProcessRecord.gateway(in: directory)
         if let gateway = record.running() {
@@ -231,7 +230,7 @@ struct FrostContext: Sendable {
     }
 }
 
-/// Ends the process at a step of an operation, as a crash would. For the tests of crashes, in debug builds only.
+/// Ends the process at a step of an operation like a crash. For tests, in debug builds only.
 enum CrashPoint {
     static func didComplete(_ action: BranchAction, _ step: OperationStep) {
         #if DEBUG

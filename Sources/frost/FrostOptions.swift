@@ -8,7 +8,7 @@ import Glibc
 import Musl
 #endif
 
-/// Where a frost's state is, and what its branches run on.
+/// Options of every command: the location of frost's state, and the programs and ports of its branches.
 struct FrostOptions: ParsableArguments {
     @Option(
         help:
@@ -38,7 +38,7 @@ struct FrostOptions: ParsableArguments {
         option ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// As when nothing is given on the command line.
+    /// The defaults, as with no options on the command line.
     static var plain: FrostOptions {
         var options = FrostOptions()
         options.dataDir = nil
@@ -53,7 +53,8 @@ struct FrostOptions: ParsableArguments {
 
     private static let systemDataDirectory = "/var/lib/frost"
 
-    /// A user who is not root, and may not use the system's, has one of their own (XDG Base Directory Specification).
+    /// Users other than root cannot use the system's directory, so they have their own (XDG Base Directory
+    /// Specification).
     private static var defaultDataDirectory: String {
         if geteuid() == 0 || access(systemDataDirectory, W_OK) == 0 { return systemDataDirectory }
         let data = value(nil, "XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -61,7 +62,7 @@ struct FrostOptions: ParsableArguments {
         return "\(data ?? "\(home)/.local/share")/frost"
     }
 
-    /// What commands in messages repeat, so that they find the same state as this one.
+    /// The options that commands in messages repeat, so that they use the same state as this one.
     var hint: CommandHint {
         let given = [
             ("--data-dir", dataDir), ("--route-file", routeFile), ("--postgres-bin", postgresBin),
@@ -70,7 +71,7 @@ struct FrostOptions: ParsableArguments {
         return CommandHint(repeating: given.compactMap { option, value in value.map { (option: option, value: $0) } })
     }
 
-    /// A command line of frost's that finds the same state as this one.
+    /// A frost command line that uses the same state as this one.
     func command(_ text: String) -> String { hint.command(text) }
 
     var postgresImage: String? { Self.value(nil, "FROST_POSTGRES_IMAGE") }
@@ -89,7 +90,7 @@ struct FrostOptions: ParsableArguments {
         return first...last
     }
 
-    /// The route map that is asked for; absolute, nil for the one that is set.
+    /// The requested route map as an absolute path; nil for the stored setting.
     var wantedRouteFile: String? {
         Self.value(routeFile, "FROST_ROUTE_FILE").map { URL(fileURLWithPath: $0).standardizedFileURL.path }
     }

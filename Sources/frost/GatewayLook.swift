@@ -2,16 +2,16 @@ import BranchManager
 import Foundation
 import FrostServer
 
-/// What a command says of the gateway beside a branch that is reached through it.
+/// Warnings of commands about the gateway in front of a branch.
 struct GatewayLook: Sendable {
     let warning: ExternalWarning
     /// In words, with the next step.
     let text: String
 
-    /// Looks at the gateway, which takes a second at most; whether a `frost up` runs makes no difference.
+    /// Queries the gateway, in at most a second, with or without a running `frost up`.
     ///
     /// - Parameter directory: of the store.
-    /// - Returns: nil when clients can connect, and for a branch without a string to connect with.
+    /// - Returns: nil when clients can connect, and for a branch without a connection string.
     /// - Throws: ``BranchError`` when the store cannot be read.
     static func warning(
         for branch: BranchDetails,
@@ -24,9 +24,9 @@ struct GatewayLook: Sendable {
         return warning(for: hostname, try await condition(store, in: directory))
     }
 
-    /// For several branches, with one look.
+    /// For several branches, with one query.
     ///
-    /// - Returns: by the ids of branches; nothing of those that clients can connect to.
+    /// - Returns: by branch id; without branches that clients can connect to.
     static func warnings(
         for branches: [BranchDetails],
         _ store: BranchStore,
@@ -47,7 +47,7 @@ struct GatewayLook: Sendable {
         return GatewayLook(warning: warning, text: trouble.line)
     }
 
-    /// How the gateway is, wherever this store's answers.
+    /// The state of this store's gateway.
     ///
     /// - Throws: ``BranchError`` when the store cannot be read.
     static func condition(_ store: BranchStore, in directory: String) async throws -> GatewayCondition {
@@ -55,11 +55,11 @@ struct GatewayLook: Sendable {
         return try await GatewayWatch.lookOnce(at: place, store)
     }
 
-    /// What several have in common is said once.
+    /// Prints a warning shared by several branches once.
     static func show(_ looks: some Sequence<GatewayLook>) {
         for text in Set(looks.map(\.text)).sorted() { ErrorOutput.print("warning: \(text)") }
     }
 
-    /// One line for people, past what is printed for programs.
+    /// One line for users on standard error, separate from output for programs.
     func show() { ErrorOutput.print("warning: \(text)") }
 }

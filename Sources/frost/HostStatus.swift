@@ -6,13 +6,13 @@ import Logging
 import RouteMap
 import RouteSync
 
-/// One thing that is well, or is not.
+/// The result of one check.
 struct HostCheck: Encodable {
     var name: String
     var ok: Bool
-    /// A clause for people.
+    /// A clause for users.
     var message: String
-    /// What to do; null where nothing has to be done.
+    /// The fix; null if nothing needs to be done.
     @OrNull var fix: String?
 
     init(_ name: String, _ message: String, ok: Bool = true, fix: String? = nil) {
@@ -23,9 +23,9 @@ struct HostCheck: Encodable {
     }
 }
 
-/// How a host is, as ``StatusCommand`` shows it. Everything is looked at, and nothing is changed.
+/// The state of a host, as ``StatusCommand`` shows it. Checks everything and changes nothing.
 struct HostStatus {
-    /// Below these nothing can be copied for long.
+    /// Below these limits, copies soon fail.
     private static let leastFree = 1_000_000_000
     private static let leastPorts = 10
 
@@ -110,7 +110,7 @@ struct HostStatus {
             return HostCheck("DNS", "no branch has a hostname")
         }
         let found = await WildcardPreview.resolution(of: name, base)
-        // Behind a NAT or a load balancer the address is another host's.
+        // Behind NAT or a load balancer, the address belongs to another host.
         let isWell = found.kind == .thisHost || found.kind == .elsewhere
         return HostCheck(
             "DNS",
@@ -153,7 +153,7 @@ struct HostStatus {
         )
     }
 
-    /// What frost is about to delete is well, and worth a line all the same.
+    /// Branches about to be deleted are not a problem, but are listed.
     private func expiry(_ branches: [BranchDetails]) -> HostCheck {
         let expired = branches.filter { $0.deletesAt != nil }.sorted { ($0.deletesAt ?? .now) < ($1.deletesAt ?? .now) }
         guard let first = expired.first else {
@@ -224,7 +224,7 @@ struct HostStatus {
         guard let last = unfinished.last else { return HostCheck("operations", "none unfinished") }
         let what = "\(last.action.rawValue) of \(last.targetName ?? last.targetId)"
         let since = last.startedAt.formatted(.iso8601)
-        // One that is under way is well; one that nobody works on is made good by the next command.
+        // A running operation is not a problem; the next command recovers an interrupted one.
         let isOld = last.startedAt < .now.addingTimeInterval(-3_600)
         return HostCheck(
             "operations",

@@ -4,13 +4,13 @@ import FrostServer
 import Subprocess
 import SystemPackage
 
-/// A database of a running server, and what is secret of its URL apart from it: arguments are for all of a host to read.
+/// The URL of a database without its secrets, which are separate: every user of a host can read arguments.
 struct ImportSource: Sendable {
     /// Without a password.
     let url: String
     let password: String?
 
-    /// - Throws: ``BranchError/invalid(_:)`` for what is no URL of PostgreSQL's.
+    /// - Throws: ``BranchError/invalid(_:)`` for a text that is not a PostgreSQL URL.
     init(_ text: String) throws(BranchError) {
         guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://"), var parts = URLComponents(string: text),
             parts.host != nil
@@ -37,10 +37,10 @@ struct ImportTools: Sendable {
     let programs: String
     let major: Int
 
-    /// Most of what a program says that is kept, in bytes.
+    /// Limit of a program's stored output, in bytes.
     private static let most = 64 * 1_024
 
-    /// - Throws: ``BranchError/runtime(_:)`` where this host has none.
+    /// - Throws: ``BranchError/runtime(_:)`` if they are not installed.
     static func find(_ named: String?) async throws(BranchError) -> ImportTools {
         let all = try await PostgresInstallations.find(named).all()
         let complete = all.first { installation in
@@ -54,10 +54,10 @@ struct ImportTools: Sendable {
         return ImportTools(programs: complete.programs, major: complete.major)
     }
 
-    /// Asks a server before anything is made for it.
+    /// Queries the server before anything is created.
     ///
     /// - Returns: its major version, and the size of the database in bytes.
-    /// - Throws: ``BranchError/runtime(_:)`` with what it says.
+    /// - Throws: ``BranchError/runtime(_:)`` with the server's message.
     func look(at source: ImportSource) async throws(BranchError) -> (major: Int, bytes: Int) {
         let question =
             "SELECT pg_catalog.current_setting('server_version_num')::int / 10000, "
@@ -75,7 +75,7 @@ struct ImportTools: Sendable {
         return (major, bytes)
     }
 
-    /// - Throws: ``BranchError/invalid(_:)`` where the new server would be older than the one to import from.
+    /// - Throws: ``BranchError/invalid(_:)`` if the new server would be older than the one to import from.
     func check(_ source: Int, against wanted: Int?) throws(BranchError) {
         if source > major {
             throw .invalid(
@@ -90,7 +90,7 @@ struct ImportTools: Sendable {
 
     /// Copies all of a database into a branch, or nothing.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` with what the first of the two programs that failed has said.
+    /// - Throws: ``BranchError/runtime(_:)`` with the message of the program that failed first.
     func copy(_ source: ImportSource, to branch: BranchDetails) async throws(BranchError) {
         let target = ConnectionInfo(direct: branch)
         let (reading, writing): (FileDescriptor, FileDescriptor)
@@ -102,7 +102,7 @@ struct ImportTools: Sendable {
         let dump = [
             "--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-password", source.url,
         ]
-        // As one transaction: what is there in the end is whole.
+        // One transaction: the import is complete or empty.
         let load = [
             "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-o", "/dev/null", target.conninfo,
         ]
@@ -127,7 +127,7 @@ struct ImportTools: Sendable {
                 error: .string(limit: Self.most)
             )
             let (dumping, loading) = (try await dumped, try await loaded)
-            // A psql that fails takes pg_dump with it, and one whose dump ends early takes what came for all.
+            // When psql fails, pg_dump fails too; when pg_dump ends early, psql treats the partial dump as complete.
             guard loading.terminationStatus.isSuccess else {
                 throw BranchError.runtime("the import failed: \(Self.last(loading.standardError))")
             }
@@ -162,7 +162,7 @@ struct ImportTools: Sendable {
         }
     }
 
-    /// The last lines of what a program says, on one.
+    /// The last lines of a program's output, joined into one.
     private static func last(_ text: String) -> String {
         text.split(separator: "\n").suffix(3).joined(separator: "; ")
     }

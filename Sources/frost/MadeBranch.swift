@@ -2,7 +2,7 @@ import BranchManager
 import Foundation
 import FrostServer
 
-/// What a command says of a branch that it has made.
+/// The output of a command that creates a branch.
 struct MadeBranch {
     let branch: BranchDetails
     /// nil for the first branch of a database.

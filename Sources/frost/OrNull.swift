@@ -1,4 +1,4 @@
-/// A value of a JSON object that is null when there is none: a key that comes and goes is no field.
+/// A JSON value that is null when absent, so that its key is always present.
 @propertyWrapper
 struct OrNull<Value: Encodable>: Encodable {
     var wrappedValue: Value?

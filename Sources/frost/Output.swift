@@ -9,21 +9,20 @@ import Glibc
 import Musl
 #endif
 
-/// What commands print: tables for people, JSON for programs.
+/// The output of commands: tables for users, JSON for programs.
 enum Output {
-    /// Whether what cannot be written at once is dropped: nobody who reads a `frost up` slowly, or not at all, may hold
-    /// its branches up.
+    /// Whether output that would block is dropped: a slow reader of `frost up` must not delay its branches.
     private static let drops = Mutex(false)
 
     static func dropWhatWaits() { drops.withLock { $0 = true } }
 
-    /// Writes a text past the buffer of `print`.
+    /// Writes a text without the buffer of `print`.
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         let drops = drops.withLock { $0 }
         while !rest.isEmpty {
             var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            // A pipe that can be written takes at least so much at once (PIPE_BUF).
+            // A writable pipe accepts at least this much at once (PIPE_BUF).
             if drops, poll(&writable, 1, 0) != 1 { return }
             let count = rest.prefix(4_096).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
@@ -32,7 +31,7 @@ enum Output {
         }
     }
 
-    /// - Throws: when what was printed cannot be written: a disk is full, or nobody reads.
+    /// - Throws: when the output cannot be written: a full disk, or a closed pipe.
     static func flush() throws(BranchError) {
         guard fflush(nil) == 0 else {
             throw .store("could not write the output: \(String(cString: strerror(errno)))")
@@ -63,7 +62,7 @@ enum Output {
     }
 }
 
-/// A former hostname that still leads to its branch.
+/// A former hostname that still works.
 struct ShownAlias: Encodable {
     var hostname: String
     var endsAt: Date
@@ -78,24 +77,24 @@ struct ShownBranch: Encodable {
     var name: String
     /// The branch it is a copy of, by id.
     @OrNull var sourceTargetId: String?
-    /// As the page and the API call it: the state of its life.
+    /// Its lifecycle status, as on the page and in the API.
     var status: String
     @OrNull var reason: String?
     @OrNull var hostname: String?
-    /// Former ones that still lead there.
+    /// Former hostnames that still work.
     var aliases: [ShownAlias]
     var hostPort: Int
     var createdAt: Date
     @OrNull var postgresVersion: Int?
     /// known, pending or unknown.
     var passwordState: String
-    /// After how long without use it expires, as `7d`.
+    /// Time without use after which it expires, as `7d`.
     @OrNull var ttl: String?
     @OrNull var lastUsedAt: Date?
     @OrNull var expiresAt: Date?
     /// Of one that has expired.
     @OrNull var deletesAt: Date?
-    /// As the API has it; of a command that has looked at the gateway.
+    /// As in the API; only for commands that query the gateway.
     @OrNull var externalWarning: String?
     /// The same in words.
     @OrNull var warning: String?
@@ -135,7 +134,7 @@ struct ShownBranch: Encodable {
         return reason.map { "\(status) (\(Self.short($0)))" } ?? status
     }
 
-    /// All of it is in the branch's log, and in JSON.
+    /// Shortened; the branch's log and JSON have all of it.
     private static func short(_ reason: String) -> String {
         reason.count <= 60 ? reason : "\(reason.prefix(60))…"
     }
@@ -147,7 +146,7 @@ struct ShownBranch: Encodable {
         if json { try Output.json(shown) } else { Output.table(header, shown.map(\.row)) }
     }
 
-    /// Says what was done, and what keeps clients from the branch now.
+    /// Prints the result, and warnings that keep clients from connecting.
     static func show(_ branch: BranchDetails, _ did: String, _ context: FrostContext, json: Bool) async throws {
         let look = try await GatewayLook.warning(for: branch, context.store, in: context.directory)
         if json { try Output.json(ShownBranch(branch, look)) } else { print("\(branch.displayName) \(did)") }

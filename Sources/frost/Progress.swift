@@ -8,8 +8,8 @@ import Glibc
 import Musl
 #endif
 
-/// Says how far an operation is, once it has taken more than a second: on a terminal in one line that is written anew
-/// each second, elsewhere in a line every ten.
+/// Prints the progress of an operation that takes more than a second: on a terminal in one line, updated each second,
+/// elsewhere in a new line every ten seconds.
 final class Progress: Sendable {
     private struct State {
         var what: String?
@@ -17,7 +17,7 @@ final class Progress: Sendable {
         var copied: CopyProgress?
     }
 
-    /// Between two lines where there is no terminal, in seconds.
+    /// Interval of lines without a terminal, in seconds.
     private static let interval = 10
 
     private let state = Mutex(State())
@@ -25,7 +25,7 @@ final class Progress: Sendable {
     func during<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
         state.withLock { $0 = State(what: what) }
         let line = TerminalLine.standardError
-        // Writing to a terminal that is held up blocks.
+        // Writing to a stopped terminal blocks.
         let reminder = Task(executorPreference: BlockingWork.executor) {
             try await Task.sleep(for: .seconds(1))
             self.state.withLock { $0.isShown = true }
@@ -55,7 +55,7 @@ final class Progress: Sendable {
         "\(what)\(copied.map { " · copied \($0.text)" } ?? "") · \(seconds) s"
     }
 
-    /// What has been done with a step, for people; nil for what is none of theirs.
+    /// The result of a step for users; nil for internal steps.
     private static func words(_ step: OperationStep) -> String? {
         switch step {
         case .registered, .copying, .finished: nil
@@ -79,8 +79,8 @@ final class Progress: Sendable {
     func copied(_ progress: CopyProgress) { state.withLock { $0.copied = progress } }
 }
 
-/// The line at the bottom of a terminal, written again and again. The cursor waits at its start, so that whatever is
-/// printed next is written over it.
+/// The last line of a terminal, rewritten again and again. The cursor stays at its start, so that the next output
+/// overwrites it.
 struct TerminalLine: Sendable {
     /// Erases from the cursor to the end of the line (ECMA-48).
     static let erase = "\u{1B}[K"
@@ -95,7 +95,7 @@ struct TerminalLine: Sendable {
     func show(_ text: String) {
         var size = winsize()
         let columns = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
-        // One that is wrapped cannot be written over.
+        // A wrapped line cannot be overwritten.
         Output.write("\(text.prefix(columns - 1))\(Self.erase)\r", to: STDERR_FILENO)
     }
 

@@ -21,7 +21,7 @@ final class StopRequest: Sendable {
 
     private let state = Mutex(State())
 
-    /// The signal after which nothing is waited for.
+    /// The number of the signal that ends the process at once.
     private let last: Int
     /// Printed on standard error after the first signal.
     private let answer: String?
@@ -50,7 +50,7 @@ final class StopRequest: Sendable {
     /// - Parameter hint: for commands in messages.
     static func listen(last: Int = 3, answer: String? = nil, _ hint: CommandHint) async -> StopRequest {
         let request = StopRequest(last: last, answer: answer, recovery: hint.command("recover"))
-        // Of a terminal that is closed, unless nohup(1) has it ignored.
+        // A closed terminal sends SIGHUP, unless nohup(1) has it ignored.
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
         let isIgnored = unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == 1
@@ -66,7 +66,7 @@ final class StopRequest: Sendable {
 
     var isMade: Bool { state.withLock { $0.count > 0 } }
 
-    /// Returns when it has been made, or the task is cancelled.
+    /// Returns when a stop was requested, or the task is cancelled.
     func wait() async {
         let waiter = state.withLock { state in
             state.lastWaiter += 1
@@ -86,7 +86,7 @@ final class StopRequest: Sendable {
         }
     }
 
-    /// What a further signal does.
+    /// Sets the action of further signals.
     func onFurther(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.again = action } }
 
     private func receive() {

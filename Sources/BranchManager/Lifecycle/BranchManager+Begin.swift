@@ -1,8 +1,8 @@
 extension BranchManager {
-    /// Begins an operation: checks that it may be done, records it in the store, and takes the lock of its
-    /// branch. The work itself is left to ``OperationHandle/finish()``.
+    /// Begins an operation: checks that it is allowed, records it in the store, and locks its branch. The work itself
+    /// is done by ``OperationHandle/finish()``.
     ///
-    /// - Throws: what keeps it from beginning; nothing is recorded then.
+    /// - Throws: the error that prevents it; then nothing is recorded.
     package func begin(_ request: BranchRequest) async throws(BranchError) -> OperationHandle {
         switch request {
         case .createDatabase(let name, let project, let runtime, let version, let load):
@@ -48,7 +48,7 @@ extension BranchManager {
         }
     }
 
-    /// Nothing is recorded, and no session ends, when the branch runs already.
+    /// If the branch is already running, records nothing and ends no session.
     private func beginStart(_ branch: BranchDetails) async throws(BranchError) -> OperationHandle {
         let current = try store.branch(id: branch.target.id)
         if [.active, .recovering].contains(current.target.lifecycleStatus),
@@ -62,7 +62,7 @@ extension BranchManager {
     }
 
     func startUnlessRunning(_ run: OperationRun, _ details: BranchDetails) async throws(BranchError) {
-        // Somebody may have started it between the look and the lock: its sessions are left alone.
+        // It may have been started between the check and the lock: keep its sessions.
         if run.previous == .active, try await runtime(details.target.runtime).isRunning(ServerSpec(details)) {
             return try run.finish(.succeeded, branch: .active)
         }
@@ -102,7 +102,7 @@ extension BranchManager {
         }
         try await runtime(branch.target.runtime).checkAvailable()
         try store.write { db in try BranchExpiry.renew(db, sourceID) }
-        // Copied while the branch still serves: it is down for as long as a restart takes.
+        // Copy while the branch still serves: it is down only for a restart.
         return try await handle(.reset, branch, status: nil) { run, details async throws(BranchError) in
             do throws(BranchError) {
                 try run.reach(.copying)
@@ -143,11 +143,11 @@ extension BranchManager {
         return OperationHandle(run.operation) { () async throws(BranchError) in try await rest(run, details) }
     }
 
-    // MARK: From beginning to end
+    // MARK: Complete operations
 
-    /// Makes a database with its branch `main`.
+    /// Creates a database with its branch `main`.
     ///
-    /// - Parameter load: fills it before anybody is led there; when that fails, nothing is left.
+    /// - Parameter load: fills it before it is routed; if that fails, nothing is left behind.
     package func createDatabase(
         _ name: String,
         in project: Project,
@@ -199,7 +199,7 @@ extension BranchManager {
         try await begin(.delete(branch)).finish()
     }
 
-    /// - Parameter branch: nil for one that the operation makes.
+    /// - Parameter branch: nil if the operation creates it.
     private func finished(
         _ request: BranchRequest,
         of branch: BranchDetails? = nil

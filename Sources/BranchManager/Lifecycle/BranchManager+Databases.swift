@@ -47,10 +47,10 @@ extension BranchManager {
         return try await deletion(of: database, with: lock, canStay: true)
     }
 
-    /// The deletion of a database that is marked for it. The operation of `main` stands for the whole: it
-    /// begins first and ends last.
+    /// The deletion of a database that is marked for it. The operation of `main` represents the whole: it starts first
+    /// and ends last.
     ///
-    /// - Parameter canStay: whether the database stays as it was when not one of its branches could be deleted.
+    /// - Parameter canStay: whether the database is kept if none of its branches could be deleted.
     func deletion(
         of database: BranchDatabase,
         with lock: OperationLock,
@@ -99,7 +99,7 @@ extension BranchManager {
         if let (run, details) = main { try await finishDelete(run, details) }
     }
 
-    /// Takes the mark back from a database that has all its branches: it can as well stay.
+    /// Removes the mark from a database that still has all its branches, so that it is kept.
     private func keep(_ database: BranchDatabase, of branches: Int) throws(BranchError) {
         try store.write(urgent: true) { db in
             try db.execute(

@@ -2,8 +2,8 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// Sets after how long without use a branch expires, or that it never does. The time begins anew; a branch that has
-    /// expired is one that is stopped then, and is kept.
+    /// Sets the time without use after which a branch expires, or that it never expires. Restarts the time; an expired
+    /// branch becomes a stopped one, and is kept.
     ///
     /// - Parameter ttl: nil for never.
     /// - Throws: ``BranchError/notAllowed(_:)`` for `main`.
@@ -35,12 +35,12 @@ extension BranchManager {
         throw .notAllowed("the branch 'main' never expires: other branches are copied from it")
     }
 
-    /// Stops a branch that nobody has used for its time to live.
+    /// Stops a branch unused for its time to live.
     ///
     /// - Parameters:
-    ///   - row: as it was when that was found out; nothing is done when it is otherwise by now.
-    ///   - new: what is kept with it.
-    /// - Returns: nil when it waits for its next try.
+    ///   - row: at the observation; if it has changed since, does nothing.
+    ///   - new: the row to store.
+    /// - Returns: nil while it waits for its next try.
     func expire(
         _ branch: BranchDetails,
         from row: BranchExpiry,
@@ -62,7 +62,7 @@ extension BranchManager {
         return Recovery(message: "\(branch.displayName) has expired: \(Self.expiryNote(of: details) ?? "stopped")")
     }
 
-    /// Deletes a branch that has been expired for long enough.
+    /// Deletes a branch that has been expired long enough.
     ///
     /// - Parameter row: as in ``expire(_:from:to:)``.
     func deleteExpired(_ branch: BranchDetails, as row: BranchExpiry) async throws(BranchError) -> Recovery? {
@@ -80,7 +80,7 @@ extension BranchManager {
         return Recovery(message: "\(branch.displayName) \(note); deleted")
     }
 
-    /// What is said of a branch when it expires; nil for one that never does.
+    /// The message for a branch when it expires; nil if it never does.
     static func expiryNote(of branch: BranchDetails) -> String? {
         branch.expiry?.ttl.map {
             "not used for \($0.text); stopped; will be deleted in \(keptText) unless started"
@@ -95,7 +95,7 @@ extension BranchManager {
         }
     }
 
-    /// What could not be done is tried more and more rarely.
+    /// Retries failed operations with increasing delays.
     private func isDue(_ action: BranchAction, _ branch: BranchDetails) throws(BranchError) -> Bool {
         let last = try store.read { db in try Self.lastTry(db, action, branch.target.id) }
         return last.map { Self.isDue($0.finishedAt, since: $0.startedAt) } ?? true

@@ -1,12 +1,12 @@
 import GRDB
 
 extension BranchManager {
-    /// Deletes a database with all its branches, and forgets those that cannot be reached: their engine is gone for
-    /// good, or their files cannot be removed.
+    /// Deletes a database with all its branches, and forgets those that cannot be deleted, because their engine is gone
+    /// or their files cannot be removed.
     ///
-    /// - Returns: what was left behind, and where: a sentence each.
-    /// - Throws: ``BranchError``, with the branches that are left as they are; among others when the route map cannot be
-    ///   written, since clients would still be led there.
+    /// - Returns: what was left behind and where, one sentence each.
+    /// - Throws: ``BranchError`` without changing the branches, for example if the route map cannot be written, which
+    ///   would still route clients there.
     package func forgetDatabase(_ database: BranchDatabase) async throws(BranchError) -> [String] {
         let lock = try await lock(database.id, .exclusive)
         try store.write(urgent: true) { db in
@@ -14,7 +14,7 @@ extension BranchManager {
             guard db.changesCount == 1 else { throw BranchError.notFound("there is no database \(database.id)") }
         }
         var left: [String] = []
-        // `main` stands for the whole: it goes last.
+        // `main` represents the database, so delete it last.
         for branch in try store.branches(of: database.id).sorted(by: { !$0.target.isMain && $1.target.isMain }) {
             left += try await forget(branch)
         }

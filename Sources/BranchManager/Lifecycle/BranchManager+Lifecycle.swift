@@ -61,7 +61,7 @@ extension BranchManager {
             try run.reach(.unrouted)
             try await runtime.stop(ServerSpec(details))
             try run.reach(.stopped)
-            // Recovery may have taken it up after somebody has said that the branch never expires.
+            // Recovery may have resumed it after the branch was set to never expire.
             let note = run.action == .expire ? Self.expiryNote(of: details) : nil
             try run.finish(.succeeded, branch: note == nil ? .stopped : .expired, message: note)
         } catch {
@@ -127,7 +127,7 @@ extension BranchManager {
         let runtime = try runtime(details.target.runtime)
         var isUnrouted = false
         do throws(BranchError) {
-            // Not before nobody is led there: another branch may get its port.
+            // Only after it is no longer routed: another branch may get its port.
             try await routes.routesChanged()
             isUnrouted = true
             try run.reach(.unrouted)

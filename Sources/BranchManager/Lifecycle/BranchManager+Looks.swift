@@ -1,6 +1,6 @@
-/// What a server that runs says of itself.
+/// Facts of a running server.
 package struct ServerFacts: Hashable, Sendable {
-    /// As PostgreSQL writes it: "16.4 (Debian 16.4-1)".
+    /// PostgreSQL's own format: "16.4 (Debian 16.4-1)".
     package var version: String
     /// Of all its databases, in bytes.
     package var size: Int
@@ -11,18 +11,18 @@ package struct ServerFacts: Hashable, Sendable {
     }
 }
 
-/// Where a server's log is kept.
+/// The location of a server's log.
 package enum ServerLogHome: Hashable, Sendable {
     /// A file of this host.
     case file(String)
-    /// The engine keeps it, under the container's name.
+    /// Kept by the engine, under the container's name.
     case container(String)
 }
 
 extension BranchRuntime {
-    /// Asks a server that runs.
+    /// Queries a running server.
     ///
-    /// - Returns: nil when its answer cannot be read.
+    /// - Returns: nil if its answer is invalid.
     package func facts(_ server: ServerSpec) async throws(BranchError) -> ServerFacts? {
         let answer = try await query(
             "SELECT coalesce(sum(pg_catalog.pg_database_size(oid)), 0), pg_catalog.current_setting('server_version') "
@@ -36,17 +36,17 @@ extension BranchRuntime {
 }
 
 extension BranchManager {
-    /// What the branch's server says of itself; nil while it cannot be asked.
+    /// Facts of the branch's server; nil while it cannot be queried.
     package func facts(of branch: BranchDetails) async throws(BranchError) -> ServerFacts? {
         try await runtime(branch.target.runtime).facts(ServerSpec(branch))
     }
 
-    /// The end of the log of the branch's server, at most 64 KiB of it.
+    /// The end of the branch's server log, at most 64 KiB.
     package func log(of branch: BranchDetails) async throws(BranchError) -> String {
         try await runtime(branch.target.runtime).log(ServerSpec(branch), after: nil).text
     }
 
-    /// nil where the runtime keeps none.
+    /// nil if the runtime keeps none.
     package func logHome(of branch: BranchDetails) throws(BranchError) -> ServerLogHome? {
         try runtime(branch.target.runtime).logHome(ServerSpec(branch))
     }

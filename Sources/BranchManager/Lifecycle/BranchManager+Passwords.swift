@@ -2,14 +2,14 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// Gives a database another password: branches that run have it when this returns, the others before they are
-    /// routed again. Sessions that are open go on.
+    /// Changes a database's password: running branches have it when this returns, others get it before they are routed
+    /// again. Open sessions continue.
     ///
-    /// - Returns: the database's branches; those that do not have the password yet are ``PasswordState/pending``.
+    /// - Returns: the database's branches; those without the new password are ``PasswordState/pending``.
     package func rotatePassword(of database: BranchDatabase) async throws(BranchError) -> [BranchDetails] {
         let password = Self.makePassword()
         try store.write { db in
-            // Kept before any server has it: a password that nobody knows would be worse than one that waits.
+            // Store it before any server has it: a lost password would be worse than a pending one.
             try db.execute(
                 sql: "UPDATE database SET password = ? WHERE id = ? AND NOT isDeleting",
                 arguments: [password, database.id]
@@ -24,7 +24,7 @@ extension BranchManager {
         return try store.branches(of: database.id)
     }
 
-    /// Goes on with what ``rotatePassword(of:)`` could not do at once: another operation was under way.
+    /// Completes a ``rotatePassword(of:)`` for branches with another running operation.
     func givePendingPasswords() async throws(BranchError) {
         for branch in try store.branches() where branch.target.passwordState == .pending {
             await givePendingPassword(branch)
@@ -39,12 +39,12 @@ extension BranchManager {
             guard current.target.lifecycleStatus == .active, current.target.passwordState == .pending else { return }
             try await givePassword(current)
         } catch {
-            // It stays pending, which is shown, and is tried again.
+            // It stays pending, which is shown, and is retried.
         }
     }
 
-    /// Sets the role's password to the one that frost hands out. A server's log gets to see what PostgreSQL keeps of
-    /// it, never the password.
+    /// Sets the role's password to the one in frost's connection strings. A server's log may contain the verifier, but
+    /// never the password.
     func givePassword(_ branch: BranchDetails) async throws(BranchError) {
         let (password, id) = (branch.database.password, branch.target.id)
         let role = "\"\(branch.database.username.replacing("\"", with: "\"\""))\""
@@ -53,7 +53,7 @@ extension BranchManager {
             on: ServerSpec(branch)
         )
         try store.write { db in
-            // Not when another one was set meanwhile.
+            // Unless another one was set in the meantime.
             try db.execute(
                 sql: """
                     UPDATE target SET passwordState = ?1 WHERE id = ?2
@@ -64,15 +64,16 @@ extension BranchManager {
         }
     }
 
-    /// Asks a server that answers whether its role still has the password that frost hands out, and keeps the answer.
+    /// Checks whether the role of a running server still has the password in frost's connection strings, and stores the
+    /// result.
     ///
-    /// - Returns: as far as is known: a branch that does not run is as it was last seen.
+    /// - Returns: the current state; for a stopped branch, the last known one.
     @discardableResult
     package func checkPassword(_ branch: BranchDetails) async throws(BranchError) -> PasswordState {
         try await Self.checkPassword(branch, on: runtime(branch.target.runtime), in: store)
     }
 
-    /// The passwords of all branches that run; a server that cannot be asked stays as it was last seen.
+    /// Checks the passwords of all running branches; a server that cannot be queried keeps its last known state.
     package func checkPasswords() async throws(BranchError) {
         for branch in try store.branches() where branch.target.lifecycleStatus == .active {
             _ = try? await checkPassword(branch)
@@ -105,7 +106,7 @@ extension BranchManager {
         return state
     }
 
-    /// A copy has its source's role, and the version and the image of its server.
+    /// A copy has its source's password state, version and image.
     func inherit(from source: BranchDetails, to target: BranchDetails) throws(BranchError) {
         try store.write { db in
             try db.execute(
@@ -120,9 +121,9 @@ extension BranchManager {
 }
 
 extension BranchTarget {
-    /// What to say where a connection string is shown; nil when it works.
+    /// A warning beside a connection string; nil if it works.
     ///
-    /// - Parameter hint: for the command that mends it.
+    /// - Parameter hint: for the command that fixes it.
     package func passwordWarning(_ hint: CommandHint) -> String? {
         switch passwordState {
         case .known: nil

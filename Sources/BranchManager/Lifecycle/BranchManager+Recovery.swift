@@ -2,19 +2,19 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// What was found half done, or not as the store says, and what became of it.
+    /// An interrupted operation or a deviation from the store, and the result of its recovery.
     package struct Recovery: Hashable, Sendable {
         package var message: String
-        /// Whether it could not be made good.
+        /// Whether recovery failed.
         package var isFault = false
-        /// Whether the last try found the same fault.
+        /// Whether the last try had the same error.
         var isKnown = false
     }
 
-    /// How many servers are started at a time, after the host was.
+    /// Concurrent starts of servers after a boot of the host.
     private static let startsAtATime = 4
 
-    /// What recovery tries again of what it could not bring to an end before.
+    /// Which failed recoveries to retry.
     package enum Retries: Sendable {
         case all
         /// Work that has not been tried for as long as it has been in this state: tries become rarer with time, up to
@@ -22,33 +22,33 @@ extension BranchManager {
         case due
     }
 
-    /// Shortest and longest time between two tries of the same, in seconds.
+    /// Shortest and longest interval of retries, in seconds.
     private static let retryPauses = 5.0...600.0
 
     static func isDue(_ last: Date?, since start: Date) -> Bool {
         guard let last else { return true }
-        // A clock that was set back is no reason to wait.
+        // Do not wait because a clock was set back.
         return !(0..<pause(last, since: start)).contains(Date.now.timeIntervalSince(last))
     }
 
-    /// How long to wait after a try, in seconds.
+    /// Delay after a try, in seconds.
     static func pause(_ last: Date, since start: Date) -> TimeInterval {
         min(max(last.timeIntervalSince(start), retryPauses.lowerBound), retryPauses.upperBound)
     }
 
-    /// Finishes or undoes what a crash has left behind, and makes the store true: called at every start.
+    /// Finishes or undoes interrupted operations, and updates the store to reality. Called at every start.
     ///
-    /// What another process is working on is left to it.
+    /// Skips operations that another process is running.
     ///
     /// - Parameters:
-    ///   - checkingServers: whether to look for the servers of active branches, and start those that do not run.
-    ///   - retries: what is tried that could not be made good before.
+    ///   - checkingServers: whether to check the servers of active branches, and start stopped ones.
+    ///   - retries: which failed recoveries to retry.
     package func recover(
         checkingServers: Bool,
         retrying retries: Retries = .all
     ) async throws(BranchError) -> [Recovery] {
         var done: [Recovery] = []
-        // One look at the store is all that there is to do on most days.
+        // Usually this read of the store is all there is to do.
         let (running, deleting, seen) = try store.read { db in
             (
                 try Operation.filter(Column("status") == Operation.Status.running.rawValue).fetchAll(db),
@@ -60,7 +60,7 @@ extension BranchManager {
         for operation in running {
             if retries == .due, !Self.isDue(operation.triedAt, since: operation.startedAt) { continue }
             guard let lock = lockNow(operation.targetId) else { continue }
-            // It may have been finished between the look and the lock.
+            // It may have ended between the read and the lock.
             let current = try store.read { db in try Operation.fetchOne(db, key: operation.id) }
             guard let current, current.status == .running else { continue }
             let found = try await recover(current, with: lock)
@@ -106,7 +106,7 @@ extension BranchManager {
         }
     }
 
-    /// What there is on this host of branches that the store does not know: a sentence each. Nothing of it is removed.
+    /// Remains of branches on this host that the store does not know, one sentence each. Removes nothing.
     package func strangers() async throws(BranchError) -> [String] {
         let known = try store.knownBranches()
         var found: [String] = []
@@ -114,7 +114,7 @@ extension BranchManager {
         return found
     }
 
-    /// Starts the servers of active branches that do not run: the host was started anew, or they fell over.
+    /// Starts stopped servers of active branches, after a boot of the host or a crash.
     private func startMissing(
         of branches: [BranchDetails],
         retrying retries: Retries
@@ -153,7 +153,7 @@ extension BranchManager {
             }
             return Recovery(message: "\(name) was not running; started")
         } catch .busy {
-            // Somebody is at work on it, or has stopped it meanwhile.
+            // Another operation is running on it, or has stopped it.
             return nil
         } catch .notFound {
             return nil
@@ -162,7 +162,7 @@ extension BranchManager {
         }
     }
 
-    /// Why an operation is undone that a crash cut off: one that was being cancelled is.
+    /// The reason for undoing an interrupted operation, which may have been cancelled.
     private static func interruption(of operation: Operation) -> BranchError {
         operation.isCancelled ? operation.cancellation : .busy("interrupted; undone")
     }
@@ -191,7 +191,7 @@ extension BranchManager {
             case .deploy:
                 try await finishRestart(run, details, adopting: false)
             case .reset where [.registered, .copying, .copied].contains(step):
-                // The branch went on serving: what was written to it since is not to be lost.
+                // The branch kept serving: writes since then must not be lost.
                 try await undoReset(run, details, because: Self.interruption(of: operation))
                 return Recovery(message: "\(name): \(what); undone")
             case .reset:
@@ -203,7 +203,7 @@ extension BranchManager {
             }
             return Recovery(message: "\(name): \(what); finished")
         } catch {
-            // Where the operation itself has ended, the reason is in the branch.
+            // If the operation has ended, the branch has the reason.
             let current = try store.read { db in try Operation.fetchOne(db, key: operation.id) }
             if current?.status == .running { try run.noteTry(error.description) }
             return Recovery(

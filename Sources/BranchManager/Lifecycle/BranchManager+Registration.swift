@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// Enters a new branch and the operation that makes it.
+    /// Records a new branch and the operation that creates it.
     func register(
         _ name: String,
         of database: BranchDatabase,
@@ -76,7 +76,7 @@ extension BranchManager {
         return (run, details)
     }
 
-    /// Enters a branch, or leaves nothing of it.
+    /// Records a branch, completely or not at all.
     private func forgetting<Value>(_ id: String, _ body: () throws(BranchError) -> Value) throws(BranchError) -> Value {
         do throws(BranchError) {
             return try body()
@@ -86,14 +86,14 @@ extension BranchManager {
         }
     }
 
-    /// Records that an operation begins on a branch that is there, and takes the branch's lock for it.
+    /// Records the start of an operation on an existing branch, and locks the branch for it.
     ///
     /// - Parameters:
-    ///   - expected: refuses a branch that is no longer so.
-    ///   - retries: whether it goes on in the row of its last try, when that has failed.
-    ///   - isRestart: whether it goes on in the row of the starts that did not last.
-    ///   - actor: what people do with a branch is a use of it.
-    ///   - body: what else is done in the same transaction; nothing is recorded when it throws.
+    ///   - expected: the required status of the branch.
+    ///   - retries: whether to continue in the row of its last failed try.
+    ///   - isRestart: whether to continue in the row of the previous unsuccessful starts.
+    ///   - actor: operations of users count as use of the branch.
+    ///   - body: runs in the same transaction; if it throws, nothing is recorded.
     func record(
         _ action: BranchAction,
         _ id: String,
@@ -105,7 +105,7 @@ extension BranchManager {
         _ body: @Sendable (Database) throws -> Void = { _ in }
     ) async throws(BranchError) -> (OperationRun, BranchDetails) {
         let lock = try await lock(id, .exclusive)
-        // What frees room has to get through on a full disk, its new route map too.
+        // Operations that free space must work on a full disk, including their route map.
         let isFreeing = action == .stop || action == .expire || action == .delete
         if isFreeing, store.reserve.isDiskFull { store.reserve.release() }
         let new = Operation(
@@ -125,7 +125,7 @@ extension BranchManager {
             let previous = target.lifecycleStatus
             let restart = isRestart ? try Self.unsettledRestart(db, of: target) : nil
             guard previous.allows(action), previous == expected ?? previous else { throw unfinished(target) }
-            // Of an operation that a crash cut off, and that this one makes an end of.
+            // An interrupted operation, which this one supersedes.
             try db.execute(
                 sql:
                     "UPDATE operation SET status = 'failed', message = 'interrupted', finishedAt = ? WHERE targetId = ? AND status = 'running'",
@@ -164,13 +164,13 @@ extension BranchManager {
         return (run, details)
     }
 
-    /// The last operation on a branch, when it was this action and did not succeed.
+    /// The last operation on a branch, if it was this action and failed.
     static func lastTry(_ db: Database, _ action: BranchAction, _ id: String) throws -> Operation? {
         let last = try Operation.filter(Column("targetId") == id).order(Column.rowID.desc).fetchOne(db)
         return last?.action == action && last?.status == .failed ? last : nil
     }
 
-    /// An operation that a crash cut off, taken up again.
+    /// Resumes an interrupted operation.
     func resume(_ operation: Operation, with lock: OperationLock) -> OperationRun {
         OperationRun(
             operation: operation,
@@ -195,7 +195,7 @@ extension BranchManager {
         )
     }
 
-    /// The first port that no branch has, that nobody had a moment ago, and that nothing listens on.
+    /// The first port that no branch uses, that was not freed recently, and that nothing listens on.
     private static func freePort(_ db: Database, of hostPorts: ClosedRange<Int>) throws -> Int {
         try db.execute(
             sql: "DELETE FROM freedPort WHERE freedAt < ?",
@@ -209,7 +209,7 @@ extension BranchManager {
         )
     }
 
-    /// 24 random bytes, in base64url: nothing in it has to be escaped in a connection string.
+    /// 24 random bytes in base64url, which needs no escapes in a connection string.
     static func makePassword() -> String {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<24).map { _ in UInt8.random(in: .min ... .max, using: &generator) }

@@ -2,19 +2,19 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// A server that ends later than this after its start did not end because of it; in seconds.
+    /// A server that ends later than this after its start counts as started; in seconds.
     private static let calm = 60.0
 
-    /// Starts a server that has ended by itself: at once, and as long as it ends soon after its starts, more and more
-    /// rarely (``isDue(_:since:)``). Until the next start the branch is said to recover, and why.
+    /// Restarts a server that ended unexpectedly: at once, and with increasing delays while it ends soon after its
+    /// starts (``isDue(_:since:)``). Until the next start the branch is shown as recovering, with the reason.
     ///
-    /// All starts of such a time are one operation.
+    /// All these starts are one operation.
     ///
     /// - Parameters:
-    ///   - branch: active or recovering, and found without a server.
-    ///   - retries: whether it is waited at all.
-    /// - Returns: why it waits; nil when it was started.
-    /// - Throws: ``BranchError/busy(_:)`` when somebody is at work on it, or has stopped it meanwhile.
+    ///   - branch: active or recovering, without a running server.
+    ///   - retries: whether delays apply.
+    /// - Returns: the reason for a delay; nil if it was started.
+    /// - Throws: ``BranchError/busy(_:)`` if another operation is running on it, or has stopped it.
     func restart(_ branch: BranchDetails, retrying retries: Retries) async throws(BranchError) -> String? {
         let id = branch.target.id
         let last = try store.read { db in try Self.unsettledRestart(db, of: branch.target) }
@@ -57,12 +57,12 @@ extension BranchManager {
         return reason
     }
 
-    /// The operation by which a server was last started because it had ended, unless that has become a success.
+    /// The last automatic restart of a server, unless it was successful.
     static func unsettledRestart(_ db: Database, of target: BranchTarget) throws -> Operation? {
         let last = try Operation.filter(Column("targetId") == target.id).order(Column.rowID.desc).fetchOne(db)
         guard let last, last.action == .start, last.status == .succeeded, let tried = last.triedAt else { return nil }
         let age = Date.now.timeIntervalSince(tried)
-        // One that never came to answer has not become a success, however long that took.
+        // A server that never answered was not successful, no matter how long it ran.
         return target.lifecycleStatus == .active && age >= Self.calm ? nil : last
     }
 

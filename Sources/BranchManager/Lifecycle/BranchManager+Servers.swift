@@ -2,19 +2,19 @@ import Foundation
 import GRDB
 
 extension BranchManager {
-    /// Starts a branch's server as the last part of an operation, and says in the store how it is then: active, with
-    /// the password that frost hands out, or recovering. Whoever calls this publishes the routes.
+    /// Starts a branch's server as the last part of an operation, and stores the result: active, with the password in
+    /// frost's connection strings, or recovering. The caller publishes the routes.
     ///
-    /// The operation ends either way: a server may recover for hours, and others can stop it meanwhile.
+    /// The operation ends in both cases: a server may recover for hours, and can be stopped meanwhile.
     ///
-    /// - Parameter load: what is to be in it before; it is waited for as long as the server recovers.
+    /// - Parameter load: fills the database first; waits for recovery if needed.
     func bringUp(
         _ run: OperationRun,
         _ details: BranchDetails,
         load: DataLoad? = nil
     ) async throws(BranchError) {
         let runtime = try runtime(details.target.runtime)
-        // A copy has had its source's version and image since the operation began.
+        // A copy has its source's version and image since the start of the operation.
         let server = try ServerSpec(store.branch(id: details.target.id))
         var condition = try await runtime.start(server)
         try run.reach(.started)
@@ -37,14 +37,14 @@ extension BranchManager {
         }
     }
 
-    /// What a server that answers needs before clients are led there.
+    /// Prepares a running server before it is routed.
     private func prepareForClients(_ details: BranchDetails) async throws(BranchError) {
         try await noteVersion(store.branch(id: details.target.id))
         let current = try store.branch(id: details.target.id)
         if current.target.passwordState == .pending {
             try await givePassword(current)
         } else {
-            // One that cannot be looked at is no reason not to serve.
+            // A failed check must not prevent it from serving.
             _ = try? await checkPassword(current)
         }
     }
@@ -63,23 +63,23 @@ extension BranchManager {
         }
     }
 
-    /// Asks a runtime whether it can make a server of a major version, before anything is registered.
+    /// Checks whether a runtime can create a server of a major version, before anything is registered.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` that says what to install.
+    /// - Throws: ``BranchError/invalid(_:)`` that names the package to install.
     package func checkVersion(_ version: Int?, of kind: RuntimeKind) throws(BranchError) {
         _ = try runtime(kind).versionForNewServer(version)
     }
 
-    /// Major versions that a new database can have, the newest first; empty where there is no choice.
+    /// Major versions for a new database, newest first; empty if there is no choice.
     package func versions(of kind: RuntimeKind) -> [Int] { runtimes[kind]?.versionsForNewServers() ?? [] }
 
-    // MARK: Servers that recover
+    // MARK: Recovering servers
 
-    /// Looks at the branches that recover: those that answer by now are routed, those whose server is gone are started
-    /// again, and of the others the progress is kept.
+    /// Checks recovering branches: routes those that answer, restarts those whose server has ended, and stores the
+    /// progress of the others.
     ///
-    /// - Parameter retries: whether servers that end soon after each start are started at once.
-    /// - Returns: what has become of those that no longer recover.
+    /// - Parameter retries: whether to restart at once servers that end soon after each start.
+    /// - Returns: the results for those that no longer recover.
     package func settleRecovering(retrying retries: Retries = .due) async throws(BranchError) -> [Recovery] {
         var done: [Recovery] = []
         for branch in try store.branches() where branch.target.lifecycleStatus == .recovering {
@@ -102,7 +102,7 @@ extension BranchManager {
                 return Recovery(message: "\(name) had ended; restarted")
             }
         } catch .busy {
-            // Somebody is at work on it, or has stopped it.
+            // Another operation is running on it, or has stopped it.
             return nil
         } catch .notFound {
             return nil
@@ -111,7 +111,7 @@ extension BranchManager {
         }
     }
 
-    /// - Returns: how the server is; nil when another operation is under way, or it no longer recovers.
+    /// - Returns: the server's condition; nil if another operation is running, or it no longer recovers.
     private func settleOnce(_ branch: BranchDetails) async throws(BranchError) -> ServerCondition? {
         let id = branch.target.id
         guard let lock = lockNow(id) else { return nil }
@@ -140,10 +140,10 @@ extension BranchManager {
         }
     }
 
-    /// Waits for a branch that recovers, for as long as it does, or until the process is asked to stop.
+    /// Waits until a branch has recovered, or the process is asked to stop.
     ///
-    /// - Parameter progress: called with what PostgreSQL says, each time it says something else.
-    /// - Returns: the branch: active, as somebody has made it meanwhile, or still recovering.
+    /// - Parameter progress: called with each new progress message of PostgreSQL.
+    /// - Returns: the branch: active, changed by another operation, or still recovering.
     package func waitForRecovery(
         _ branch: BranchDetails,
         progress: (String) -> Void

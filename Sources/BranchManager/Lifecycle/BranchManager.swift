@@ -2,20 +2,19 @@ import Foundation
 import GRDB
 import RouteMap
 
-/// Hears when the store says something else of routes.
+/// Listens for changes of routes in the store.
 package protocol RouteListener: Sendable {
-    /// Returns when the route map says it too. It goes on being tried when this gives up.
+    /// Returns when the route map is up to date. Retries continue after this has failed.
     ///
-    /// - Throws: ``BranchError/store(_:)`` when it does not after a bounded time: a route map that
-    ///   cannot be written holds up no branch for ever.
+    /// - Throws: ``BranchError/store(_:)`` after a bounded time, so that an unwritable route map does not block a
+    ///   branch forever.
     func routesChanged() async throws(BranchError)
 }
 
-/// Makes branches and takes them through their life.
+/// Creates branches and runs their operations.
 ///
-/// Every operation is recorded before it begins and after each step, so that what a crash leaves
-/// half done is finished or undone by ``recover()``. One operation at a time on a branch, over all
-/// processes; many branches side by side.
+/// Every operation is recorded before it starts and after each step, so that ``recover()`` can finish or undo it after
+/// a crash. One operation at a time per branch, over all processes; branches are independent.
 package final class BranchManager: Sendable {
     package let store: BranchStore
     let runtimes: [RuntimeKind: any BranchRuntime]
@@ -28,22 +27,22 @@ package final class BranchManager: Sendable {
     let isStopping: @Sendable () -> Bool
     let isCancelling: @Sendable () -> Bool
 
-    /// Ports of branches, where nothing else is said: the first free one is taken.
+    /// The default port range of branches; each gets the first free port.
     package static let defaultHostPorts = 10_000...20_000
-    /// How long a port that a deleted branch had is given to nobody, in seconds: longer than a gateway
-    /// takes to follow the route map.
+    /// How long the port of a deleted branch stays unused, in seconds: longer than a gateway takes to follow the route
+    /// map.
     static let freedPortRest = 60.0
-    /// The role that owns a new database.
+    /// The owner role of a new database.
     package static let username = "frost"
 
     /// - Parameters:
-    ///   - unavailable: why a runtime is not among them.
-    ///   - directory: for locks; the same for all processes that use the store.
+    ///   - unavailable: why a runtime is missing.
+    ///   - directory: for locks; the same for all processes on the store.
     ///   - hostPorts: of branches.
     ///   - didComplete: called after each step; tests of crashes end the process in it.
-    ///   - copied: called while data is copied, now and then.
-    ///   - isStopping: whether what only waits for its turn is given up.
-    ///   - isCancelling: whether operations that can be cancelled are, as of a command on Ctrl-C.
+    ///   - copied: called now and then during a copy.
+    ///   - isStopping: whether operations that only wait for their turn are abandoned.
+    ///   - isCancelling: whether cancellable operations are cancelled, such as on Ctrl-C in a command.
     package init(
         store: BranchStore,
         runtimes: [RuntimeKind: any BranchRuntime],
@@ -88,7 +87,7 @@ package final class BranchManager: Sendable {
         try await OperationLock.take(targetID, mode, in: locks)
     }
 
-    /// nil when another has it, at once.
+    /// nil if another process holds it; does not wait.
     func lockNow(_ targetID: String) -> OperationLock? {
         try? OperationLock(targetID, .exclusive, in: locks)
     }
@@ -98,7 +97,7 @@ package final class BranchManager: Sendable {
         OperationLock.forget(Self.turnName(targetID), in: locks)
     }
 
-    /// Why no server of a runtime can be made on this host now; nil when it can.
+    /// Why a runtime cannot create servers on this host now; nil if it can.
     package func unavailability(of kind: RuntimeKind) async -> String? {
         do throws(BranchError) {
             try await runtime(kind).checkAvailable()
@@ -108,8 +107,7 @@ package final class BranchManager: Sendable {
         }
     }
 
-    /// Where a route map that stays behind for a while leads nobody astray: the listener has reported it,
-    /// and goes on trying.
+    /// For changes where an outdated route map does no harm: the listener reports the error and retries.
     func publishRoutes() async {
         do throws(BranchError) { try await routes.routesChanged() } catch {}
     }
@@ -130,7 +128,7 @@ package final class BranchManager: Sendable {
 
     /// Renames a project, and with it the hostnames of its branches.
     ///
-    /// - Parameter duration: for how long its branches are still reached by their old hostnames; nil for not at all.
+    /// - Parameter duration: how long the old hostnames keep working; nil for not at all.
     package func renameProject(
         _ project: Project,
         to name: String,
@@ -147,7 +145,7 @@ package final class BranchManager: Sendable {
         do throws(BranchError) {
             try await routes.routesChanged()
         } catch {
-            // Another may get the old names, while the gateway still leads them here.
+            // Another branch may get the old names while the gateway still routes them here.
             try store.write { db in
                 try Self.rename(db, before, to: before.name)
                 try aliases.undo(in: db)
@@ -169,7 +167,7 @@ package final class BranchManager: Sendable {
         try BranchStore.assignHostnames(db, oldOnesFor: duration)
     }
 
-    /// Changes settings, and the route map with them; where the map cannot be written nothing is changed.
+    /// Changes settings and the route map; if the map cannot be written, nothing is changed.
     package func changeSettings(_ change: SettingsChange) async throws(BranchError) {
         try change.check()
         let ((before, names), aliases) = try store.write { db in
@@ -202,9 +200,9 @@ package final class BranchManager: Sendable {
 
     // MARK: Branches
 
-    /// Changes a branch's name, and its hostname with it, in one step. Sessions go on.
+    /// Changes a branch's name and hostname in one step. Sessions continue.
     ///
-    /// - Parameter duration: for how long the branch is still reached by its old hostname; nil for not at all.
+    /// - Parameter duration: how long the old hostname keeps working; nil for not at all.
     package func rename(
         _ branch: BranchDetails,
         to name: String,
@@ -239,7 +237,7 @@ package final class BranchManager: Sendable {
         do throws(BranchError) {
             try await routes.routesChanged()
         } catch {
-            // Another may get the old name, while the gateway still leads it here.
+            // Another branch may get the old name while the gateway still routes it here.
             try store.write { db in
                 try Self.rename(db, before, to: before.name)
                 try aliases.undo(in: db)
@@ -270,9 +268,9 @@ package final class BranchManager: Sendable {
         try BranchStore.assignHostnames(db, oldOnesFor: duration)
     }
 
-    /// Ends a former hostname before its time: nobody is led to the branch by it any more. Sessions go on.
+    /// Removes a former hostname early, so that it is no longer routed. Sessions continue.
     ///
-    /// - Throws: ``BranchError/notFound(_:)``, or what keeps the route map from being written; it leads there then.
+    /// - Throws: ``BranchError/notFound(_:)``, or the error of writing the route map; then the hostname keeps working.
     package func endAlias(_ hostname: String, of targetID: String? = nil) async throws(BranchError) {
         let (_, aliases) = try store.write { db in
             try AliasChanges.noting(db) {

@@ -8,7 +8,7 @@ package struct ExpiryMachine: Sendable {
     /// What a look has found.
     package enum Sight: Sendable {
         case running(ServerUse)
-        /// By hand: nobody can use it until somebody starts it.
+        /// Manually: it cannot be used until it is started.
         case stopped
         case expired
     }
@@ -102,7 +102,7 @@ package struct ExpiryMachine: Sendable {
         return true
     }
 
-    /// - Returns: whether somebody uses the branch, or has since the look before.
+    /// - Returns: whether the branch is in use, or was since the previous observation.
     private mutating func note(_ sight: Sight, in new: inout BranchExpiry, date: Date) -> Bool {
         guard case .running(let use) = sight else { return false }
         // Both are noted, whatever the other says.

@@ -2,14 +2,14 @@ package import Foundation
 import GRDB
 import Synchronization
 
-/// Looks at the branches that expire, stops those that nobody has used for as long as their time to live, and deletes
-/// those that have been expired for ``BranchExpiry/keptSeconds``.
+/// Watches branches with an expiry: stops those unused for their time to live, and deletes those expired for
+/// ``BranchExpiry/keptSeconds``.
 ///
-/// One for each data directory, in the process that keeps running (`frost up`): where nobody looks, nothing expires.
+/// One for each data directory, in the long-running process (`frost up`); without it, nothing expires.
 package final class ExpiryWatch: Sendable {
-    /// Between two looks, in seconds. PostgreSQL counts the sessions between them.
+    /// Interval of observations, in seconds. PostgreSQL counts the sessions between them.
     package static let interval: TimeInterval = 60
-    /// Servers that are asked at a time.
+    /// Concurrent queries of servers.
     private static let looksAtATime = 4
 
     private let manager: BranchManager
@@ -18,12 +18,12 @@ package final class ExpiryWatch: Sendable {
 
     package init(_ manager: BranchManager) { self.manager = manager }
 
-    /// One look at each branch that expires.
+    /// Observes each branch with an expiry once.
     ///
     /// - Parameters:
-    ///   - now: never earlier than at the look before.
-    ///   - date: what the host's clock says, be it right or not.
-    /// - Returns: what was done, or could not be.
+    ///   - now: never earlier than at the previous observation.
+    ///   - date: of the host's clock, right or wrong.
+    /// - Returns: actions and failures.
     /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
     package func look(
         at now: ContinuousClock.Instant = .now,
@@ -52,7 +52,7 @@ package final class ExpiryWatch: Sendable {
     ) async -> BranchManager.Recovery? {
         let id = branch.target.id
         let sight = await sight(of: branch)
-        // Not as it was before the server was asked: somebody may have done something with the branch meanwhile.
+        // Read it again: the branch may have been used or changed during the query.
         guard let sight, let current = try? manager.store.branch(id: id), current.target == branch.target,
             let row = current.expiry
         else {
@@ -67,7 +67,7 @@ package final class ExpiryWatch: Sendable {
             case .nothing: return nil
             case .keep(let new):
                 try manager.store.write { db in
-                    // What somebody has set meanwhile counts.
+                    // A setting changed in the meantime takes precedence.
                     if try BranchExpiry.fetchOne(db, key: id) == row { try new.update(db) }
                 }
                 return nil
@@ -75,7 +75,7 @@ package final class ExpiryWatch: Sendable {
             case .delete: return try await manager.deleteExpired(current, as: row)
             }
         } catch .busy {
-            // Somebody is at work on it, or has changed it.
+            // Another operation is running on it, or has changed it.
             return nil
         } catch .notFound {
             return nil
@@ -94,7 +94,7 @@ package final class ExpiryWatch: Sendable {
         switch branch.target.lifecycleStatus {
         case .active: return (try? await runtime.use(server)).map { .running($0) }
         case .stopped where !branch.target.hasFailed, .expired:
-            // One that was started past frost is in somebody's hands.
+            // A server started without frost is in use.
             guard (try? await runtime.isRunning(server)) == false else { return nil }
             return branch.target.lifecycleStatus == .expired ? .expired : .stopped
         default: return nil

@@ -6,12 +6,12 @@ import Musl
 
 /// Ports of this host.
 enum LocalPort {
-    /// Whether nothing listens on a port of any address, now.
+    /// Whether nothing listens on a port of any address.
     static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        // Ports whose last connections are closing are free, as the servers take them.
+        // Treat ports with closing connections as free, as the servers do.
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()

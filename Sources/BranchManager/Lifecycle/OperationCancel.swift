@@ -71,7 +71,7 @@ extension BranchManager {
         case watched(isCancelled: Bool)
     }
 
-    /// Does a part of an operation that can be cancelled: its task is, when somebody asks for it.
+    /// Runs a cancellable part of an operation: a cancel request cancels its task.
     ///
     /// - Throws: ``BranchError/cancelled(_:)`` also when the part was done at the same moment.
     func cancellable<Value: Sendable>(
@@ -102,7 +102,7 @@ extension BranchManager {
         return try result.get()
     }
 
-    /// - Returns: whether somebody has cancelled it; false when the task was.
+    /// - Returns: whether a cancel was requested; false if the task was cancelled.
     private func waitForCancel(of run: OperationRun) async -> Bool {
         while !Task.isCancelled {
             // Told to all who look at it.

@@ -1,37 +1,35 @@
-/// Fills a new database, whose server answers and which nobody is led to yet. Its task is cancelled with the operation.
+/// Fills a new database, whose server is running but not routed yet. Its task is cancelled with the operation.
 package typealias DataLoad =
     @Sendable (_ branch: BranchDetails, _ progress: @escaping @Sendable (CopyProgress) -> Void)
     async throws(BranchError) ->
     Void
 
-/// A change of branches that takes time, as a caller asks for it.
+/// A requested long-running operation on branches.
 package enum BranchRequest: Sendable {
-    /// A database with its branch `main`, of a major version of PostgreSQL or of the runtime's own choice.
-    /// What `load` does belongs to it.
+    /// A database with its branch `main`, of a major version of PostgreSQL or the runtime's default. Includes `load`.
     case createDatabase(String, in: Project, runtime: RuntimeKind, postgresVersion: Int? = nil, load: DataLoad? = nil)
     /// A database with all its branches.
     case deleteDatabase(BranchDatabase)
-    /// A branch as a copy of another, which expires when nobody uses it for the time to live, where it has one.
+    /// A branch as a copy of another, which expires after its time to live without use, if it has one.
     case createBranch(String, from: BranchDetails, ttl: BranchTTL? = nil)
     case start(BranchDetails)
-    /// Out of the routes first, then its server.
+    /// Removes it from the routes, then stops its server.
     case stop(BranchDetails)
     /// Restarts the branch's server on the same data and port.
     case deploy(BranchDetails)
-    /// The data that another branch has now, on the same port; the branch it was copied from when `to` is nil.
+    /// Replaces its data by another branch's current data, on the same port; by default its source's.
     case reset(BranchDetails, to: BranchDetails?)
-    /// Out of the routes, then its server, then its data.
+    /// Removes it from the routes, then its server, then its data.
     case delete(BranchDetails)
 }
 
-/// An operation that has begun: it is in the store, and it holds the lock of its branch.
+/// A started operation, which is recorded in the store and holds the lock of its branch.
 ///
-/// Dropping the handle leaves the operation unfinished, as a crash would: recovery finishes or undoes it.
+/// Dropping the handle interrupts the operation like a crash: recovery finishes or undoes it.
 package struct OperationHandle: Sendable {
-    /// The operation's row as it was begun; nil when there is nothing to record, either because there is
-    /// nothing to do or because recovery's row already stands for it.
+    /// The operation's row at its start; nil if there is nothing to do, or recovery's row already represents it.
     package let operation: Operation?
-    /// The branch that the operation is about; nil together with `operation`.
+    /// The operation's branch; nil together with `operation`.
     package let targetID: String?
 
     private let rest: @Sendable () async throws(BranchError) -> Void
@@ -42,8 +40,8 @@ package struct OperationHandle: Sendable {
         self.rest = rest
     }
 
-    /// Does the rest of the operation and returns at its end. Call it once.
+    /// Runs the rest of the operation and returns at its end. Call it once.
     ///
-    /// - Throws: the reason of a failure, which the operation's row keeps as well.
+    /// - Throws: the error, which is also stored in the operation's row.
     package func finish() async throws(BranchError) { try await rest() }
 }

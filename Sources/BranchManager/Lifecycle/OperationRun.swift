@@ -1,31 +1,31 @@
 import Foundation
 import GRDB
 
-/// How far an operation has come. Written to the store before the next step is begun.
+/// The completed steps of an operation. Stored before the next step starts.
 package enum OperationStep: String, Codable, CaseIterable, Sendable {
-    /// The store knows of it; nothing else has been done.
+    /// It is in the store; nothing else has been done.
     case registered
-    /// Data is being made, or copied beside the branch's own.
+    /// Data is being created, or copied beside the branch's own.
     case copying
-    /// The copy is whole.
+    /// The copy is complete.
     case copied
-    /// The branch is out of the active routes.
+    /// The branch is removed from the active routes.
     case unrouted
     case stopped
     /// The copy is in place of the branch's data.
     case adopted
     case started
-    /// The server and its data are gone.
+    /// The server and its data are removed.
     case removed
-    /// The store says what came of it; the route map does not yet.
+    /// The store has the result, but the route map does not yet.
     case finished
 }
 
-/// One operation under way: its row in the store, and the lock it holds.
+/// A running operation: its row in the store, and its lock.
 struct OperationRun: Sendable {
-    /// As it was begun, or as recovery found it.
+    /// The row at its start, or as found by recovery.
     let operation: Operation
-    /// What the branch was before; nil for an operation that recovery has taken up, and for a new branch.
+    /// The branch's previous status; nil if resumed by recovery, and for a new branch.
     let previous: LifecycleStatus?
     let store: BranchStore
     let lock: OperationLock
@@ -35,12 +35,12 @@ struct OperationRun: Sendable {
     var targetID: String { operation.targetId }
     var action: BranchAction { operation.action }
 
-    /// Notes that a step is done, and with it what the branch's status is now.
+    /// Records a completed step, and the branch's new status.
     ///
     /// - Parameters:
-    ///   - turnedOff: in a copy; said when the operation has succeeded.
-    ///   - isUndoing: whether the operation is on its way back.
-    /// - Throws: ``BranchError/cancelled(_:)`` when somebody has cancelled it; nothing is noted then.
+    ///   - turnedOff: in a copy; the message of a successful operation.
+    ///   - isUndoing: whether the operation is being undone.
+    /// - Throws: ``BranchError/cancelled(_:)`` if it was cancelled; then nothing is recorded.
     func reach(
         _ step: OperationStep,
         status: LifecycleStatus? = nil,
@@ -64,12 +64,12 @@ struct OperationRun: Sendable {
         didComplete(action, step)
     }
 
-    /// In the same transaction as what must not happen once it is.
+    /// In the same transaction as the change that a cancel must prevent.
     private func checkNotCancelled(_ db: Database) throws {
         if try BranchStore.isCancelled(db, id) { throw operation.cancellation }
     }
 
-    /// Notes how much is copied. What cannot be written now is no reason to stop.
+    /// Records the progress of a copy, ignoring write errors.
     func note(_ progress: CopyProgress) {
         try? store.write { db in
             try db.execute(
@@ -79,9 +79,9 @@ struct OperationRun: Sendable {
         }
     }
 
-    /// Ends the operation, and says how the branch is now.
+    /// Ends the operation, and sets the branch's status.
     ///
-    /// - Throws: ``BranchError/cancelled(_:)`` when it would be a success, and somebody has cancelled it.
+    /// - Throws: ``BranchError/cancelled(_:)`` if it would succeed, but was cancelled.
     func finish(_ status: Operation.Status, branch: LifecycleStatus?, message: String? = nil) throws(BranchError) {
         try store.write(urgent: true) { db in
             if status == .succeeded { try checkNotCancelled(db) }
@@ -97,7 +97,7 @@ struct OperationRun: Sendable {
         didComplete(action, .finished)
     }
 
-    /// Ends the operation and forgets the branch; the database too, when this was its only branch and was being made.
+    /// Ends the operation and forgets the branch, and the database if this was its only branch and was being created.
     func finishRemoved(_ status: Operation.Status, message: String? = nil, withDatabase: Bool = false)
         throws(BranchError)
     {
@@ -109,7 +109,7 @@ struct OperationRun: Sendable {
                 arguments: [targetID]
             )
             if action == .delete {
-                // A gateway may lead its clients there for a moment yet.
+                // A gateway may still route clients there for a moment.
                 try db.execute(
                     sql: "INSERT OR REPLACE INTO freedPort SELECT hostPort, ? FROM target WHERE id = ?",
                     arguments: [Date.now, targetID]
@@ -127,7 +127,7 @@ struct OperationRun: Sendable {
         didComplete(action, .finished)
     }
 
-    /// Notes that recovery could not bring it to an end now, and why.
+    /// Records a failed try of recovery, with its reason.
     func noteTry(_ message: String) throws(BranchError) {
         try store.write(urgent: true) { db in
             try db.execute(

@@ -3,17 +3,17 @@ package enum BranchError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A name, a setting or a number that breaks a rule.
     case invalid(Reason)
     case notFound(Reason)
-    /// There is one of this name already.
+    /// The name is already in use.
     case exists(Reason)
-    /// Not in this state, or never for this branch.
+    /// Not allowed in this state, or for this branch.
     case notAllowed(Reason)
-    /// Another operation is under way on the same branch.
+    /// Another operation is running on the same branch.
     case busy(Reason)
-    /// Somebody has cancelled it; what it leaves is in the reason.
+    /// It was cancelled; the reason describes what it leaves.
     case cancelled(Reason)
-    /// The runtime could not do its part.
+    /// The runtime failed.
     case runtime(Reason)
-    /// The store cannot be used.
+    /// The store failed.
     case store(Reason)
 
     package var reason: Reason {
@@ -26,10 +26,10 @@ package enum BranchError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { reason.text }
 
-    /// The command that is the next step; nil where none is known.
+    /// The command for the next step; nil if there is none.
     package var next: String? { reason.next }
 
-    /// A sentence, and the command in it that is the next step: `\(next: …)` marks that one.
+    /// A sentence, with the command for the next step marked by `\(next: …)`.
     package struct Reason: Hashable, Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
         package let text: String
         package let next: String?
@@ -59,7 +59,7 @@ package enum BranchError: Error, Hashable, Sendable, CustomStringConvertible {
 
             package mutating func appendInterpolation(_ value: some Any) { text += "\(value)" }
 
-            /// What another error says, with its next step.
+            /// The text of another error, with its next step.
             package mutating func appendInterpolation(_ error: BranchError) {
                 text += error.description
                 next = next ?? error.next

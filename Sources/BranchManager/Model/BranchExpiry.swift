@@ -1,28 +1,28 @@
 package import Foundation
 import GRDB
 
-/// That a branch expires when nobody uses it, and how far that is.
+/// The expiry of an unused branch, and its progress.
 ///
-/// What counts is time that frost has watched: it passes neither while frost does not run nor while the branch's server
-/// cannot be asked, and no clock that is set can make it pass.
+/// Only time observed by frost counts: not while frost is stopped, or the branch's server cannot be queried. Setting
+/// the clock does not advance it.
 package struct BranchExpiry: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
     package static let databaseTableName = "branchExpiry"
 
-    /// How long a branch that has expired is kept, in seconds of watching: seven days.
+    /// How long an expired branch is kept, in seconds of observed time: seven days.
     package static let keptSeconds = 604_800
 
     package var targetId: String
     package var ttlValue: Int
     package var ttlUnit: BranchTTL.Unit
-    /// For how long nobody has used it, in seconds of watching.
+    /// Time without use, in seconds of observed time.
     package var unusedSeconds = 0
-    /// For how long it has been expired, in seconds of watching.
+    /// Time since its expiry, in seconds of observed time.
     package var expiredSeconds = 0
-    /// When somebody was last seen to use it, or did something with it. To the second.
+    /// The last observed use or operation, to the second.
     package var lastUsedAt: Date
-    /// When it was last looked at, to the second and a few minutes; nil until the first look.
+    /// The last observation, a few minutes late at most; nil before the first.
     package var lookedAt: Date?
-    /// ``ServerUse/sessions`` at that look.
+    /// ``ServerUse/sessions`` at that observation.
     package var sessions: Int?
 
     package init(targetId: String, ttl: BranchTTL, at now: Date) {
@@ -32,37 +32,38 @@ package struct BranchExpiry: Codable, Hashable, Sendable, FetchableRecord, Persi
         lastUsedAt = Self.second(now)
     }
 
-    /// nil for what no frost has written.
+    /// nil for an invalid record.
     package var ttl: BranchTTL? { try? BranchTTL(value: ttlValue, unit: ttlUnit) }
 
     package var ttlSeconds: Int { ttlValue * ttlUnit.seconds }
 
-    /// How long after a look its time is said to pass, in seconds: looks come each minute, and are kept every five.
+    /// How long after an observation time is assumed to count, in seconds: observations are made each minute, and
+    /// stored every five.
     private static let watched = 900.0
 
-    /// Whether its time passes: not while frost does not run, or cannot ask its server.
+    /// Whether time counts: not while frost is stopped, or cannot query its server.
     package func isWatched(at now: Date) -> Bool {
         abs(now.timeIntervalSince(lookedAt.map { max($0, lastUsedAt) } ?? lastUsedAt)) < Self.watched
     }
 
-    /// When it expires if nobody uses it and frost goes on looking.
+    /// When it expires without use, if frost keeps running.
     package var expiresAt: Date { end(in: ttlSeconds - unusedSeconds) }
 
-    /// When it is deleted, once it has expired, if frost goes on looking.
+    /// When it is deleted after its expiry, if frost keeps running.
     package var deletesAt: Date { end(in: Self.keptSeconds - expiredSeconds) }
 
-    /// To the minute: looks come when they can.
+    /// To the minute, the precision of observations.
     private func end(in seconds: Int) -> Date {
         let end = (lookedAt ?? lastUsedAt).timeIntervalSince1970 + Double(max(0, seconds))
         return Date(timeIntervalSince1970: (end / 60).rounded(.down) * 60)
     }
 
-    /// As the store keeps it.
+    /// As stored.
     static func second(_ date: Date) -> Date {
         Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down))
     }
 
-    /// Begins anew for a branch that somebody does something with; nothing happens to one that does not expire.
+    /// Restarts the time after an operation on a branch; does nothing for branches that do not expire.
     static func renew(_ db: Database, _ targetID: String, at now: Date = .now) throws {
         try db.execute(
             sql: "UPDATE branchExpiry SET unusedSeconds = 0, expiredSeconds = 0, lastUsedAt = ? WHERE targetId = ?",
@@ -72,17 +73,17 @@ package struct BranchExpiry: Codable, Hashable, Sendable, FetchableRecord, Persi
 }
 
 extension BranchDetails {
-    /// When it expires if nobody uses it and frost goes on looking; past while frost does not. nil of one that never does,
-    /// that has, or that has failed.
+    /// When it expires without use, if frost keeps running; in the past while frost is stopped. nil if it never
+    /// expires, has expired, or has failed.
     package var expiresAt: Date? {
         target.lifecycleStatus == .expired || target.hasFailed ? nil : expiry?.expiresAt
     }
 
-    /// When it is deleted if nobody starts it and frost goes on looking; nil of one that has not expired.
+    /// When it is deleted unless it is started, if frost keeps running; nil if it has not expired.
     package var deletesAt: Date? { target.lifecycleStatus == .expired ? expiry?.deletesAt : nil }
 }
 
 extension BranchTarget {
-    /// Whether it is stopped and nobody has stopped it: its time without use does not pass, since nobody could use it.
+    /// Whether it stopped unexpectedly: time without use does not count, since it cannot be used.
     package var hasFailed: Bool { lifecycleStatus == .stopped && reason != nil }
 }

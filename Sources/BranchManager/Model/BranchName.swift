@@ -10,7 +10,7 @@ package enum BranchName {
 
     /// `^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$`
     ///
-    /// - Throws: ``BranchError`` that says the rule.
+    /// - Throws: ``BranchError`` with the rule.
     package static func check(_ name: String, of thing: String) throws(BranchError) {
         let isPlain = name.utf8.allSatisfy { byte in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
@@ -26,9 +26,9 @@ package enum BranchName {
         }
     }
 
-    /// For people: any script, seen as it is typed.
+    /// For users: any script, but only visible characters.
     ///
-    /// - Throws: ``BranchError`` that says the rule.
+    /// - Throws: ``BranchError`` with the rule.
     static func checkProject(_ name: String) throws(BranchError) {
         let scalars = name.unicodeScalars
         let hasEnds = [scalars.first, scalars.last].allSatisfy { $0?.properties.isWhitespace == false }
@@ -50,6 +50,6 @@ package enum BranchName {
         }
     }
 
-    /// What some scripts and emoji have between their characters: U+200C and U+200D.
+    /// Joiners between characters of some scripts and emoji: U+200C and U+200D.
     private static func isJoiner(_ scalar: Unicode.Scalar) -> Bool { (0x200C...0x200D).contains(scalar.value) }
 }

@@ -1,6 +1,6 @@
-/// For how long a branch is kept without anybody using it.
+/// The time without use after which a branch expires.
 package struct BranchTTL: Codable, Hashable, Sendable {
-    /// As Frost has them.
+    /// Frost's units.
     package enum Unit: String, Codable, CaseIterable, Sendable {
         case hours
         case days
@@ -10,9 +10,9 @@ package struct BranchTTL: Codable, Hashable, Sendable {
 
     /// An hour to 365 days, in seconds.
     package static let range = 3_600...31_536_000
-    /// What may be a value of one unit or another.
+    /// Valid values for any unit.
     package static let values = 1...8_760
-    /// What the page offers.
+    /// The page's default.
     package static let usual = BranchTTL(7, .days)
 
     package let value: Int
@@ -47,7 +47,7 @@ package struct BranchTTL: Codable, Hashable, Sendable {
 
     package var seconds: Int { value * unit.seconds }
 
-    /// `7d`, as ``init(_:)`` takes it.
+    /// `7d`, the format of ``init(_:)``.
     package var short: String { "\(value)\(unit == .hours ? "h" : "d")" }
 
     /// "7 days", "1 hour".

@@ -1,9 +1,9 @@
 import Foundation
 
-/// How much of a copy is done.
+/// The progress of a copy.
 package struct CopyProgress: Hashable, Sendable {
     package var doneBytes: Int
-    /// As it was estimated; grows where more comes than that.
+    /// An estimate; grows if there is more.
     package var totalBytes: Int
 
     package init(doneBytes: Int, totalBytes: Int) {
@@ -21,7 +21,7 @@ package struct CopyProgress: Hashable, Sendable {
         self.init(doneBytes: done * 1_024, totalBytes: total * 1_024)
     }
 
-    /// Of kB, so that a number of bytes stays one.
+    /// In kB, so that the number of bytes does not overflow.
     private static let most = Int.max / 1_024
 
     /// "1.2 of 3.4 GB"
@@ -31,7 +31,7 @@ package struct CopyProgress: Hashable, Sendable {
     }
 }
 
-/// Numbers of bytes for people, in units of 1000.
+/// Numbers of bytes as text, in units of 1000.
 package enum ByteCount {
     private static let units = ["bytes", "kB", "MB", "GB", "TB"]
 

@@ -1,7 +1,7 @@
 package import Foundation
 import GRDB
 
-/// A former hostname of a branch that leads there until it ends, beside the branch's own.
+/// A former hostname of a branch, which works until it expires.
 package struct HostnameAlias: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
     package static let databaseTableName = "hostnameAlias"
 
@@ -11,11 +11,11 @@ package struct HostnameAlias: Codable, Hashable, Sendable, FetchableRecord, Pers
     package var endsAt: Date
 }
 
-/// For how long a branch is still reached by a hostname that it had.
+/// How long a former hostname keeps working.
 package struct AliasDuration: Hashable, Sendable {
     /// In seconds: a minute to 90 days.
     package static let range = 60...7_776_000
-    /// What the page offers: seven days.
+    /// The page's default: seven days.
     package static let usual = AliasDuration(604_800)
 
     package let seconds: Int
@@ -45,7 +45,7 @@ package struct AliasDuration: Hashable, Sendable {
         .invalid("a hostname cannot be kept for \(text); use 1m to 90d (m: minutes, h: hours, d: days), such as 7d")
     }
 
-    /// When what is kept from a time on ends, to the second.
+    /// The expiry for a start time, to the second.
     package func end(from start: Date) -> Date {
         Date(timeIntervalSince1970: start.timeIntervalSince1970.rounded(.down) + Double(seconds))
     }

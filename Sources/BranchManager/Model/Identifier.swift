@@ -1,4 +1,4 @@
-/// Ids of what is kept: a prefix and 20 random characters of [0-9a-z].
+/// Ids of records: a prefix and 20 random characters of [0-9a-z].
 package enum Identifier: String, CaseIterable, Sendable {
     case project = "proj"
     case database = "db"
@@ -8,7 +8,7 @@ package enum Identifier: String, CaseIterable, Sendable {
     private static let characters = Array("0123456789abcdefghijklmnopqrstuvwxyz")
     package static let length = 20
 
-    /// A new id; 103 bits of randomness, so that none is given twice.
+    /// A new id, unique by 103 random bits.
     package func make() -> String {
         var generator = SystemRandomNumberGenerator()
         let random = (0..<Self.length).map { _ in

@@ -1,20 +1,20 @@
-/// Where a branch is in its life. The ones in `-ing` belong to an operation that is under way.
+/// The lifecycle status of a branch. Those in `-ing` belong to a running operation.
 package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
     case creating
     case active
     case starting
-    /// Its server takes no connections yet, and nobody has to do anything: PostgreSQL replays its log, or has ended soon
-    /// after its last starts and is started again in a while. No operation is under way.
+    /// Its server does not accept connections yet, and no action is needed: PostgreSQL replays its log, or ended soon
+    /// after its last starts and will be restarted. No operation is running.
     case recovering
     case stopping
     case stopped
-    /// Stopped because nobody has used it for its time to live; it is deleted in a while unless somebody starts it.
+    /// Stopped after its time to live without use; will be deleted unless it is started.
     case expired
     case deploying
     case resetting
     case deleting
 
-    /// How a branch stands in the route map.
+    /// A branch's state in the route map.
     package enum Routing: Hashable, Sendable {
         case active
         case stopped
@@ -30,17 +30,17 @@ package enum LifecycleStatus: String, Codable, CaseIterable, Sendable {
         }
     }
 
-    /// Whether no operation is under way or was left half done.
+    /// Whether no operation is running or interrupted.
     package var isSettled: Bool { self == .active || self == .stopped || self == .expired }
 
-    /// Whether an action may begin in this status, when no other is under way.
+    /// Whether an action can start in this status, if no other is running.
     ///
-    /// What is asked for and already so (start of an active branch) is allowed and does nothing.
+    /// A no-op, such as the start of an active branch, is allowed.
     package func allows(_ action: BranchAction) -> Bool {
         switch (self, action) {
         case (_, .create): false
         case (.active, _), (.stopped, _), (.expired, _), (.recovering, _): true
-        // Left behind by a crash that recovery has not dealt with: only removing it is safe.
+        // After a crash without recovery, only removing it is safe.
         case (_, .delete): true
         default: false
         }

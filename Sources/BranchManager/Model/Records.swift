@@ -1,12 +1,12 @@
 package import Foundation
 import GRDB
 
-/// What databases are grouped by.
+/// A group of databases.
 package struct Project: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
     package static let databaseTableName = "project"
 
     package var id: String
-    /// As its owner wrote it; unique.
+    /// As typed by its owner; unique.
     package var name: String
     package var createdAt: Date
 }
@@ -19,13 +19,13 @@ package struct BranchDatabase: Codable, Hashable, Sendable, FetchableRecord, Per
     package var projectId: String
     /// Unique in its project.
     package var name: String
-    /// The role that owns everything in its servers, and its password.
+    /// The role that owns everything in its servers; with its password.
     package var username: String
     package var password: String
     /// The name of the PostgreSQL database.
     package var databaseName: String
     package var createdAt: Date
-    /// Its branches are being deleted, one after the other; recovery goes on with it.
+    /// Its branches are being deleted one by one; recovery continues this after a crash.
     package var isDeleting = false
 }
 
@@ -37,28 +37,28 @@ package struct BranchTarget: Codable, Hashable, Sendable, FetchableRecord, Persi
     package var databaseId: String
     /// Unique in its database; `main` is the first.
     package var name: String
-    /// The branch it is a copy of; nil for `main` and when that branch is gone.
+    /// The branch it is a copy of; nil for `main` and if that branch was deleted.
     package var sourceTargetId: String?
     package var runtime: RuntimeKind
-    /// Kept over start, deploy and reset.
+    /// Unchanged by start, deploy and reset.
     package var hostPort: Int
     package var lifecycleStatus: LifecycleStatus
-    /// Why it is stopped, when nobody stopped it; how far it is, while it recovers.
+    /// Why it stopped unexpectedly, or its progress while it recovers.
     package var reason: String?
-    /// The name clients reach it by; nil until there is a wildcard base.
+    /// The hostname for clients; nil without a wildcard base.
     package var hostname: String?
     package var createdAt: Date
-    /// PostgreSQL's major version; nil as long as nobody knows.
+    /// PostgreSQL's major version; nil if unknown.
     package var postgresVersion: Int?
     /// Whether frost knows the password of its role.
     package var passwordState: PasswordState = .known
-    /// The image that its container last was of; nil of the runtime `local`, and as long as nobody knows.
+    /// The image of its last container; nil for the runtime `local`, and if unknown.
     package var image: String?
 
     package var isMain: Bool { name == BranchName.main }
 }
 
-/// What was done with a branch, by whom it was asked or by recovery. Kept when the branch is gone.
+/// An operation on a branch, by a user or by frost. Kept after the branch is deleted.
 package struct Operation: Codable, Hashable, Sendable, FetchableRecord, PersistableRecord {
     package static let databaseTableName = "operation"
 
@@ -66,35 +66,34 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
         case running
         case succeeded
         case failed
-        /// Somebody has asked for its end, and it has undone what it did.
+        /// It was cancelled and undone.
         case cancelled
     }
 
     package var id: String
     package var targetId: String
-    /// `<database>/<branch>` as it was called then: the branch may be gone. nil for those of older stores.
+    /// `<database>/<branch>` at the time, since the branch may have been deleted. nil in older stores.
     package var targetName: String?
     package var action: BranchAction
     package var status: Status
-    /// How far it has come: what recovery goes by after a crash.
+    /// Its last completed step, used by recovery after a crash.
     package var step: String?
-    /// What went wrong, what recovery did, or what was turned off in a copy.
+    /// The error, the result of recovery, or what was disabled in a copy.
     package var message: String?
     package var startedAt: Date
     package var finishedAt: Date?
-    /// When recovery last tried to bring it to an end and could not; of starts of a server that had ended by itself, when
-    /// it was last started.
+    /// The last failed try of recovery to finish it; for restarts of a server that ended unexpectedly, the last start.
     package var triedAt: Date?
     package var actor: Actor = .user
 
-    /// Who began it.
+    /// Who started it.
     package enum Actor: String, Codable, CaseIterable, Sendable {
         case user
-        /// Nobody has asked for it: a server had ended, or a branch's time was over.
+        /// Automatic: a server had ended, or a branch had expired.
         case frost
     }
 
-    /// How much of a copy is done, as far as it is known.
+    /// Progress of a copy, if known.
     package var doneBytes: Int?
     package var totalBytes: Int?
     /// Whether a cancel was requested; the process that runs the operation checks this.
@@ -106,10 +105,10 @@ package struct Operation: Codable, Hashable, Sendable, FetchableRecord, Persista
     }
 }
 
-/// For those who import Foundation too, which has an `Operation` of its own.
+/// For files that also import Foundation, which has its own `Operation`.
 package typealias BranchOperation = Operation
 
-/// What can be done with a branch.
+/// An action on a branch.
 package enum BranchAction: String, Codable, CaseIterable, Sendable {
     case create
     case start
@@ -117,12 +116,12 @@ package enum BranchAction: String, Codable, CaseIterable, Sendable {
     case deploy
     case reset
     case rename
-    /// Stopped because nobody has used it for its time to live.
+    /// Stopped after its time to live without use.
     case expire
     case delete
 }
 
-/// Where a branch's server runs.
+/// How a branch's server runs.
 package enum RuntimeKind: String, Codable, CaseIterable, Sendable {
     /// A process of this host.
     case local

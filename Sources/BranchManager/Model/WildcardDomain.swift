@@ -1,11 +1,11 @@
 import Foundation
 package import RouteMap
 
-/// What hostnames end in, as people write it.
+/// The domain of hostnames, as users write it.
 package enum WildcardDomain {
-    /// Takes a domain in any case, with or without `*.` in front, a dot at its end and spaces around it.
+    /// Accepts a domain in any case, with or without a leading `*.`, a final dot and surrounding spaces.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` that says which rule it breaks.
+    /// - Throws: ``BranchError/invalid(_:)`` with the broken rule.
     package static func parse(_ text: String) throws(BranchError) -> Hostname {
         var name = text.trimmingCharacters(in: .whitespacesAndNewlines)[...]
         if name.hasPrefix("*.") { name = name.dropFirst(2) }
@@ -21,7 +21,7 @@ package enum WildcardDomain {
         return base
     }
 
-    /// - Throws: ``BranchError/invalid(_:)`` for a domain that leaves no room for branch and project.
+    /// - Throws: ``BranchError/invalid(_:)`` for a domain too long to add branch and project.
     static func check(_ base: Hostname) throws(BranchError) {
         guard base.name.utf8.count <= HostnameBuilder.maximumBaseLength else {
             throw .invalid(

@@ -7,12 +7,12 @@ import Glibc
 import Musl
 #endif
 
-/// Where tasks run that read and write files and the store: on threads of their own. Swift's pool has as many threads as
-/// the host has cores, and nothing else would go on beside a few that wait for a disk.
+/// Runs tasks that access files and the store on their own threads. Swift's pool has only as many threads as the host
+/// has cores, so a few that wait for a disk would block everything else.
 package final class BlockingWork: TaskExecutor {
     package static let executor = BlockingWork()
 
-    /// As many may wait for a disk at a time; the next waits for one of them.
+    /// The maximum number of threads; more tasks wait.
     private static let threads = 12
 
     private let pool = NIOThreadPool(numberOfThreads: threads)
@@ -28,7 +28,7 @@ package final class BlockingWork: TaskExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        // The pool is never shut down: the state of its item is always active.
+        // The pool is never shut down, so work items are always active.
         pool.submit { _ in
             #if DEBUG
             _ = self.known.withLock { $0.insert(pthread_self()) }

@@ -1,5 +1,5 @@
 extension BranchRuntime {
-    /// As ``copy(from:to:progress:)``, for whom how far it is does not matter.
+    /// Like ``copy(from:to:progress:)``, without progress.
     @discardableResult
     package func copy(from source: ServerSpec, to server: ServerSpec) async throws(BranchError) -> [String] {
         try await copy(from: source, to: server) { _ in }

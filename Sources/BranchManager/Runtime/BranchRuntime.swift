@@ -1,17 +1,17 @@
-/// What a runtime needs to know of a branch's server.
+/// A runtime's description of a branch's server.
 package struct ServerSpec: Hashable, Sendable {
     package var targetID: String
     package var targetName: String
     package var databaseID: String
-    /// `<database>--<branch>.frost.internal`: what containers of the same network call it.
+    /// `<database>--<branch>.frost.internal`: its name for containers on the same network.
     package var internalName: String
     package var hostPort: Int
     package var username: String
     package var password: String
     package var databaseName: String
-    /// PostgreSQL's major version, as far as it is known: of a new server the one to make it with.
+    /// PostgreSQL's major version, if known; for a new server, the version to use.
     package var postgresVersion: Int?
-    /// The image that its container last was of, of the runtime `docker`.
+    /// The image of its last container, for the runtime `docker`.
     package var image: String?
 
     package init(_ details: BranchDetails) {
@@ -30,7 +30,7 @@ package struct ServerSpec: Hashable, Sendable {
 
 /// A part of a server's log: whole lines.
 package struct ServerLogPart: Hashable, Sendable {
-    /// Where a part ends; each runtime has its own measure.
+    /// The position of its end, in the runtime's own unit.
     package struct Place: Hashable, Sendable {
         let text: String
     }
@@ -38,25 +38,25 @@ package struct ServerLogPart: Hashable, Sendable {
     package var text: String
     package var place: Place
 
-    /// Most of the end of a log that is shown, in bytes.
+    /// Limit of the end of a log, in bytes.
     static let most: UInt64 = 64 * 1_024
 }
 
-/// Where branches' servers live. Every call may be repeated: after a crash nobody knows how far one came.
+/// Runs branches' servers. Every call may be repeated, since its progress is unknown after a crash.
 ///
-/// All throw ``BranchError/runtime(_:)`` with what the server or the engine said.
+/// All throw ``BranchError/runtime(_:)`` with the message of the server or the engine.
 package protocol BranchRuntime: Sendable {
-    /// Makes an empty server: its role and its database are there when this returns, and it does not run.
+    /// Creates an empty server, which has its role and database but is not running when this returns.
     func initialize(_ server: ServerSpec) async throws(BranchError)
 
-    /// Makes a copy of a server's data beside that of `server`, consistent while the source is in use.
-    /// ``adoptCopy(_:)`` puts it in place. A copy left from before is replaced.
+    /// Copies a server's data beside that of `server`, consistently while the source is in use.
+    /// ``adoptCopy(_:)`` puts it in place. Replaces an earlier copy.
     ///
-    /// A copy has its source's data and goes on with none of its errands (``CopyCleanup``). When the task is cancelled,
-    /// the programs that copy are ended.
+    /// A copy does not continue its source's background work (``CopyCleanup``). Cancelling the task ends the copying
+    /// programs.
     ///
     /// - Parameter progress: called now and then, if the progress is known.
-    /// - Returns: what was turned off in the copy, a phrase each.
+    /// - Returns: what was disabled in the copy, one phrase each.
     @discardableResult
     func copy(
         from source: ServerSpec,
@@ -64,22 +64,22 @@ package protocol BranchRuntime: Sendable {
         progress: @escaping @Sendable (CopyProgress) -> Void
     ) async throws(BranchError) -> [String]
 
-    /// Puts the copy in place of the server's data, as one step. Nothing happens when there is no copy.
+    /// Replaces the server's data by the copy, atomically. Does nothing if there is no copy.
     func adoptCopy(_ server: ServerSpec) async throws(BranchError)
 
     func discardCopy(_ server: ServerSpec) async throws(BranchError)
 
-    /// Starts the server and waits for a while until it answers. One that is still recovering then goes on with that.
-    /// Nothing happens when it answers already.
+    /// Starts the server and waits a while until it answers. A recovering server continues after that. Does nothing if
+    /// the server already answers.
     ///
-    /// - Returns: how it is, never ``ServerCondition/down``.
+    /// - Returns: its condition, never ``ServerCondition/down``.
     @discardableResult
     func start(_ server: ServerSpec) async throws(BranchError) -> ServerCondition
 
-    /// Stops the server, sessions and all. Nothing happens when it does not run.
+    /// Stops the server and its sessions. Does nothing if it is not running.
     func stop(_ server: ServerSpec) async throws(BranchError)
 
-    /// Whether the server runs; it may not answer yet.
+    /// Whether the server is running; it may not answer yet.
     ///
     /// - Throws: when that cannot be determined, such as while an engine is being updated.
     func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool
@@ -88,66 +88,66 @@ package protocol BranchRuntime: Sendable {
     /// servers, since it does not look at each; servers that are missing may be running too.
     func surelyRunning(of servers: [ServerSpec]) -> Set<String>
 
-    /// How the server is now.
+    /// The server's current condition.
     ///
     /// - Throws: when that cannot be determined, such as while an engine is being updated.
     func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition
 
-    /// The major version of PostgreSQL that a new server would have.
+    /// The major version of PostgreSQL for a new server.
     ///
-    /// - Parameter asked: the one to have; nil for the runtime's own choice.
-    /// - Returns: nil where only the server itself can tell.
-    /// - Throws: ``BranchError/invalid(_:)`` that says what to do, when this runtime cannot make servers of that version.
+    /// - Parameter asked: the requested version; nil for the runtime's default.
+    /// - Returns: nil if only the server itself can determine it.
+    /// - Throws: ``BranchError/invalid(_:)`` with a fix, if this runtime cannot create servers of that version.
     func versionForNewServer(_ asked: Int?) throws(BranchError) -> Int?
 
-    /// Major versions that new servers can have, the newest first; empty where there is no choice.
+    /// Major versions for new servers, newest first; empty if there is no choice.
     func versionsForNewServers() -> [Int]
 
     /// The major version of PostgreSQL that the server's data needs; nil while unknown.
     func majorVersion(_ server: ServerSpec) async throws(BranchError) -> Int?
 
-    /// What a server that answers keeps in place of its role's password; empty for none, nil if unknown.
+    /// The password verifier of the role on a running server; empty for none, nil if unknown.
     func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String?
 
-    /// Runs SQL commands on a server that runs, in its database, as the role that owns it. Needs no password.
+    /// Runs SQL commands on a running server, in its database, as its owner. Needs no password.
     func execute(_ commands: [String], on server: ServerSpec) async throws(BranchError)
 
-    /// Asks a server that runs, as the role that owns its database. Needs no password.
+    /// Queries a running server, as the owner of its database. Needs no password.
     ///
-    /// - Returns: the rows, a line each, with `|` between columns.
+    /// - Returns: the rows, one line each, with `|` between columns.
     func query(_ command: String, on server: ServerSpec) async throws(BranchError) -> String
 
-    /// Counts the sessions that ``query(_:on:)`` and the like have on servers.
+    /// Counts the runtime's own sessions on servers, such as those of ``query(_:on:)``.
     var ownSessions: OwnSessions { get }
 
-    /// What a server has written to its log.
+    /// A part of a server's log.
     ///
-    /// - Parameter place: where an earlier part ended; nil for the end of what there is, at most 64 KiB.
-    /// - Returns: nothing of a server that has no log now.
+    /// - Parameter place: the end of an earlier part; nil for the end of the log, at most 64 KiB.
+    /// - Returns: an empty part if the server has no log now.
     func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError) -> ServerLogPart
 
-    /// Where ``log(_:after:)`` reads; nil where no log is kept.
+    /// The source of ``log(_:after:)``; nil if no log is kept.
     func logHome(_ server: ServerSpec) -> ServerLogHome?
 
-    /// Removes the server's data, which does not run any more.
+    /// Removes the data of a stopped server.
     func remove(_ server: ServerSpec) async throws(BranchError)
 
-    /// Asks whether servers can be made here now; before anything is registered.
+    /// Checks whether servers can be created here now, before anything is registered.
     func checkAvailable() async throws(BranchError)
 
-    /// Asks whether a new server of a major version can be made here now; before anything is registered.
+    /// Checks whether a new server of a major version can be created here now, before anything is registered.
     ///
-    /// - Parameter version: as ``versionForNewServer(_:)`` has it.
-    /// - Throws: what says what is missing, or ``BranchError/invalid(_:)``.
+    /// - Parameter version: from ``versionForNewServer(_:)``.
+    /// - Throws: an error that names the missing requirement, or ``BranchError/invalid(_:)``.
     func checkCanMake(version: Int?) async throws(BranchError)
 
-    /// The name of the image of a server that runs; nil where servers have none.
+    /// The name of a running server's image; nil if servers have none.
     func imageName(_ server: ServerSpec) async throws(BranchError) -> String?
 
-    /// Whether nothing of a server was ever made, or all of it is gone, as this host alone can tell.
+    /// Whether this host has no traces of a server, without asking an engine.
     func hasNothing(of server: ServerSpec) -> Bool
 
-    /// What of a server that is forgotten may still be there, and where.
+    /// What may be left of a forgotten server, and where.
     func leftovers(of server: ServerSpec) -> [String]
 
     /// Remains of unknown servers that can be found, one sentence each.

@@ -1,22 +1,23 @@
 import Foundation
 
-/// Puts a copy right before anybody may connect: it has its source's data, and goes on with none of its errands.
+/// Prepares a copy before clients can connect: it has its source's data, but must not continue its source's background
+/// work.
 ///
-/// Two servers that answer one publisher's slot lose rows; two that archive under the same names overwrite each other's
-/// log; one that waits for its source's standby never commits. All of it is changed in the copy's own files and
-/// catalogs, once: its user may turn it on again.
+/// Two servers that consume one publisher's slot lose rows; two that archive under the same names overwrite each
+/// other's log; one that waits for its source's standby never commits. All this is disabled in the copy's own files and
+/// catalogs, once: its user may enable it again.
 ///
 /// Works through PostgreSQL's single-user mode: nobody can connect, no background worker runs, no event trigger fires,
 /// and neither password nor role matters. pg_rewind recovers a copy the same way.
 struct CopyCleanup: Sendable {
     /// Runs a shell script with arguments `$1`, `$2`, …, as the account of the copy, where its data is.
     ///
-    /// Returns what the script printed, which may include what it complained of.
+    /// Returns the script's output, which may include error messages.
     typealias Shell = @Sendable (_ script: String, _ arguments: [String]) async throws(BranchError) -> String
 
     /// The copy's data directory, as the script sees it.
     private let data: String
-    /// What is the copy's alone: links may lead into it.
+    /// The copy's own directory, into which links may point.
     private let ownPlace: String
     /// The program `postgres` of the copy's version.
     private let postgres: String
@@ -30,8 +31,8 @@ struct CopyCleanup: Sendable {
     }
 
     /// - Parameter database: one that the cluster should have, for clusters without the usual ones.
-    /// - Returns: what was turned off, a phrase each.
-    /// - Throws: ``BranchError/runtime(_:)``; the copy must not be used then.
+    /// - Returns: what was disabled, one phrase each.
+    /// - Throws: ``BranchError/runtime(_:)``; then the copy must not be used.
     func run(database: String) async throws(BranchError) -> [String] {
         var turnedOff = try await putFilesRight()
         let (first, cluster) = try await look(in: ["template1", "postgres", database])
@@ -58,7 +59,7 @@ struct CopyCleanup: Sendable {
 
     // MARK: Files and settings
 
-    /// Settings by which a server works for or waits for others, and what they are where nobody set them.
+    /// Settings by which a server works or waits for others, with their defaults.
     private static let errands = [
         "archive_mode": "off", "archive_command": "", "archive_library": "", "synchronous_standby_names": "",
         "synchronized_standby_slots": "", "sync_replication_slots": "off", "primary_conninfo": "",
@@ -68,8 +69,8 @@ struct CopyCleanup: Sendable {
 
     private static let mark = "frost-off: "
 
-    /// Libraries of shared_preload_libraries that work for nobody when no session asks them to, and pg_cron, whose jobs
-    /// are looked for where they are kept.
+    /// Libraries of shared_preload_libraries without background work, and pg_cron, whose jobs are disabled in its
+    /// table.
     private static let withoutWorkers = [
         "pg_cron", "pg_stat_statements", "auto_explain", "auth_delay", "passwordcheck", "sepgsql", "pgaudit",
         "pg_prewarm", "pg_hint_plan", "plpgsql", "pg_trgm", "pgcrypto",
@@ -83,8 +84,8 @@ struct CopyCleanup: Sendable {
         }
     }
 
-    /// `$1` is the data directory, `$2` the program, `$3` the copy's own place; the rest are settings with their values
-    /// where nobody set them.
+    /// `$1` is the data directory, `$2` the program, `$3` the copy's own directory; the rest are settings with their
+    /// defaults.
     private static let fileScript = """
         set -eu
         data=$1 postgres=$2 place=$3
@@ -93,7 +94,7 @@ struct CopyCleanup: Sendable {
         rm -f postmaster.pid postmaster.opts
         off() { echo "\(mark)$1"; }
 
-        # What a link leads to would be shared with the source. A file of settings or a certificate may be.
+        # The copy would share a link's target with its source, which is fine for configuration files and certificates.
         find . -type l | while read -r link; do
             case $(readlink -f "$link") in "$place"/*) continue ;; esac
             case $link in ./*/*) ;; *) if [ -f "$link" ]; then continue; fi ;; esac
@@ -141,7 +142,7 @@ struct CopyCleanup: Sendable {
                 off "$name reset"
             fi
         done
-        # Their names alone say nothing of it: these are known to have none.
+        # Libraries known to have no background workers.
         libraries=
         for library in $(setting shared_preload_libraries 2>/dev/null | tr -d '" ' | tr , ' '); do
             case ${library##*/} in
@@ -171,7 +172,7 @@ struct CopyCleanup: Sendable {
         var hasJobs: Bool
     }
 
-    /// Databases that a crash left half dropped are no databases (datconnlimit -2).
+    /// Skips databases that a crash left half dropped (datconnlimit -2).
     private static let clusterQuery =
         "json_build_object('databases', (SELECT json_agg(datname) FROM pg_database WHERE datconnlimit <> -2), "
         + "'prepared', (SELECT coalesce(json_agg(json_build_object('name', gid, 'database', database)), '[]') "
@@ -179,15 +180,15 @@ struct CopyCleanup: Sendable {
         + "'database', datname)), '[]') FROM pg_subscription JOIN pg_database ON pg_database.oid = subdbid "
         + "WHERE subenabled OR subslotname IS NOT NULL))"
 
-    /// As ALTER SUBSCRIPTION … DISABLE and SET (slot_name = NONE) do, for those of all databases.
+    /// Like ALTER SUBSCRIPTION … DISABLE and SET (slot_name = NONE), for all databases.
     private static let disableSubscriptions =
         "UPDATE pg_subscription SET subenabled = false, subslotname = NULL WHERE subenabled OR subslotname IS NOT NULL"
 
-    /// Tables whose first copying goes on in the source have slots of their own there, which DROP SUBSCRIPTION would
-    /// drop. ALTER SUBSCRIPTION … REFRESH PUBLICATION begins anew with them.
+    /// Tables whose initial copy is running in the source have their own slots there, which DROP SUBSCRIPTION would
+    /// drop. ALTER SUBSCRIPTION … REFRESH PUBLICATION starts their copy again.
     private static let forgetUnfinishedTables = "DELETE FROM pg_subscription_rel WHERE srsubstate NOT IN ('r', 's')"
 
-    /// By what the table has, whichever extension made it.
+    /// Recognised by its columns, regardless of the extension's version.
     private static let jobsQuery =
         "json_build_object('hasJobs', (SELECT count(*) = 3 FROM pg_attribute WHERE attrelid = to_regclass('cron.job') "
         + "AND attname IN ('jobid', 'command', 'active') AND NOT attisdropped))"
@@ -195,14 +196,13 @@ struct CopyCleanup: Sendable {
         "(SELECT coalesce(json_agg(jobid ORDER BY jobid), '[]') FROM cron.job WHERE active)"
     private static let stopJobs = "UPDATE cron.job SET active = false WHERE active"
 
-    /// What a database or a role may have set otherwise: that would keep the catalogs from being changed, or have
-    /// triggers run.
+    /// Overrides settings of databases and roles that would prevent changes of the catalogs, or run triggers.
     private static let sessionSettings = [
         "SET search_path = pg_catalog", "SET session_replication_role = replica",
         "SET default_transaction_read_only = off", "SET statement_timeout = 0", "SET lock_timeout = 0",
     ]
 
-    /// What the cluster has, and the database in which that was seen. One of the usual ones may be gone.
+    /// The cluster's contents, and the database used for the query. One of the usual ones may be missing.
     private func look(in databases: [String]) async throws(BranchError) -> (String, Cluster) {
         var fault = BranchError.runtime("the copy has no databases")
         for database in databases {
@@ -221,14 +221,14 @@ struct CopyCleanup: Sendable {
     ///   - commands: each of one line.
     ///   - query: an expression of type json.
     ///   - last: commands after the query.
-    /// - Returns: what `query` said.
+    /// - Returns: the result of `query`.
     private func report<Value: Decodable>(
         _ commands: [String],
         _ query: String,
         then last: [String] = [],
         in database: String
     ) async throws(BranchError) -> Value {
-        // In hexadecimal digits: single-user mode escapes nothing.
+        // In hexadecimal: single-user mode does not escape its output.
         let line = "SELECT encode(textsend((\(query))::text), 'hex') AS report"
         let lines = Self.sessionSettings + commands + [line] + last
         let printed = try await shell(
@@ -244,7 +244,7 @@ struct CopyCleanup: Sendable {
         return value
     }
 
-    /// Without fsync(2), as the whole copy is put on disk once, when this is done.
+    /// Without fsync(2), since the whole copy is flushed once afterwards.
     private static let singleUserScript = """
         set -eu
         printf '%s' "$4" | "$2" --single -F -D "$1" -c exit_on_error=on -c archive_mode=off -c log_min_messages=fatal \\
@@ -260,7 +260,7 @@ struct CopyCleanup: Sendable {
         )
     }
 
-    /// On one line, whatever is in it: single-user mode takes every line for a command.
+    /// On one line: single-user mode reads every line as a command.
     private static func literal(_ text: String) -> String {
         let escaped = text.replacing("\\", with: "\\\\").replacing("'", with: "''").replacing("\n", with: "\\n")
         return "E'\(escaped)'"

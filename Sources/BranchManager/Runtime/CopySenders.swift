@@ -1,15 +1,14 @@
-/// Connections for replication and a slot, which `pg_basebackup` takes of the server that it copies.
+/// Replication connections and the slot that `pg_basebackup` needs on its source.
 enum CopySenders {
     /// One for the data and one for the log.
     private static let count = 2
-    /// How long those of a copy that has just ended may take to go, in tries a quarter of a second apart: five seconds.
+    /// How long to wait for those of a previous copy to go, in tries a quarter of a second apart: five seconds.
     private static let tries = 20
 
-    /// Sees that a server has what a copy takes, by asking it: a copy that finds none left fails only after its
-    /// checkpoint.
+    /// Checks that a server has them available: otherwise a copy fails only after its checkpoint.
     ///
-    /// - Parameter query: asks the server; columns are separated by `|`.
-    /// - Throws: ``BranchError/runtime(_:)`` with what is used up.
+    /// - Parameter query: queries the server; columns are separated by `|`.
+    /// - Throws: ``BranchError/runtime(_:)`` with the exhausted resource.
     static func check(
         _ source: ServerSpec,
         query: (String) async throws(BranchError) -> String
@@ -20,7 +19,7 @@ enum CopySenders {
                     + "current_setting('max_replication_slots')::int, (SELECT count(*) FROM pg_replication_slots)"
             )
             let numbers = answer.split(whereSeparator: { $0 == "|" || $0.isNewline }).compactMap { Int($0) }
-            // One that answers otherwise is left to pg_basebackup.
+            // Leave an unexpected answer to pg_basebackup.
             guard numbers.count == 4 else { return }
             if numbers[0] - numbers[1] >= count, numbers[2] > numbers[3] { return }
             guard attempt < tries else {

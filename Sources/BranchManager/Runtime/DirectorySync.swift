@@ -4,7 +4,7 @@ import Glibc
 import Musl
 #endif
 
-/// Names in a directory, put on disk.
+/// Flushes the names in a directory to disk.
 enum DirectorySync {
     /// - Throws: ``BranchError/runtime(_:)``.
     static func sync(_ path: String) throws(BranchError) {

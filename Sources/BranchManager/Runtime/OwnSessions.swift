@@ -1,22 +1,21 @@
 import Synchronization
 
-/// The sessions that a runtime itself has had on its servers, so that they are not taken for anybody's use of them.
+/// Counts a runtime's own sessions on its servers, so that they do not count as use.
 package final class OwnSessions: Sendable {
-    /// The database that frost asks in. PostgreSQL counts sessions by database: whatever is counted in another is not
-    /// frost's look.
+    /// The database for frost's queries. PostgreSQL counts sessions by database, so sessions in others are not frost's.
     static let database = "postgres"
-    /// What frost calls itself. Anybody can take the name; that it comes over the socket nobody can.
+    /// Frost's application name. Any client can use the name, but not the socket.
     static let applicationName = "frost"
 
     private let counts = Mutex<[String: Int]>([:])
 
     package init() {}
 
-    /// How many there have been in ``database`` of a server; never fewer than the server has counted of them.
+    /// The total in ``database`` of a server; never less than the server's own count of them.
     func count(of server: ServerSpec) -> Int { counts.withLock { $0[server.targetID] ?? 0 } }
 
-    /// Has a session. It is counted before it begins, and one that fails is not: the server may have counted that, and
-    /// takes it for somebody's.
+    /// Runs a session. Counts it before it starts, and not if it fails: the server may have counted it, and then treats
+    /// it as use.
     func counting<Value>(
         _ database: String,
         of server: ServerSpec,
@@ -32,6 +31,6 @@ package final class OwnSessions: Sendable {
         }
     }
 
-    /// Forgets a server that is gone.
+    /// Forgets a deleted server.
     func forget(_ server: ServerSpec) { counts.withLock { $0[server.targetID] = nil } }
 }

@@ -1,9 +1,9 @@
-/// How a server is, as it says itself.
+/// A server's condition.
 package enum ServerCondition: Hashable, Sendable {
-    /// It takes connections.
+    /// It accepts connections.
     case answering
-    /// It runs and takes no connections yet: after a crash it replays its log, which takes as long as it takes.
-    /// With what PostgreSQL says of its progress.
+    /// It is running but does not accept connections yet: after a crash it replays its log, for an unknown time. With
+    /// PostgreSQL's progress message.
     case recovering(String)
     case down
 }

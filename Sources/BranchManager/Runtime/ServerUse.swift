@@ -1,12 +1,12 @@
-/// Who uses a server, as it says itself.
+/// The use of a server, from its own statistics.
 package struct ServerUse: Hashable, Sendable {
-    /// Sessions that are open now, frost's own not among them.
+    /// Open sessions, without frost's own.
     package var clients: Int
-    /// Sessions that all databases but `postgres` have had; it begins anew when a server loses its statistics.
+    /// The total of sessions in all databases except `postgres`; reset when a server loses its statistics.
     package var sessions: Int
-    /// Sessions that `postgres` has had, without those of this process. One may be counted late, never one too many.
+    /// The total of sessions in `postgres`, without those of this process. May count one late, but never one too many.
     package var sessionsOfPostgres: Int
-    /// When the server was started, in its own words.
+    /// The server's start time, in its own format.
     package var startedAt: String
 
     package init(clients: Int, sessions: Int, sessionsOfPostgres: Int, startedAt: String) {
@@ -20,8 +20,8 @@ package struct ServerUse: Hashable, Sendable {
 extension ServerUse {
     /// One row. A session whose details a role without superuser rights cannot see counts as a client's.
     ///
-    /// A standby, a copy that is being made, and a subscription that receives are users too. `sessions` is there since
-    /// PostgreSQL 14; the detour lets older ones answer nothing in its place.
+    /// A standby, a running copy, and an active subscription count too. `sessions` exists since PostgreSQL 14; to_jsonb
+    /// makes it null in older versions.
     static let query = """
         SET statement_timeout = '10s';
         SELECT
@@ -37,7 +37,7 @@ extension ServerUse {
         pg_catalog.pg_postmaster_start_time()
         """
 
-    /// - Parameter own: sessions of this process in `postgres`, counted after the answer.
+    /// - Parameter own: sessions of this process in `postgres`, counted after the query.
     init?(_ answer: String, own: Int) {
         let columns = answer.split(separator: "\n").first?.split(separator: "|", omittingEmptySubsequences: false) ?? []
         guard columns.count == 4, let clients = Int(columns[0]), let sessions = Int(columns[1]),
@@ -53,7 +53,7 @@ extension ServerUse {
 }
 
 extension BranchRuntime {
-    /// Asks a server that runs who uses it.
+    /// Queries the use of a running server.
     ///
     /// - Throws: ``BranchError/runtime(_:)`` when the server cannot be queried, or does not count sessions (PostgreSQL
     ///   13 and older).

@@ -1,20 +1,20 @@
-/// What a program writes to its standard error, as it comes: lines that tell how far it is, and the last of the others,
-/// which say what went wrong.
+/// Reads a program's standard error as it arrives: progress lines, and the last of the other lines, which describe an
+/// error.
 struct ToolOutput {
-    /// The last lines that tell no progress.
+    /// The last lines other than progress.
     private(set) var complaints: [String] = []
     private var line: [UInt8] = []
 
-    /// Lines that are kept.
+    /// The number of lines kept.
     private static let most = 4
-    /// Longest part of a line that is kept, in bytes.
+    /// Limit of a kept line, in bytes.
     private static let longest = 4_096
 
-    /// - Returns: how far it is, where these bytes say so.
+    /// - Returns: the progress, if these bytes contain it.
     mutating func append(_ bytes: some Sequence<UInt8>) -> CopyProgress? {
         var progress: CopyProgress?
         for byte in bytes {
-            // One that writes to a terminal returns to the start of the line.
+            // On a terminal, programs return to the start of the line.
             guard byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") else {
                 if line.count < Self.longest { line.append(byte) }
                 continue
@@ -24,7 +24,7 @@ struct ToolOutput {
         return progress
     }
 
-    /// Takes what is left for a line.
+    /// Treats the rest as a line.
     mutating func end() { _ = endLine() }
 
     private mutating func endLine() -> CopyProgress? {

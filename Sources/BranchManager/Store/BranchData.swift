@@ -1,9 +1,9 @@
 import Foundation
 import GRDB
 
-/// Where branches' data is in a data directory, by runtime.
+/// Locations of branches' data in a data directory, by runtime.
 package enum BranchData {
-    /// The directory of all branches of a runtime; each has one of its id in it.
+    /// The directory of all branches of a runtime, with a subdirectory for each id.
     package static func place(of runtime: RuntimeKind, in directory: String) -> String {
         switch runtime {
         case .local: "\(directory)/branches"
@@ -11,13 +11,13 @@ package enum BranchData {
         }
     }
 
-    /// Ids of the branches that have data in a place.
+    /// Ids of the branches with data in a directory.
     static func ids(in place: String) -> Set<String> {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
         return Set(names.filter { $0.hasPrefix("\(Identifier.target.rawValue)_") })
     }
 
-    /// A new store would know nothing of branches that are there, and take them off the route map.
+    /// A new store would not know existing branches, and would remove them from the route map.
     static func refuseLost(_ directory: String) throws(BranchError) {
         for runtime in RuntimeKind.allCases {
             let place = place(of: runtime, in: directory)
@@ -35,9 +35,8 @@ package enum BranchData {
 }
 
 extension BranchStore {
-    /// Refuses what must not be opened as a store in a data directory, and changes nothing there: a database of
-    /// somebody else's, a store that is gone or empty beside the data of branches, and one beside the log of another
-    /// store or another time.
+    /// Refuses files in a data directory that must not be opened as a store, without changing them: a foreign database,
+    /// a missing or empty store beside the data of branches, and a store beside the log of another store or time.
     ///
     /// - Throws: ``BranchError/store(_:)`` that names the file.
     package static func checkFile(in directory: String) throws(BranchError) {
@@ -53,7 +52,7 @@ extension BranchStore {
         }
     }
 
-    /// Refuses a store that knows none of the branches whose data is beside it: one of another time or host.
+    /// Refuses a store from another time or host, which knows none of the branches with data beside it.
     func checkKnowsData(in directory: String) throws(BranchError) {
         let present = RuntimeKind.allCases.reduce(into: Set<String>()) {
             $0.formUnion(BranchData.ids(in: BranchData.place(of: $1, in: directory)))
@@ -65,14 +64,14 @@ extension BranchStore {
         )
     }
 
-    /// Ids of all branches that there are or were.
+    /// Ids of all current and former branches.
     func knownBranches() throws(BranchError) -> Set<String> {
         try read { db in
             try Set(String.fetchAll(db, sql: "SELECT id FROM target UNION SELECT targetId FROM operation"))
         }
     }
 
-    /// Looks through the whole file: a store that was restored beside the log of another is a mixture of both.
+    /// Checks the whole file: a store restored beside the log of another would be a mixture of both.
     ///
     /// - Throws: ``BranchError/store(_:)`` with the first fault.
     package func checkIntegrity() throws(BranchError) {

@@ -1,20 +1,20 @@
 import GRDB
 
-/// How people name a branch: `dev` where there is one database, `shop/dev` or `project/shop/dev` where there are more,
+/// A user's name for a branch: `dev` if there is one database, `shop/dev` or `project/shop/dev` if there are several,
 /// or its id.
 package struct BranchReference: Hashable, Sendable {
     /// The branch's name or id.
     package var name: String
-    /// By name or id; nil where it was not said.
+    /// By name or id; nil if not given.
     package var database: String?
-    /// By name or id; nil where it was not said.
+    /// By name or id; nil if not given.
     package var project: String?
 
     /// - Parameters:
     ///   - text: with slashes between project, database and branch; a project's name may have slashes of its own.
-    ///   - database: said apart from it, as with an option.
+    ///   - database: given separately, such as with an option.
     ///   - project: the same.
-    /// - Throws: ``BranchError/invalid(_:)`` for a text that is no such name, or says another than is said apart.
+    /// - Throws: ``BranchError/invalid(_:)`` for an invalid name, or one that contradicts `database` or `project`.
     package init(_ text: String, database: String? = nil, project: String? = nil) throws(BranchError) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard !parts.contains(""), let last = parts.last else {
@@ -30,9 +30,9 @@ package struct BranchReference: Hashable, Sendable {
 }
 
 extension BranchStore {
-    /// The database of a branch that is there or is to be made.
+    /// The database of an existing or new branch.
     ///
-    /// - Throws: ``BranchError/notFound(_:)``; ``BranchError/invalid(_:)`` where it has to be said which.
+    /// - Throws: ``BranchError/notFound(_:)``; ``BranchError/invalid(_:)`` if it is ambiguous.
     package func database(of reference: BranchReference) throws(BranchError) -> BranchDatabase {
         if let name = reference.database { return try database(name, project: reference.project) }
         let all = try databases(of: reference.project.map { (name) throws(BranchError) in try project(name).id })
@@ -49,7 +49,7 @@ extension BranchStore {
         return only
     }
 
-    /// - Throws: as ``database(of:)`` does, and where the database has no such branch.
+    /// - Throws: the errors of ``database(of:)``, and if the database has no such branch.
     package func branch(_ reference: BranchReference) throws(BranchError) -> BranchDetails {
         if reference.database == nil, reference.name.hasPrefix("\(Identifier.target.rawValue)_"),
             let known = try? branch(id: reference.name)
@@ -60,10 +60,10 @@ extension BranchStore {
     }
 }
 
-/// Which of a branch's names are needed to tell it from all others.
+/// The shortest unambiguous names of branches.
 struct BranchNaming {
     private let isOnlyDatabase: Bool
-    /// Names of databases that several projects have.
+    /// Database names used in several projects.
     private let shared: Set<String>
 
     init(_ db: Database) throws {

@@ -1,17 +1,17 @@
 package import Foundation
 import GRDB
 
-/// Who may use the API: hashes of the token, and of what browsers have that logged in with it.
+/// Access to the API: hashes of the token, and of browsers' logins.
 extension BranchStore {
-    /// Of the token that the API asks for; nil until one was made.
+    /// Hash of the API's token; nil until one is created.
     package func accessTokenHash() throws(BranchError) -> String? {
         try read { db in try Self.setting(.accessTokenHash, in: db) }
     }
 
-    /// Logins that are remembered as ended by another token, to tell their browsers.
+    /// The number of logins remembered as ended by a new token, to inform their browsers.
     private static let maximumEndedLogins = 100
 
-    /// Sets another token; all logins end with the one before.
+    /// Sets a new token; all logins end with the old one.
     package func setAccessTokenHash(_ hash: String) throws(BranchError) {
         try write { db in
             try Self.set(.accessTokenHash, to: hash, in: db)
@@ -27,7 +27,7 @@ extension BranchStore {
         }
     }
 
-    /// Whether a login has ended because another token was set; false for one of long ago.
+    /// Whether a login ended because of a new token; false for old logins.
     package func hasEndedWithToken(_ hash: String) throws(BranchError) -> Bool {
         try read { db in try Self.endedLogins(db).contains(hash) }
     }
@@ -36,7 +36,7 @@ extension BranchStore {
         (try setting(.endedLogins, in: db) ?? "").split(separator: ",").map(String.init)
     }
 
-    /// Begins a login, and forgets those that have ended.
+    /// Starts a login, and forgets expired ones.
     package func addLogin(_ hash: String, from start: Date, to end: Date) throws(BranchError) {
         try write { db in
             try db.execute(sql: "DELETE FROM login WHERE endsAt <= ?", arguments: [start])
@@ -44,7 +44,7 @@ extension BranchStore {
         }
     }
 
-    /// Whether a login goes on at a time.
+    /// Whether a login is valid at a time.
     package func hasLogin(_ hash: String, at time: Date) throws(BranchError) -> Bool {
         try read { db in
             try Bool.fetchOne(

@@ -1,17 +1,17 @@
 package import Foundation
 import GRDB
 
-/// A hostname that leads to a branch, or will once the branch runs.
+/// A hostname of a branch, running or not.
 package struct HostnameInUse: Hashable, Sendable {
     package var hostname: String
     package var targetID: String
-    /// Of a former hostname; nil of a branch's own.
+    /// For a former hostname; nil for a branch's current one.
     package var endsAt: Date?
 }
 
-/// Former hostnames of branches that lead there for a time.
+/// Former hostnames that keep working for a time.
 extension BranchStore {
-    /// All hostnames of branches in whatever state, former ones that have not ended included, in order of name.
+    /// All hostnames of branches in any state, including former ones that have not expired, sorted by name.
     package func hostnamesInUse(at now: Date = .now) throws(BranchError) -> [HostnameInUse] {
         try read { db in
             let rows = try Row.fetchAll(
@@ -27,7 +27,7 @@ extension BranchStore {
         }
     }
 
-    /// Former hostnames that have not ended, in order of their ends.
+    /// Former hostnames that have not expired, sorted by expiry.
     package func aliases(at now: Date = .now) throws(BranchError) -> [HostnameAlias] {
         try read { db in try Self.aliases(db, at: now) }
     }
@@ -36,9 +36,9 @@ extension BranchStore {
         try HostnameAlias.filter(Column("endsAt") > now).order(Column("endsAt"), Column("hostname")).fetchAll(db)
     }
 
-    /// Forgets the former hostnames whose time is over, also on a full disk.
+    /// Removes expired former hostnames, even on a full disk.
     package func endAliases(at now: Date) throws(BranchError) {
-        // Nothing is written on most days.
+        // Usually there is nothing to write.
         let isDue = try read { db in try !HostnameAlias.filter(Column("endsAt") <= now).isEmpty(db) }
         if isDue { try write(urgent: true) { db in try Self.endAliases(db, at: now) } }
     }
@@ -49,7 +49,7 @@ extension BranchStore {
         }
     }
 
-    /// From here on nobody is led there, and nobody else is given the name for as long as the ledger keeps it.
+    /// From here on the name is not routed, and no other branch gets it for as long as the ledger keeps it.
     static func end(_ alias: HostnameAlias, in db: Database, at time: Date) throws {
         try alias.delete(db)
         let second = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
@@ -60,12 +60,12 @@ extension BranchStore {
     }
 }
 
-/// What a change has done to former hostnames, so that it can be taken back.
+/// The effect of a change on former hostnames, so that it can be reverted.
 struct AliasChanges: Sendable {
     private var made: [HostnameAlias] = []
     private var ended: [HostnameAlias] = []
 
-    /// Runs a change, and notes what it does.
+    /// Runs a change, and records its effect.
     static func noting<Value>(_ db: Database, _ body: () throws -> Value) throws -> (Value, AliasChanges) {
         let before = Set(try HostnameAlias.fetchAll(db))
         let value = try body()
@@ -73,10 +73,10 @@ struct AliasChanges: Sendable {
         return (value, AliasChanges(made: Array(after.subtracting(before)), ended: Array(before.subtracting(after))))
     }
 
-    /// Once the branches have their hostnames back.
+    /// Call it after the branches have their hostnames back.
     func undo(in db: Database) throws {
         for alias in made {
-            // Not one that somebody has set anew meanwhile.
+            // Not one that was set again in the meantime.
             if try HostnameAlias.fetchOne(db, key: alias.hostname) == alias { try alias.delete(db) }
         }
         for alias in ended {

@@ -2,13 +2,13 @@ import Foundation
 import GRDB
 package import RouteMap
 
-/// Who has which hostname, and who had it.
+/// Current and former hostnames of branches.
 extension BranchStore {
     /// Gives every branch a hostname; a branch whose current or former hostname still fits keeps it.
     ///
     /// - Parameters:
-    ///   - names: hostnames by branch, in place of those that branches have.
-    ///   - duration: for how long those whose hostname changes are still reached by the old one; nil for not at all.
+    ///   - names: hostnames by branch, used instead of the current ones.
+    ///   - duration: how long old hostnames keep working; nil for not at all.
     static func assignHostnames(
         _ db: Database,
         keeping names: [String: String]? = nil,
@@ -20,14 +20,14 @@ extension BranchStore {
         let before = try ledger(in: db)
         var plan = try HostnamePlan(db, base: Hostname(text), keeping: names, ledger: before, at: now)
         let changed = plan.given.filter { plan.current[$0.key] != $0.value }
-        // In two steps: a name may go from one branch to another.
+        // In two steps, because a name may move from one branch to another.
         for id in changed.keys {
             try db.execute(sql: "UPDATE target SET hostname = NULL WHERE id = ?", arguments: [id])
         }
         for (id, name) in changed {
             try db.execute(sql: "UPDATE target SET hostname = ? WHERE id = ?", arguments: [name.name, id])
         }
-        // A branch that takes a former name again has it for good.
+        // A branch that takes a former name again owns it permanently.
         let given = Set(plan.given.values)
         for name in plan.aliases.keys where given.contains(name) {
             try db.execute(sql: "DELETE FROM hostnameAlias WHERE hostname = ?", arguments: [name.name])
@@ -44,9 +44,9 @@ extension BranchStore {
         try write(plan.ledger, over: before, in: db)
     }
 
-    /// Takes the hostnames of all branches away, the former ones too.
+    /// Removes the hostnames of all branches, including former ones.
     ///
-    /// - Parameter duration: for how long branches are still reached by them; nil for not at all.
+    /// - Parameter duration: how long they keep working; nil for not at all.
     static func takeHostnames(_ db: Database, keepingFor duration: AliasDuration?) throws {
         let now = Date.now
         try endAliases(db, at: duration == nil ? .distantFuture : now)
@@ -62,10 +62,10 @@ extension BranchStore {
         try db.execute(sql: "UPDATE target SET hostname = NULL")
     }
 
-    /// What hostnames would be if the wildcard domain were another; nothing is changed.
+    /// The hostnames under a new wildcard domain. Changes nothing.
     ///
     /// - Parameter base: nil for none.
-    /// - Returns: of all branches, the oldest first.
+    /// - Returns: for all branches, oldest first.
     package func hostnames(under base: Hostname?) throws(BranchError) -> [HostnameChange] {
         try read { db in
             let branches = try Self.branches(db, of: nil)
@@ -109,27 +109,27 @@ extension BranchStore {
     }
 }
 
-/// A branch, and the hostname that it would have.
+/// A branch, and its new hostname.
 package struct HostnameChange: Hashable, Sendable {
     package var branch: BranchDetails
     package var hostname: String?
 
-    /// Whether the branch loses the hostname that it has.
+    /// Whether the branch loses its current hostname.
     package var isLoss: Bool { branch.target.hostname != nil && branch.target.hostname != hostname }
 }
 
-/// Which hostnames branches get under a wildcard domain.
+/// Assigns the hostnames of branches under a wildcard domain.
 private struct HostnamePlan {
     let requests: [HostnameBuilder.Request]
-    /// Of those that have one.
+    /// Of branches with a hostname.
     let current: [String: Hostname]
-    /// The branches that former hostnames lead to.
+    /// The branches of former hostnames.
     let aliases: [Hostname: String]
     let given: [String: Hostname]
-    /// With what branches had until now.
+    /// Includes the previous hostnames of branches.
     var ledger: HostnameLedger
 
-    /// - Parameter names: hostnames by branch, in place of those that branches have.
+    /// - Parameter names: hostnames by branch, used instead of the current ones.
     init(
         _ db: Database,
         base: Hostname,

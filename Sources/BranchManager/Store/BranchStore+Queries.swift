@@ -1,21 +1,20 @@
 import Foundation
 import GRDB
 
-/// A branch with what it belongs to.
+/// A branch with its database and project.
 package struct BranchDetails: Hashable, Sendable {
     package var project: Project
     package var database: BranchDatabase
     package var target: BranchTarget
-    /// Former hostnames that lead to it as well, in order of their ends; also those whose time is just over.
+    /// Its former hostnames, sorted by expiry, including recently expired ones.
     package var aliases: [HostnameAlias] = []
-    /// nil of a branch that never expires.
+    /// nil for a branch that never expires.
     package var expiry: BranchExpiry?
 
-    /// As people call it, and may call it to frost: `dev`, `shop/dev` or `project/shop/dev`, as short as tells it from
-    /// all other branches when it was read (``BranchReference``).
+    /// Its shortest unambiguous name when it was read: `dev`, `shop/dev` or `project/shop/dev` (``BranchReference``).
     package var displayName: String
 
-    /// `shop/dev`, whatever else there is: for what is kept.
+    /// Always `shop/dev`, for stored names.
     package var qualifiedName: String { "\(database.name)/\(target.name)" }
 }
 
@@ -31,12 +30,12 @@ extension BranchStore {
         }
     }
 
-    /// All branches, or those of a database, the oldest first.
+    /// All branches, or those of a database, oldest first.
     package func branches(of databaseID: String? = nil) throws(BranchError) -> [BranchDetails] {
         try read { db in try Self.branches(db, of: databaseID) }
     }
 
-    /// As few statements, however many there are.
+    /// A constant number of statements for any number of branches.
     static func branches(_ db: Database, of databaseID: String?) throws -> [BranchDetails] {
         let tables = [BranchTarget.databaseTableName, BranchDatabase.databaseTableName, Project.databaseTableName]
         let parts = splittingRowAdapters(columnCounts: try tables.map { try db.columns(in: $0).count })
@@ -96,7 +95,7 @@ extension BranchStore {
 
     /// A database by its id or its name.
     ///
-    /// - Throws: ``BranchError/notFound(_:)``, or ``BranchError/invalid(_:)`` for a name that two projects have.
+    /// - Throws: ``BranchError/notFound(_:)``, or ``BranchError/invalid(_:)`` for an ambiguous name.
     package func database(_ text: String, project: String? = nil) throws(BranchError) -> BranchDatabase {
         try read { db in
             var found = try BranchDatabase.filter(Column("id") == text || Column("name") == text).fetchAll(db)
@@ -130,7 +129,7 @@ extension BranchStore {
         try read { db in try Self.project(db, text) }
     }
 
-    /// What was done with a branch, or with all, the latest first.
+    /// Operations on a branch, or on all, latest first.
     package func operations(of targetID: String? = nil, limit: Int = 100) throws(BranchError) -> [Operation] {
         try read { db in
             let all = Operation.order(Column("startedAt").desc, Column.rowID.desc).limit(limit)

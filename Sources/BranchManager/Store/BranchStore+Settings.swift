@@ -1,7 +1,7 @@
 import GRDB
 package import RouteMap
 
-/// What an operator has set, beside what is known of branches.
+/// The operator's settings in the store.
 package enum Setting: String, CaseIterable, Sendable {
     case wildcardBase
     case gatewayEnabled
@@ -20,14 +20,14 @@ package enum Setting: String, CaseIterable, Sendable {
 }
 
 extension BranchStore {
-    /// The gateway's port in connection strings, where nothing else is set.
+    /// The default of the gateway's port in connection strings.
     package static let defaultGatewayPort = 5_432
 
     static func setting(_ setting: Setting, in db: Database) throws -> String? {
         try String.fetchOne(db, sql: "SELECT value FROM setting WHERE key = ?", arguments: [setting.rawValue])
     }
 
-    /// nil takes a setting back.
+    /// nil removes a setting.
     static func set(_ setting: Setting, to value: String?, in db: Database) throws {
         guard let value else {
             return try db.execute(sql: "DELETE FROM setting WHERE key = ?", arguments: [setting.rawValue])
@@ -48,16 +48,16 @@ extension BranchStore {
 
     // MARK: Hostnames and the gateway
 
-    /// What hostnames end in, e.g. `example.net`; nil when it is not set.
+    /// The domain of hostnames, e.g. `example.net`; nil if not set.
     package func wildcardBase() throws(BranchError) -> Hostname? {
         guard let text = try text(.wildcardBase), !text.isEmpty else { return nil }
         do { return try Hostname(text) } catch { throw .store("the wildcard domain '\(text)' in the store \(error)") }
     }
 
-    /// Whether somebody has said what hostnames end in, or that they shall have none.
+    /// Whether the domain of hostnames was set, even to none.
     package func hasSetWildcardBase() throws(BranchError) -> Bool { try text(.wildcardBase) != nil }
 
-    /// Sets what hostnames end in, and gives every branch its name; nil takes all names away.
+    /// Sets the domain of hostnames, and assigns a name to every branch; nil removes all names.
     package func setWildcardBase(_ base: Hostname?) throws(BranchError) {
         try change(SettingsChange(wildcardBase: .some(base)))
     }
@@ -68,10 +68,10 @@ extension BranchStore {
         try write { db in try Self.change(change, in: db) }
     }
 
-    /// - Parameter names: hostnames by branch that fit again; those that branches have, when nil.
+    /// - Parameter names: hostnames by branch to restore; the current ones if nil.
     static func change(_ change: SettingsChange, keeping names: [String: String]? = nil, in db: Database) throws {
         if let base = change.wildcardBase {
-            // Empty where somebody wants none, which is not the same as never set.
+            // Empty for an explicit none, which differs from never set.
             try set(.wildcardBase, to: base?.name ?? "", in: db)
             if base == nil {
                 try takeHostnames(db, keepingFor: change.keepsHostnamesFor)
@@ -85,7 +85,7 @@ extension BranchStore {
         try set(.gatewayFault, to: nil, in: db)
     }
 
-    /// The change that takes another back, and the hostnames that belong to it.
+    /// The change that reverts another, and its hostnames.
     static func undoing(_ change: SettingsChange, in db: Database) throws -> (SettingsChange, names: [String: String]) {
         var undoing = SettingsChange()
         if change.wildcardBase != nil {
@@ -100,7 +100,7 @@ extension BranchStore {
         return (undoing, Dictionary(uniqueKeysWithValues: rows.map { ($0["id"], $0["hostname"]) }))
     }
 
-    /// Whether branches are reached through the gateway, and `frost up` runs one.
+    /// Whether the gateway is enabled, so that `frost up` runs one.
     package func isGatewayEnabled() throws(BranchError) -> Bool { try text(.gatewayEnabled) != "false" }
 
     /// The gateway's port in connection strings.
@@ -112,15 +112,15 @@ extension BranchStore {
         try change(SettingsChange(gatewayPort: port))
     }
 
-    /// What keeps the gateway from doing what the settings say, in a sentence; nil when it does.
+    /// Why the gateway cannot apply the settings, as a sentence; nil if it can.
     package func gatewayFault() throws(BranchError) -> String? { try text(.gatewayFault) }
 
-    /// Also on a full disk, which is no reason for a `frost up` to end.
+    /// Works on a full disk too, which must not end `frost up`.
     package func setGatewayFault(_ fault: String?) throws(BranchError) {
         try write(urgent: true) { db in try Self.set(.gatewayFault, to: fault, in: db) }
     }
 
-    /// Whether the gateway's certificates are those of frost's own CA, as the last `frost up` had it; nil before the first.
+    /// Whether the last `frost up` used certificates of frost's own CA; nil before the first.
     package func hasOwnCertificates() throws(BranchError) -> Bool? { try text(.ownCertificates).map { $0 == "true" } }
 
     package func setHasOwnCertificates(_ isOwn: Bool) throws(BranchError) {
@@ -140,7 +140,7 @@ extension BranchStore {
         }
     }
 
-    /// The route map that the gateway reads; nil until a first command has said so.
+    /// The route map that the gateway reads; nil until a command sets it.
     package func routeFile() throws(BranchError) -> String? { try text(.routeFile) }
 
     /// - Parameter path: absolute, so that every command means the same file.
@@ -155,13 +155,13 @@ extension BranchStore {
 
     package func postgresImage() throws(BranchError) -> String? { try text(.postgresImage) }
 
-    /// - Parameter image: one, or one for each version (``PostgresImages``).
+    /// - Parameter image: one for all versions, or one per version (``PostgresImages``).
     package func setPostgresImage(_ image: String) throws(BranchError) {
         _ = try PostgresImages(image)
         try set(.postgresImage, to: image)
     }
 
-    /// What a branch's container may use, from its next start on.
+    /// Limits of a branch's container, from its next start.
     package func containerLimits() throws(BranchError) -> DockerRuntime.Limits {
         DockerRuntime.Limits(
             memory: try text(.containerMemory).flatMap(Int.init),
@@ -179,7 +179,7 @@ extension BranchStore {
 
     // MARK: The example
 
-    /// Whether the example project was made once; it is not made again when somebody has deleted it.
+    /// Whether the example project was created; it is not recreated after it was deleted.
     package func isExampleMade() throws(BranchError) -> Bool { try text(.exampleMade) == "true" }
 
     package func setExampleMade() throws(BranchError) { try set(.exampleMade, to: "true") }

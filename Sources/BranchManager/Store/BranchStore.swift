@@ -7,7 +7,7 @@ import Glibc
 import Musl
 #endif
 
-/// What is known of branches, in SQLite: WAL, foreign keys, one writer, many readers, several processes.
+/// The store of branches in SQLite: WAL, foreign keys, one writer, many readers, several processes.
 package struct BranchStore: Sendable {
     private let connections: StoreConnections
     private let path: String
@@ -22,12 +22,12 @@ package struct BranchStore: Sendable {
     /// How long a write waits for that of another process, in seconds.
     private static let busyTimeout: TimeInterval = 20
 
-    /// Opens the store in a data directory, makes or migrates it.
+    /// Opens the store in a data directory; creates or migrates it if necessary.
     ///
-    /// A file that is not ours, and a store that does not belong to the data of branches beside it, are left alone.
+    /// Does not change a foreign file, or a store that does not match the data of branches beside it.
     ///
     /// - Parameters:
-    ///   - making: whether one that is not there is made.
+    ///   - making: whether to create a missing store.
     ///   - hint: for commands in messages.
     ///   - accessed: called on the thread of each access to the open store, before it blocks.
     /// - Throws: ``BranchError`` that names the file.
@@ -50,7 +50,7 @@ package struct BranchStore: Sendable {
         do {
             store = try connect(to: path, reserve: reserve, hint: hint, accessed: accessed)
         } catch {
-            // The index of its log takes room as well.
+            // The index of its log needs space too.
             guard reserve.isDiskFull, reserve.release() else { throw error }
             store = try connect(to: path, reserve: reserve, hint: hint, accessed: accessed)
         }
@@ -68,11 +68,12 @@ package struct BranchStore: Sendable {
             var configuration = Configuration()
             configuration.busyMode = .timeout(busyTimeout)
             configuration.foreignKeysEnabled = true
-            // WAL alone may lose the last transactions with the power; servers are started and removed by them.
+            // A power failure may lose the last transactions in WAL mode, but servers are started and removed based on
+            // them.
             configuration.prepareDatabase { db in
                 if !db.configuration.readonly { try db.execute(sql: "PRAGMA synchronous = FULL") }
             }
-            // Passwords are in it. SQLite gives the files beside it the mode of this one.
+            // It contains passwords. SQLite gives the files beside it the same mode.
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             if descriptor >= 0 { close(descriptor) }
             let pool = try DatabasePool(path: path, configuration: configuration)
@@ -96,7 +97,7 @@ package struct BranchStore: Sendable {
                 hint: hint,
                 accessed: accessed
             )
-            // Its tables are in the file itself from the start: a copy of the file is known for a store.
+            // Checkpoint its tables into the file at once, so that a copy of the file is recognised as a store.
             if isNew { store.checkpoint() }
             return store
         } catch {
@@ -117,23 +118,23 @@ package struct BranchStore: Sendable {
     /// The store's file in a data directory.
     package static func path(in directory: String) -> String { "\(directory)/frost.db" }
 
-    /// Whether there is a file with something in it. SQLite writes its first page before it keeps a log beside it; a
-    /// log alone is what is left of a store that is gone.
+    /// Whether there is a non-empty file. SQLite writes the first page before it creates a log; a log alone is the rest
+    /// of a lost store.
     package static func exists(in directory: String) -> Bool {
         var status = stat()
         return stat(path(in: directory), &status) == 0 && status.st_size > 0
     }
 
-    /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
+    /// - Throws: the errors of `body`, and ``BranchError/store(_:)`` for an SQLite error.
     package func read<Value: Sendable>(_ body: @Sendable (Database) throws -> Value) throws(BranchError) -> Value {
         accessed?()
         do { return try connections.pool.read(body) } catch { throw Self.error(error, path, reserve) }
     }
 
-    /// In one transaction, which is on disk when this returns.
+    /// Runs `body` in one transaction, which is on disk when this returns.
     ///
-    /// - Parameter urgent: whether it may use the room that is kept for operations which free some.
-    /// - Throws: what `body` throws, and ``BranchError/store(_:)`` for a fault of SQLite.
+    /// - Parameter urgent: whether it may use the space reserved for operations that free more.
+    /// - Throws: the errors of `body`, and ``BranchError/store(_:)`` for an SQLite error.
     package func write<Value: Sendable>(
         urgent: Bool = false,
         _ body: @Sendable (Database) throws -> Value
@@ -153,8 +154,8 @@ package struct BranchStore: Sendable {
         } catch { throw Self.error(error, path, reserve) }
     }
 
-    /// Tells those who watch the directory. SQLite writes its log before, and makes the change known to others without
-    /// any call that could be watched.
+    /// Notifies watchers of the directory. SQLite writes its log earlier, and publishes the change without a call that
+    /// could be watched.
     private func announce() { utimensat(AT_FDCWD, "\(path)-wal", nil, 0) }
 
     private static func error(_ error: any Error, _ path: String, _ reserve: StoreReserve) -> BranchError {
@@ -169,24 +170,24 @@ package struct BranchStore: Sendable {
         .store("the disk is full: the store \(path) cannot be written; free some space, or stop or delete branches")
     }
 
-    /// SQLite has a code of its own for it, but not for the index of its log.
+    /// SQLite has an error code for it, but not for the index of its log.
     private static func isFull(_ error: any Error, _ reserve: StoreReserve) -> Bool {
         guard let error = error as? DatabaseError else { return false }
         return error.resultCode == .SQLITE_FULL
             || ([.SQLITE_IOERR, .SQLITE_CANTOPEN].contains(error.resultCode) && reserve.isDiskFull)
     }
 
-    /// Moves the log of SQLite into the store's file, as far as other processes let it; nothing happens when it is empty.
+    /// Checkpoints SQLite's log into the store's file as far as other processes allow; does nothing if it is empty.
     package func checkpoint() {
         accessed?()
         var log = stat()
         if stat("\(path)-wal", &log) != 0 || log.st_size > 0 { connections.checkpoint() }
     }
 
-    /// Keeps room on the disk for the operations that free more; nothing happens when it is kept already.
+    /// Reserves disk space for the operations that free more, unless it is already reserved.
     package func keepReserve() { reserve.make() }
 
-    /// Changes whenever anybody has changed the store, this process or another (PRAGMA data_version).
+    /// Changes with every change of the store by any process (PRAGMA data_version).
     package func version() throws(BranchError) -> Int {
         accessed?()
         do {

@@ -1,12 +1,12 @@
 import Dispatch
 
-/// Calls a function whenever a file descriptor can be read, without a thread or a poll of its own.
+/// Calls a function whenever a file descriptor is readable, without its own thread or polling.
 package final class DescriptorWatch: Sendable {
     // Dispatch objects may be used from any thread; Dispatch on Linux does not say so.
     private nonisolated(unsafe) let source: any DispatchSourceRead
 
     /// - Parameters:
-    ///   - readable: reads until there is no more: it is called for as long as there is.
+    ///   - readable: must read until there is no more, since it is called as long as there is.
     ///   - ended: called once, after ``cancel()``, when the descriptor may be closed.
     package init(
         _ descriptor: Int32,

@@ -4,24 +4,24 @@ import Glibc
 import Musl
 #endif
 
-/// Tells when files of directories may have changed: at once where the kernel tells (inotify(7)), else at the next poll.
+/// Reports possible changes of files in directories: at once with inotify(7), else at the next poll.
 ///
-/// The directories are watched and not the files, which are replaced by renaming.
+/// Watches the directories rather than the files, which are replaced by renaming.
 package enum DirectoryWatch {
-    /// Between two polls where the kernel tells, for what happens on other hosts of a network file system.
+    /// Poll interval with inotify, for changes by other hosts of a network file system.
     package static let defaultRarePoll = Duration.seconds(30)
-    /// Between two polls where it does not: it has no watch left.
+    /// Poll interval without inotify, if no watches are left.
     package static let defaultPoll = Duration.milliseconds(500)
     /// In bytes. The content of events does not matter: the reader looks at the file itself.
     private static let bufferSize = 16 * 1_024
 
-    /// Changes from now on, and one at once; several that nobody has taken are one. It ends with its iteration.
+    /// Changes from now on, starting with one at once. Merges pending ones. Ends with its iteration.
     ///
     /// - Parameters:
-    ///   - isWholeFiles: whether files only matter that are written to their end, or replaced; beside one that is written
-    ///     to all the time, as a log is, a directory is otherwise never at rest.
-    ///   - poll: between two polls where the kernel does not tell.
-    ///   - rarePoll: between two polls where it does.
+    ///   - isWholeFiles: whether to report only files that are closed after a write, or replaced; otherwise a file with
+    ///     constant writes, such as a log, causes constant reports.
+    ///   - poll: the interval without inotify.
+    ///   - rarePoll: the interval with inotify.
     package static func changes(
         in directories: Set<String>,
         isWholeFiles: Bool = false,
@@ -42,7 +42,7 @@ package enum DirectoryWatch {
         return changes
     }
 
-    /// nil where the kernel does not tell.
+    /// nil without inotify.
     private static func watch(
         _ directories: Set<String>,
         _ written: Int32,
@@ -70,9 +70,9 @@ package enum DirectoryWatch {
 }
 
 extension BranchStore {
-    /// Tells when the store may have changed, whichever process did it; ``version()`` says whether it has.
+    /// Reports possible changes of the store by any process; ``version()`` shows whether it has changed.
     ///
-    /// - Parameter file: another file that is watched as well.
+    /// - Parameter file: another file to watch.
     package func changes(besides other: String? = nil) -> AsyncStream<Void> {
         let files = [file] + (other.map { [$0] } ?? [])
         return DirectoryWatch.changes(in: Set(files.map(Self.directory)))

@@ -6,9 +6,9 @@ import Glibc
 import Musl
 #endif
 
-/// Which file it is, and when it was last changed: another value means that it may have another content.
+/// The identity of a file and its last change: a different value means that the content may differ.
 package struct FileIdentity: Hashable, Sendable {
-    /// Which file it is, whatever is in it.
+    /// The identity of the file, regardless of its content.
     package struct Place: Hashable, Sendable {
         private let device: UInt64
         private let inode: UInt64
@@ -21,11 +21,11 @@ package struct FileIdentity: Hashable, Sendable {
 
     package let place: Place
     private let size: Int64
-    /// Of its content, mode or owner (`st_ctim`): nobody can set it, as they can the time of the content.
+    /// Change of content, mode or owner (`st_ctim`), which cannot be set by users, unlike the modification time.
     private let seconds: Int
     private let nanoseconds: Int
 
-    /// Of what is at a path, at the end of all links; nil when there is nothing.
+    /// Of the file at a path, following links; nil if there is none.
     package init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

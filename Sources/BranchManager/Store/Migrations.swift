@@ -1,6 +1,6 @@
 import GRDB
 
-/// The schema, one step a release that changed it. Steps that have been released never change.
+/// The schema, with one step per release that changed it. Released steps never change.
 enum Migrations {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -37,7 +37,7 @@ enum Migrations {
                 table.column("createdAt", .datetime).notNull()
                 table.uniqueKey(["databaseId", "name"])
             }
-            // No reference: what was done stays known when the branch is gone.
+            // No reference: operations are kept after the branch is deleted.
             try db.create(table: "operation") { table in
                 table.primaryKey("id", .text)
                 table.column("targetId", .text).notNull().indexed()
@@ -48,7 +48,7 @@ enum Migrations {
                 table.column("startedAt", .datetime).notNull()
                 table.column("finishedAt", .datetime)
             }
-            // One operation at a time on a branch, whichever process runs it.
+            // One operation at a time on a branch, over all processes.
             try db.execute(
                 sql: "CREATE UNIQUE INDEX operation_running ON operation (targetId) WHERE status = 'running'"
             )
@@ -75,7 +75,7 @@ enum Migrations {
         }
         migrator.registerMigration("5: the mark of a store, tries of operations") { db in
             try db.execute(sql: "PRAGMA application_id = \(StoreFile.applicationID)")
-            // When recovery last tried an operation that it could not bring to an end.
+            // The last failed try of recovery to finish an operation.
             try db.alter(table: "operation") { table in
                 table.add(column: "triedAt", .datetime)
             }
@@ -86,7 +86,7 @@ enum Migrations {
             }
         }
         migrator.registerMigration("7: hostnames that were given") { db in
-            // No reference: a name is kept from others for a time when its branch is gone.
+            // No reference: a name stays reserved for a time after its branch is deleted.
             try db.create(table: "givenHostname") { table in
                 table.primaryKey("hostname", .text)
                 table.column("targetId", .text).notNull()

@@ -1,10 +1,10 @@
 package import RouteMap
 
-/// What an operator changes of the settings at once: all of it or nothing. What is nil stays as it is.
+/// A change of settings, applied completely or not at all. nil keeps a setting.
 package struct SettingsChange: Sendable {
-    /// `.some(nil)` takes all hostnames away.
+    /// `.some(nil)` removes all hostnames.
     package var wildcardBase: Hostname??
-    /// For how long branches are still reached by the hostnames that they have until then; nil for not at all.
+    /// How long old hostnames keep working; nil for not at all.
     package var keepsHostnamesFor: AliasDuration?
     package var isGatewayEnabled: Bool?
     /// From 1 to 65535.
@@ -22,7 +22,7 @@ package struct SettingsChange: Sendable {
         self.gatewayPort = gatewayPort
     }
 
-    /// Whether the route map follows.
+    /// Whether it affects the route map.
     var isOfRoutes: Bool { wildcardBase != nil || isGatewayEnabled != nil }
 
     /// - Throws: ``BranchError/invalid(_:)``.

@@ -1,6 +1,6 @@
 import GRDB
 
-/// The connections of a store that is open. The last to let go of them leaves the whole store in its one file.
+/// The connections of an open store. Closing the last one leaves the whole store in a single file.
 final class StoreConnections: Sendable {
     let pool: DatabasePool
     /// A connection that writes nothing, so that it notices all changes.
@@ -19,19 +19,19 @@ final class StoreConnections: Sendable {
 
     deinit {
         checkpoint()
-        // The one that may write goes last: only such a one removes the log.
+        // Close the writer last: only it removes the log.
         try? watcher.close()
         pool.invalidateReadOnlyConnections()
         try? pool.close()
         reserve.restore()
     }
 
-    /// Moves the log into the store's file, as far as others let it: a copy of the file alone is whole then.
+    /// Checkpoints the log into the store's file as far as others allow, so that a copy of the file alone is complete.
     func checkpoint() {
         try? pool.writeWithoutTransaction { db in
             let timeout = try Int.fetchOne(db, sql: "PRAGMA busy_timeout") ?? 0
             try db.execute(sql: "PRAGMA busy_timeout = \(Self.timeout)")
-            // One that is in the way does it when it ends.
+            // A process that blocks this does it at its end.
             _ = try? db.checkpoint(.truncate)
             try db.execute(sql: "PRAGMA busy_timeout = \(timeout)")
         }

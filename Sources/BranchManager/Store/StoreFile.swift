@@ -7,8 +7,8 @@ import Glibc
 import Musl
 #endif
 
-/// The file of a store, looked at before it is opened: SQLite makes files beside a database that it opens, and
-/// migrations change it, so a database of somebody else's is recognised without either.
+/// Inspects a store's file before opening it: SQLite creates files beside an open database, and migrations change it,
+/// so a foreign database must be recognised without either.
 enum StoreFile {
     enum Kind: Hashable, Sendable {
         case absent
@@ -25,7 +25,7 @@ enum StoreFile {
     private static let applicationIDOffset = 68
     private static let headerLength = 100
     private static let magic = Array("SQLite format 3\0".utf8)
-    /// Of files that are copied to be looked at, in bytes; no store without our mark comes near it.
+    /// Limit of files copied for inspection, in bytes; stores without our mark are much smaller.
     private static let longestLook = 256 * 1_024 * 1_024
 
     /// - Throws: ``BranchError/store(_:)`` when that cannot be determined.
@@ -65,7 +65,7 @@ enum StoreFile {
         guard let tables else { return .foreign }
         if tables.isEmpty { return .empty }
         if tables.isSuperset(of: ["_migrations", "database_targets"]) { return .installedFrost }
-        // The first alone: a process that made the store was killed before its first migration was through.
+        // Only the first one: the process that created the store was killed during its first migration.
         if tables == ["grdb_migrations"] || tables.isSuperset(of: ["grdb_migrations", "target", "operation"]) {
             return .own
         }
@@ -82,7 +82,7 @@ enum StoreFile {
         return Array(header.prefix(count))
     }
 
-    /// The tables of a database, log included, read from a copy in a directory of our own.
+    /// The tables of a database, including its log, read from a copy in a temporary directory.
     ///
     /// - Returns: nil for a file that SQLite does not understand.
     private static func tables(of path: String) throws(BranchError) -> Set<String>? {
@@ -95,7 +95,8 @@ enum StoreFile {
             )
             defer { try? FileManager.default.removeItem(at: place) }
             let copy = place.appendingPathComponent("copy.db").path
-            // The log first: what a checkpoint moves meanwhile is then in both, and not in neither.
+            // The log first: changes that a checkpoint moves in the meantime are then in both copies rather than in
+            // none.
             if FileManager.default.fileExists(atPath: "\(path)-wal") {
                 try FileManager.default.copyItem(atPath: "\(path)-wal", toPath: "\(copy)-wal")
             }

@@ -6,40 +6,40 @@ import Musl
 
 /// The log beside a store's file (SQLite file format, section 4), read without SQLite, which would replay it.
 enum StoreLog {
-    /// Reads of a store that others write to meanwhile.
+    /// The number of reads of a store that others write to.
     private static let tries = 20
     private static let pause: UInt32 = 10_000
 
-    /// Whether what lies beside the file of a store goes on from the state that the file is in. A log that says nothing
-    /// of it, such as one of before there were marks, belongs there as far as anybody can tell.
+    /// Whether the log beside a store's file continues the file's state. A log without marks, such as one from before
+    /// marks existed, is assumed to belong to it.
     ///
-    /// The file of a store has the mark that the log's first change goes on from, or, once a checkpoint has begun, that
-    /// of any change in the log. That holds at every moment, whatever other processes do.
+    /// A store's file has the mark that the log's first change continues or, after the start of a checkpoint, that of
+    /// any change in the log. This is true at all times, no matter what other processes do.
     static func belongs(to path: String) -> Bool {
         for _ in 0..<tries {
             guard let log = Contents(log: "\(path)-wal"), let first = log.marks.first else { return true }
             let found = marks(of: path, pageSize: log.pageSize, page: log.page)
             if fits(found, log.marks, first) { return true }
-            // The file was looked at after the log; only a log that has not begun anew since then is of the same time.
+            // The file was read after the log, so they match only if the log has not been restarted since.
             guard let after = Contents(log: "\(path)-wal") else { return true }
             if after.header == log.header, let first = after.marks.first {
                 return fits(found, after.marks, first)
             }
             usleep(pause)
         }
-        // Who writes so much has opened it.
+        // A process that writes this much has it open.
         return true
     }
 
     private static func fits(_ found: [StoreMark], _ log: [StoreMark], _ first: StoreMark) -> Bool {
-        // The table of marks is made by the log.
+        // The log creates the table of marks.
         if found.isEmpty { return first.isFirst }
         return found.contains { mark in
             mark.current == first.previous || log.contains { $0.current == mark.current }
         }
     }
 
-    /// The mark in a store's file, log aside: in the page that the log has it in, or wherever VACUUM has moved it from.
+    /// The mark in a store's file without the log: in the same page as in the log, or where it was before a VACUUM.
     private static func marks(of path: String, pageSize: Int, page: UInt32) -> [StoreMark] {
         guard let file = File(path) else { return [] }
         let read = { (number: Int) in file.bytes(at: (number - 1) * pageSize, pageSize).flatMap(StoreMark.init(page:)) }
@@ -58,10 +58,10 @@ enum StoreLog {
 
         private static let headerLength = 32
         private static let frameHeaderLength = 24
-        /// But for its last bit, which says how its checksums are made.
+        /// Except for its last bit, the byte order of checksums.
         private static let magic: UInt32 = 0x377f_0682
 
-        /// nil where there is none, or none that SQLite would replay.
+        /// nil if there is none, or none that SQLite would replay.
         init?(log path: String) {
             guard let file = File(path), let header = file.bytes(at: 0, Self.headerLength) else { return nil }
             let magic = Self.word(header, 0)
@@ -117,7 +117,7 @@ enum StoreLog {
             }
         }
 
-        /// Kept in big-endian order.
+        /// Stored in big-endian order.
         func `is`(_ bytes: ArraySlice<UInt8>) -> Bool {
             let words = [first, second].flatMap { word in
                 (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
@@ -126,7 +126,7 @@ enum StoreLog {
         }
     }
 
-    /// A file that is read at places of our choice.
+    /// A file with random access.
     private final class File {
         private let descriptor: Int32
 
@@ -141,7 +141,7 @@ enum StoreLog {
             return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
         }
 
-        /// nil when there are not so many.
+        /// nil if there are fewer bytes.
         func bytes(at offset: Int, _ count: Int) -> [UInt8]? {
             var bytes = [UInt8](repeating: 0, count: count)
             var have = 0

@@ -1,10 +1,10 @@
 import Foundation
 import GRDB
 
-/// Which change of a store was the last, and which was before it: random marks, so that no two histories share one.
+/// Marks of the store's last change and the one before it: random, so that no two histories share one.
 ///
-/// Every transaction sets another. The log of SQLite then says which state of the store's file it goes on from, which
-/// SQLite itself does not look at: it replays whatever log lies beside a file.
+/// Every transaction sets a new one. The log of SQLite then shows the state of the store's file that it continues,
+/// which SQLite itself does not check: it replays any log beside a file.
 struct StoreMark: Hashable, Sendable {
     /// All zero for the first.
     var previous: [UInt8]
@@ -23,7 +23,7 @@ struct StoreMark: Hashable, Sendable {
         try db.execute(sql: "INSERT INTO \(table) (id, mark) VALUES (1, ?)", arguments: [first.data])
     }
 
-    /// Runs a change, and sets another mark if it has changed something.
+    /// Runs a change, and sets a new mark if it changed something.
     static func marking<Value>(_ db: Database, _ body: (Database) throws -> Value) throws -> Value {
         let before = db.totalChangesCount
         let value = try body(db)
@@ -66,8 +66,8 @@ struct StoreMark: Hashable, Sendable {
     /// A leaf of a table.
     private static let leaf: UInt8 = 0x0d
 
-    /// What a record begins with: the length of its rest and its row id; then the length of its header and the types
-    /// of its columns, the row id (0) and a BLOB.
+    /// The start of a record: the length of the rest and its row id; then the length of its header and the types of its
+    /// columns, the row id (0) and a BLOB.
     private static let recordStart: [UInt8] = [UInt8(size + 3), 1, 3, 0, UInt8(size * 2 + 12)]
 
     /// The mark that a page of the store has; nil for a page of another table.

@@ -6,16 +6,16 @@ import Glibc
 import Musl
 #endif
 
-/// A file that keeps room on the store's disk for the operations that free more of it: stop and delete.
+/// A file that reserves disk space for the operations that free more: stop and delete.
 ///
-/// It is let go when the disk is full, made again of what is left at the end of the process that let it go, and made
-/// whole when there is room.
+/// It is released when the disk is full, recreated from the remaining space at the end of the process that released it,
+/// and restored to full size when there is space.
 final class StoreReserve: Sendable {
     /// In bytes: some hundred transactions of the store, and its route map.
     private static let size = 1_024 * 1_024
-    /// It is made while there is so much room, in bytes.
+    /// Free space needed to create it, in bytes.
     private static let spare = 16 * 1_024 * 1_024
-    /// With less room than that a disk is full, in bytes: a first transaction takes 32 KiB for the index of the log.
+    /// A disk with less free space is full, in bytes: a first transaction takes 32 KiB for the index of the log.
     private static let least = 256 * 1_024
 
     private let path: String
@@ -29,8 +29,7 @@ final class StoreReserve: Sendable {
 
     var isDiskFull: Bool { room.map { $0 < Self.least } ?? false }
 
-    /// Whether the room that was kept has been let go and nothing has come free since: what is left is for those who
-    /// free more.
+    /// Whether the reserve was released and no space has been freed since: the rest is for operations that free more.
     var isUsedUp: Bool {
         var status = stat()
         return stat(path, &status) != 0 && room.map { $0 < 2 * Self.size } ?? false
@@ -44,7 +43,7 @@ final class StoreReserve: Sendable {
         return Int(clamping: UInt64(blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
-    /// Makes it, if it is not there as a whole and the disk has room.
+    /// Creates it, if it is missing or incomplete and the disk has space.
     func make() {
         var status = stat()
         if stat(path, &status) == 0, status.st_size >= Self.size { return }
@@ -52,7 +51,7 @@ final class StoreReserve: Sendable {
         write(Self.size)
     }
 
-    /// Makes it again of what is left, when this process has let it go.
+    /// Recreates it from the remaining space, if this process released it.
     func restore() {
         guard isReleased.exchange(false, ordering: .relaxed), let room, room >= 2 * Self.least else { return }
         write(min(Self.size, room - Self.least / 4))

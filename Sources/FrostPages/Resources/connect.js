@@ -1,7 +1,7 @@
 // Connection strings: the SSL mode, revealing the password, and copying.
-// Strings with the password come from the API when asked for; the page itself has dots instead.
+// Strings with the password come from the API on request; the page itself shows dots instead.
 
-/** The SSL mode that was chosen last, for every branch and across visits; null where none was, or storage is refused. */
+/** The last chosen SSL mode, for all branches and across visits; null if there is none, or storage is blocked. */
 const chosenSSL = {
   read() {
     try {
@@ -14,12 +14,12 @@ const chosenSSL = {
     try {
       localStorage.setItem("frost.ssl", mode);
     } catch {
-      // Private windows may refuse; the choice then lasts as long as the address has it.
+      // Private windows may block storage; then only the address keeps the choice.
     }
   },
 };
 
-/** Shows the SSL mode that was chosen last, unless the address names one. */
+/** Shows the last chosen SSL mode, unless the address has one. */
 function applyChosenSSL() {
   const address = new URL(location.href);
   const mode = chosenSSL.read();
@@ -56,7 +56,7 @@ async function fetchPassword() {
   return decodeURIComponent(new URL(found.text).password);
 }
 
-/** Shows or hides the password as the reader chose, in what the server just rendered. */
+/** Shows or hides the password, as chosen by the user, in newly rendered markup. */
 async function applyReveal() {
   const link = document.getElementById("reveal");
   if (!isRevealed || !link || "shown" in link.dataset) {
@@ -66,7 +66,7 @@ async function applyReveal() {
   const password = document.querySelector("[data-field=password] [data-value]");
   const ownURL = document.getElementById("own-url-text");
   const [snippet, secret] = await Promise.all([fetchSnippet(), fetchPassword()]);
-  // The reader may have hidden it, or gone to another tab, while the answer was on its way.
+  // The user may have hidden it, or switched the tab, before the response arrived.
   if (isRevealed && code.isConnected) {
     code.textContent = snippet.text;
     if (ownURL) {
@@ -96,16 +96,16 @@ async function toggleReveal(link) {
 }
 
 /**
- * Copies text that is still to come.
+ * Copies text that is not available yet.
  *
- * The clipboard is there for https and for localhost. Elsewhere a selection is copied the old way, and if that
- * fails too the text stays selected for the reader to copy.
+ * The clipboard API needs https or localhost. Elsewhere, copies a selection with execCommand; if that fails too, the
+ * text stays selected for the user to copy.
  */
 async function copy(promise, shownIn) {
   if (navigator.clipboard && window.isSecureContext) {
     try {
       if (window.ClipboardItem) {
-        // The item is made at once, in the click: Safari refuses one that is made after waiting.
+        // Create the item synchronously in the click handler: Safari rejects it after a wait.
         const blob = promise.then((text) => new Blob([text], { type: "text/plain" }));
         await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
       } else {
@@ -113,7 +113,7 @@ async function copy(promise, shownIn) {
       }
       return true;
     } catch {
-      // A refused permission; what the API had to say comes up again below.
+      // Permission denied; an error of the API is thrown again below.
     }
   }
   const text = await promise;
@@ -145,7 +145,7 @@ async function copyFrom(button, promise, shownIn) {
   }
 }
 
-/** Says on the button what came of it, for a moment. */
+/** Shows the result on the button for a moment. */
 function flash(button, word) {
   button.textContent = word;
   clearTimeout(button.flashTimer);
@@ -158,7 +158,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   if ("ssl" in control.dataset) {
-    // The link itself shows it.
+    // The link itself shows the password.
     chosenSSL.write(control.dataset.ssl);
   } else if ("reveal" in control.dataset) {
     if (opensElsewhere(event)) {

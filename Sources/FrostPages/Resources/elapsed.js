@@ -1,5 +1,4 @@
-// How long an operation has been under way. The server renders since when, which stays the same, so that a refresh changes
-// nothing.
+// Elapsed time of a running operation. The server renders its constant start time, so that a refresh changes nothing.
 
 function showElapsed() {
   for (const time of document.querySelectorAll("time[data-elapsed]")) {

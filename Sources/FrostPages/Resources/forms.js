@@ -1,6 +1,6 @@
-// Forms that go to the API, and the dialogs they are in.
+// Forms for the API, and their dialogs.
 
-/** Opens the dialog that a button names, filled with what the button carries. */
+/** Opens the dialog named by a button, filled with the button's data. */
 function openDialog(button) {
   const dialog = document.getElementById(button.dataset.open);
   const form = dialog.querySelector("form");
@@ -30,11 +30,11 @@ function openDialog(button) {
   checkConfirmation(form);
   showPreview(form);
   dialog.showModal();
-  // Not the first button, which a stray Enter would press.
+  // Do not focus the first button, which a stray Enter would press.
   dialog.querySelector("input, select, [data-close]")?.focus();
 }
 
-/** Lets a form with a name to type be sent once the name is right. */
+/** Enables a form with a confirmation once the typed name matches. */
 function checkConfirmation(form) {
   const input = form.querySelector("[data-confirm-input]");
   if (input) {
@@ -46,14 +46,14 @@ function submitButton(form) {
   return form.querySelector("button:not([type=button])");
 }
 
-/** Whether somebody has set a control to something else than the page came with. */
+/** Whether the user changed a control from its initial value. */
 function hasChanged(control) {
   return control.type === "checkbox"
     ? control.checked !== control.defaultChecked
     : control.value.trim() !== control.defaultValue.trim();
 }
 
-/** What the API gets: text, numbers, truth values, and null for an empty field that means none. */
+/** The request body: strings, numbers, booleans, and null for an empty field that means none. */
 function fieldValues(form) {
   const values = {};
   for (const control of form.elements) {
@@ -61,7 +61,7 @@ function fieldValues(form) {
       continue;
     }
     if (control.type === "checkbox" && "number" in control.dataset) {
-      // One that stands for a number says nothing while it is not checked.
+      // A checkbox for a number sends nothing while unchecked.
       if (control.checked) {
         values[control.name] = Number(control.value);
       }
@@ -86,7 +86,7 @@ function fieldValues(form) {
   return values;
 }
 
-/** Shows an error at its field, or under the form; none clears them. */
+/** Shows an error at its field, or below the form; without one, clears them. */
 function showErrors(form, error) {
   for (const place of form.querySelectorAll("[data-error], [data-error-for]")) {
     place.textContent = "";
@@ -108,14 +108,14 @@ function showErrors(form, error) {
   }
 }
 
-/** The message of an error, with what the form calls a field in place of the API's name of it. */
+/** The message of an error, with the form's label of a field instead of the API's name. */
 function forPeople(error, control) {
   const label = control?.labels?.[0]?.textContent.trim();
   const [first, ...rest] = error.message.split(" ");
   return label && first.toLowerCase() === error.field.toLowerCase() ? [label, ...rest].join(" ") : error.message;
 }
 
-/** Takes back what was said of a control that is now filled in otherwise. */
+/** Removes the error of a control after its value has changed. */
 function clearError(control) {
   const place = control.form.querySelector(`[data-error-for="${CSS.escape(control.name)}"]`);
   if (place) {
@@ -127,7 +127,7 @@ function clearError(control) {
   }
 }
 
-/** @param more what the API gets beside the form's own values */
+/** @param more values for the API besides the form's own */
 async function send(form, more = {}) {
   const button = submitButton(form);
   if (button.disabled) {
@@ -202,7 +202,7 @@ document.addEventListener("click", (event) => {
   } else if (button && "dismiss" in button.dataset) {
     dismiss(button.closest(".notice"));
   } else if (event.target.matches("dialog")) {
-    // The dialog itself is clicked only beside its content: on the backdrop, or on its padding.
+    // The dialog itself is the target only for clicks outside of its content: on the backdrop or its padding.
     const box = event.target.getBoundingClientRect();
     const isInside = event.clientX >= box.left && event.clientX <= box.right
       && event.clientY >= box.top && event.clientY <= box.bottom;

@@ -1,4 +1,4 @@
-// What all parts of the script use: the API, what is said to screen readers, and notices that stay.
+// Shared by all parts of the script: the API, announcements for screen readers, and persistent notices.
 // The parts are served as one function, in the order of PageRenderer.js.
 
 /** Asks the JSON API. Throws an Error whose `field` names the field at fault, if one is. */
@@ -7,7 +7,7 @@ async function api(method, path, body) {
   try {
     response = await fetch(path, {
       method,
-      // The type is what tells this page's requests from a foreign form's, so it is there without a body too.
+      // The type distinguishes this page's requests from those of foreign forms, so it is sent without a body too.
       headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
@@ -26,14 +26,14 @@ async function api(method, path, body) {
   return data;
 }
 
-/** Goes to the login, which leads back to this page. */
+/** Goes to the login, which returns to this page. */
 function logInAgain() {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /**
- * What the API says, as a sentence. It says one without a capital letter and a full stop, as programs print it.
- * What does not begin with a word stays: a path, a program with a colon behind it, several lines.
+ * An API message as a sentence. The API's messages have no capital letter and no full stop, as in programs' output.
+ * Does not change messages that do not start with a word: a path, a program with a colon, several lines.
  */
 function sentence(text) {
   const trimmed = text.trim();
@@ -41,19 +41,19 @@ function sentence(text) {
     return trimmed;
   }
   const start = /^\p{Ll}[\p{L}’-]*(?=[\s,;])/u.test(trimmed) ? trimmed[0].toUpperCase() + trimmed.slice(1) : trimmed;
-  // A command at the end is pasted as it stands.
+  // A command at the end must stay unchanged for pasting.
   const isComplete = /[.!?…]$/.test(start) || /: (apt-get|docker|frost|sudo|systemctl) [^:]*$/.test(start);
   return isComplete ? start : `${start}.`;
 }
 
-/** Says something to screen readers; the same words twice are said twice. */
+/** Announces a text to screen readers; the same text twice is announced twice. */
 function announce(text) {
   const announcer = document.getElementById("announcer");
   announcer.textContent = "";
   setTimeout(() => { announcer.textContent = text; }, 50);
 }
 
-/** A value that outlives the page but not the tab. Without storage it is as if nothing had been stored. */
+/** A value that outlives the page but not the tab. Without storage, nothing is stored. */
 const memory = {
   read(name, otherwise) {
     try {
@@ -66,12 +66,12 @@ const memory = {
     try {
       sessionStorage.setItem(`frost.${name}`, JSON.stringify(value));
     } catch {
-      // Private windows may refuse; notices then last as long as the page.
+      // Private windows may block storage; then notices last as long as the page.
     }
   },
 };
 
-/** Shows what failed, or what is `done`, on this page and the next ones, until it is dismissed. */
+/** Shows an error, or a result with `done`, on this page and the next ones, until it is dismissed. */
 function notify(text, kind = "failed") {
   const notices = memory.read("notices", []);
   const key = `${Date.now()}-${notices.length}`;
@@ -95,7 +95,7 @@ function restoreNotices() {
   }
 }
 
-/** Takes away what the server rendered and the reader has dismissed. */
+/** Removes rendered notices that the user has dismissed. */
 function hideDismissed() {
   const dismissed = memory.read("dismissed", []);
   for (const notice of document.querySelectorAll("[data-notice]")) {
@@ -114,14 +114,14 @@ function dismiss(notice) {
   document.getElementById("main").focus({ preventScroll: true });
 }
 
-// Operations that were begun here: their outcome is said, those of others are only shown.
+// Operations started here: their results are announced, those of others only shown.
 
 function follow(operation, label) {
   memory.write("followed", { ...memory.read("followed", {}), [operation.id]: label });
-  announce(`${label}: under way.`);
+  announce(`${label}: started.`);
 }
 
-/** Says how an operation that was begun here came out, once. */
+/** Announces the result of an operation started here, once. */
 function settle(id, status, message) {
   const { [id]: label, ...others } = memory.read("followed", {});
   if (label === undefined || status === "running") {
@@ -145,14 +145,14 @@ function settle(id, status, message) {
   }
 }
 
-/** Asks for the outcome of what was begun on an earlier page: it may have come before this page listened. */
+/** Queries the results of operations started on an earlier page, which may have ended before this page listened. */
 async function settleEarlier() {
   for (const id of Object.keys(memory.read("followed", {}))) {
     try {
       const { status, message } = await api("GET", `/api/operations/${encodeURIComponent(id)}`);
       settle(id, status, message);
     } catch {
-      // Asked again by the next page.
+      // The next page queries it again.
     }
   }
 }

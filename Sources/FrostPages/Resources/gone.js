@@ -1,9 +1,9 @@
-// The branch of the page that is open is deleted: here, in another window, or with the command.
+// The branch of this page is deleted: here, in another window, or by a command.
 
-/** Whether the branch of this page is known to be gone; the page then stays as it is. */
+/** Whether the branch of this page was deleted; then the page is no longer updated. */
 let isBranchGone = false;
 
-/** Remembers that this branch is being deleted here, whose page leads to the overview afterwards. */
+/** Remembers that this branch is being deleted from its page, which then goes to the overview. */
 function rememberDelete(method, path) {
   const target = currentTarget();
   if (method === "DELETE" && target && path.endsWith(`/targets/${target}`)) {
@@ -11,7 +11,7 @@ function rememberDelete(method, path) {
   }
 }
 
-/** Says that the branch is gone: on the overview when it was deleted here, else in place of its page. */
+/** Reports the deletion: on the overview if it was deleted here, else in place of its page. */
 async function leave() {
   const target = currentTarget();
   if (!target || isBranchGone) {
@@ -29,7 +29,7 @@ async function leave() {
   }
 }
 
-/** `dev was deleted at 18:50.`, without the time where nobody knows it. */
+/** `dev was deleted at 18:50.`, without an unknown time. */
 async function goneSentence(target, name) {
   try {
     const operations = await api("GET", "/api/operations");

@@ -1,5 +1,5 @@
-// Keeps the page as the server would render it now. Markup is made by the server alone: on news the page is
-// fetched again, and elements marked `data-live` that changed are replaced by their new selves.
+// Keeps the page up to date. Only the server renders markup: after an event, the page is fetched again, and changed
+// elements marked `data-live` are replaced.
 
 /** The HTML of each live element as the server last sent it, before the script touched it. */
 const rendered = new Map();
@@ -11,7 +11,7 @@ function forgetRendered(id) {
   rendered.delete(id);
 }
 
-/** Fetches the page and takes over what changed. Calls during a refresh lead to one more. */
+/** Fetches the page and applies changes. Calls during a refresh cause one more. */
 function refresh() {
   if (running) {
     isAgain = true;
@@ -27,7 +27,7 @@ function refresh() {
 }
 
 async function refreshOnce() {
-  // Of a page whose branch is gone, the tree goes on.
+  // On the page of a deleted branch, only the tree is updated.
   const isTreeOnly = isBranchGone;
   const address = location.href;
   let response;
@@ -36,7 +36,7 @@ async function refreshOnce() {
     response = await fetch(isTreeOnly ? "/" : address, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(timeout) });
     html = await response.text();
   } catch {
-    // There will be a refresh when it is back.
+    // A refresh follows when the server is back.
     showLost();
     return;
   }
@@ -74,19 +74,19 @@ async function refreshOnce() {
   afterRender();
 }
 
-/** What had the focus last, unless somebody has gone elsewhere with the pointer. */
+/** The last focused element, unless the pointer was used elsewhere. */
 let lastFocused = null;
 document.addEventListener("focusin", (event) => { lastFocused = event.target; });
 document.addEventListener("pointerdown", () => { lastFocused = null; });
 
-/** While a pointer is down: what is replaced between press and release hears of no click. */
+/** Whether a pointer is down: an element replaced between press and release receives no click. */
 let press = null;
 let endPress = null;
 const longestPress = 5000;
 document.addEventListener("pointerdown", () => { press ??= new Promise((resolve) => { endPress = resolve; }); });
 for (const name of ["pointerup", "pointercancel"]) {
   document.addEventListener(name, () => {
-    // The click comes right after it.
+    // The click follows immediately.
     setTimeout(() => {
       endPress?.();
       press = null;
@@ -94,7 +94,7 @@ for (const name of ["pointerup", "pointercancel"]) {
   });
 }
 
-/** Until no pointer is down, or it has been for so long that its end may have been missed. */
+/** Waits until no pointer is down, or for so long that its release may have been missed. */
 async function released() {
   if (press) {
     await Promise.race([press, new Promise((resolve) => { setTimeout(resolve, longestPress); })]);
@@ -104,12 +104,12 @@ async function released() {
 function takeOver(fresh) {
   const current = document.getElementById(fresh.id);
   const html = fresh.outerHTML;
-  // A dialog that is open is being filled in.
+  // The user is filling in an open dialog.
   if (!current || current.open || rendered.get(fresh.id) === html) {
     return;
   }
   rendered.set(fresh.id, html);
-  // A button that was disabled, or whose dialog was closed, has lost the focus already.
+  // A disabled button, or one of a closed dialog, has already lost the focus.
   const focused = document.activeElement === document.body ? lastFocused : document.activeElement;
   const hadFocus = focused !== null && current.contains(focused);
   const scrolled = [...current.querySelectorAll("[id]")]
@@ -125,14 +125,14 @@ function takeOver(fresh) {
     if (successor && !successor.disabled) {
       successor.focus({ preventScroll: true });
     } else {
-      // Its button is gone (Stop, once the branch is stopped): stay near instead of going to the top.
+      // Its button is gone (Stop, once the branch is stopped): keep the focus nearby instead of at the top.
       fresh.tabIndex = -1;
       fresh.focus({ preventScroll: true });
     }
   }
 }
 
-/** What is set now, in a control that nobody has changed since; one that somebody has changed keeps that. */
+/** Applies a new value to an unchanged control; a control changed by the user keeps its value. */
 function takeOverControl(fresh) {
   const current = document.getElementById(fresh.id);
   if (!current) {
@@ -148,10 +148,10 @@ function takeOverControl(fresh) {
   }
 }
 
-/** The gateway's fault as it was last shown. */
+/** The last shown fault of the gateway. */
 let shownFault = null;
 
-/** A fault that comes after something was saved takes that word back. */
+/** A fault after a save removes the message that it was saved. */
 function showFault() {
   const fault = document.getElementById("gateway-fault")?.textContent ?? null;
   if (fault !== null && fault !== shownFault) {
@@ -162,7 +162,7 @@ function showFault() {
   shownFault = fault;
 }
 
-/** What the script adds to a page that the server rendered. */
+/** Additions of the script to a rendered page. */
 function afterRender() {
   rove();
   filterBranches();
@@ -173,7 +173,7 @@ function afterRender() {
     settle(row.dataset.operation, row.dataset.status, row.querySelector(".operation-message")?.textContent);
   }
   applyReveal().catch(() => {
-    // The password stays hidden, and the link to reveal it is still there.
+    // The password stays hidden, and the link to reveal it remains.
   });
 }
 
@@ -181,7 +181,7 @@ function currentTarget() {
   return document.getElementById("main").dataset.target;
 }
 
-// Links of the connection card: the same page with another query.
+// Links of the connection card: the same page with a different query.
 
 function opensElsewhere(event) {
   return event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
@@ -201,7 +201,7 @@ document.addEventListener("click", (event) => {
 
 window.addEventListener("popstate", () => { refresh(); });
 
-// News.
+// Events.
 
 let timer = null;
 
@@ -216,7 +216,7 @@ function showStream(state, text) {
   stream.querySelector("[data-stream-text]").textContent = text;
 }
 
-/** The stream that is open. A browser opens six connections to a host at most: what nobody looks at gives its own back. */
+/** The open stream. Browsers open at most six connections to a host, so hidden pages close theirs. */
 let source = null;
 
 function listen() {
@@ -226,16 +226,16 @@ function listen() {
   source = new EventSource("/api/events");
   source.addEventListener("open", () => {
     showStream("live", "Live");
-    // What happened while nobody listened.
+    // Changes since the stream was closed.
     refreshSoon();
   });
   source.addEventListener("error", () => {
     showStream("lost", "Reconnecting");
-    // Whether frost is gone, or the stream alone.
+    // Check whether frost is down, or only the stream.
     refreshSoon();
     if (source && source.readyState === EventSource.CLOSED) {
       source = null;
-      // The browser has given up, as it does on an answer that is no stream: the session may have ended.
+      // The browser has given up, as after a response that is not a stream: the session may have ended.
       setTimeout(listen, 3000);
     }
   });
@@ -244,7 +244,7 @@ function listen() {
   }
   source.addEventListener("operation", (event) => {
     const { id, status, message } = JSON.parse(event.data);
-    // After the refresh, so that a reason that the server shows is not shown twice.
+    // After the refresh, so that a reason on the page is not shown twice.
     refresh().then(() => settle(id, status, message));
   });
   source.addEventListener("target-deleted", (event) => {
@@ -266,7 +266,7 @@ applyChosenSSL();
 settleEarlier();
 document.querySelector('.tree-branch[aria-current="page"]')?.scrollIntoView({ block: "nearest" });
 listen();
-// Sessions come and go without an event.
+// Sessions start and end without an event.
 setInterval(() => {
   if (!document.hidden) {
     refresh();

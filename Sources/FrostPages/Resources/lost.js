@@ -1,12 +1,12 @@
-// What is said while frost does not answer: the page shows what it last heard, and from when that is.
+// The banner while frost does not answer: the page shows the last known state, and its time.
 
-/** When the page was last as the server has it. */
+/** The time of the last update. */
 let heardAt = new Date();
 
-/** How long one answer may take, in milliseconds. */
+/** Time limit of a response, in milliseconds. */
 const timeout = 10000;
 
-/** A server between here and frost says so in its stead. */
+/** Whether a proxy reports that frost is down. */
 function isGone(response) {
   return [502, 503, 504].includes(response.status);
 }
@@ -17,7 +17,7 @@ function timeText(moment) {
   return isToday ? time : `${time} on ${moment.toLocaleDateString()}`;
 }
 
-/** When this page was last about to be left, which ends what it asks for. */
+/** When the user last started to leave this page, which aborts its requests. */
 let leftAt = 0;
 window.addEventListener("beforeunload", () => { leftAt = Date.now(); });
 
@@ -27,7 +27,7 @@ function showLost() {
   }
   const banner = document.getElementById("lost");
   const text = `Frost does not answer. This page shows the state of ${timeText(heardAt)}.`;
-  // A text that stays the same is not said again.
+  // Do not announce an unchanged text again.
   if (banner.hidden || banner.textContent !== text) {
     banner.textContent = text;
     banner.hidden = false;

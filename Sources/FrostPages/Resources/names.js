@@ -1,10 +1,10 @@
-// Names while they are typed: letters become those that are allowed, and the hostname is shown that comes of them.
+// Names while they are typed: converts letters to allowed ones, and previews the hostname.
 
-/** Longest label of a hostname, and what the server adds to one that it has to set apart: a hyphen and eight letters. */
+/** Maximum length of a hostname's label, and of the server's suffix for a unique one: a hyphen and eight letters. */
 const longestLabel = 63;
 const suffixLength = 9;
 
-/** A text as a label, as the server makes it; a hyphen at the end stays, since more may be typed. */
+/** Converts a text to a label like the server, but keeps a final hyphen, since more may be typed. */
 function slugTyped(text) {
   let made = "";
   for (const letter of text.normalize("NFKD").toLowerCase()) {
@@ -25,7 +25,7 @@ function slug(text) {
   return slugTyped(text).replace(/-+$/, "");
 }
 
-/** Turns what is typed into a name; what is one already stays, two hyphens in a row included. */
+/** Converts typed text to a name; a valid name is unchanged, including double hyphens. */
 function makeName(input) {
   if (/^([a-z0-9][a-z0-9-]*)?$/.test(input.value)) {
     return;
@@ -35,7 +35,7 @@ function makeName(input) {
   input.setSelectionRange(caret, caret);
 }
 
-// Before the listeners that look at what is typed.
+// Before the listeners that read the typed text.
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-slug]") && !event.isComposing) {
     makeName(event.target);
@@ -63,7 +63,7 @@ function showPreview(form) {
   }
 }
 
-/** What hostnames of a project look like; one that is too long, or of which nothing is left, gets a part of its own. */
+/** The form of a project's hostnames; a name that is too long, or has no usable letters, gets a generated part. */
 function projectPreview(form, name) {
   const { wildcardBase } = form.dataset;
   if (!wildcardBase || name.trim() === "") {
@@ -79,7 +79,7 @@ function suffixed(label) {
   return head === "" ? "…" : `${head}-…`;
 }
 
-/** The hostname of a branch that is called so, or of the first branch of a database. */
+/** The hostname of a branch with this name, or of the first branch of a database. */
 function branchPreview(form, place, name) {
   const current = document.querySelector('.tree-branch[aria-current="page"]');
   const zone = form.dataset.zone ?? current?.dataset.host.replace(/^[^.]*\.?/, "");
@@ -89,7 +89,7 @@ function branchPreview(form, place, name) {
   if (!zone || label === "" || database === "") {
     return "";
   }
-  // A branch is made beside those that it can be a copy of.
+  // The possible sources are the other branches of the database.
   const siblings = [...(form.elements.namedItem("sourceTargetId")?.options ?? [])];
   if (siblings.some((option) => option.text === name)) {
     return `${form.dataset.database} already has a branch ${name}.`;

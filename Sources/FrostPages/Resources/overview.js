@@ -1,6 +1,6 @@
-// The tables of the overview: the filter, hostnames to copy, and what a new branch can be a copy of.
+// The tables of the overview: the filter, copying of hostnames, and the sources of a new branch.
 
-/** Hides what has no branch whose name, hostname, database or project has what the filter says. */
+/** Hides branches whose name, hostname, database and project do not match the filter, and empty parents. */
 function filterBranches() {
   const bar = document.getElementById("filter-bar");
   if (!bar) {
@@ -31,13 +31,13 @@ function filterBranches() {
   const count = document.getElementById("filter-count");
   const words = shown === 0 ? "No branch matches." : `${shown} of ${rows.length} branches`;
   const said = text === "" ? "" : words;
-  // A text that stays the same is not said again.
+  // Do not announce an unchanged text again.
   if (count.textContent !== said) {
     count.textContent = said;
   }
 }
 
-/** The branches of a database that a new one can be a copy of, from its table; the first is main. */
+/** The possible sources of a new branch, from the database's table; the first is main. */
 function fillSources(form, database) {
   const select = form.elements.namedItem("sourceTargetId");
   if (database === undefined || !select) {

@@ -1,13 +1,13 @@
 // The tree is one stop of the Tab key; arrow keys, Home and End move in it.
 
-/** The id of the link that the Tab key leads to, once somebody has been in the tree. */
+/** The id of the link for the Tab key, after the tree was used. */
 let treeStop = null;
 
 function treeLinks() {
   return [...document.querySelectorAll("#tree a")];
 }
 
-/** Leaves one link of the tree to the Tab key: where somebody was, else the page that is shown, else the first. */
+/** Makes one link of the tree reachable by the Tab key: the last used one, else the current page, else the first. */
 function rove() {
   const links = treeLinks();
   const stop = links.find(({ id }) => id === treeStop)

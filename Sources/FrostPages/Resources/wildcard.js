@@ -1,9 +1,9 @@
-// Another wildcard domain changes the hostnames of all branches: the question that comes before.
+// A new wildcard domain changes the hostnames of all branches: the confirmation.
 
-/** How many hostnames are listed; more are counted. */
+/** The number of hostnames listed; more are counted. */
 const listedHostnames = 5;
 
-/** Sends the settings, after a question where branches would lose their hostnames. */
+/** Sends the settings, after a confirmation if branches would lose their hostnames. */
 async function askWildcard(form) {
   const input = form.elements.namedItem("wildcardBase");
   const button = submitButton(form);

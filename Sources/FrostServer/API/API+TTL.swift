@@ -4,19 +4,19 @@ extension API {
     static let ttlValue = "ttlValue"
     static let ttlUnit = "ttlUnit"
 
-    /// After how long without use a branch expires, as Frost has it.
+    /// The time without use after which a branch expires, in Frost's format.
     static let ttl: [Endpoint.Field] = [
         .init(ttlValue, .integer(BranchTTL.values), required: false, orNull: true),
         .init(ttlUnit, .oneOf(BranchTTL.Unit.allCases.map(\.rawValue)), required: false, orNull: true),
     ]
 
-    /// What a body says of it.
+    /// The value in a request body.
     struct TTLChange: Sendable {
         /// nil for never.
         var ttl: BranchTTL?
     }
 
-    /// - Returns: nil where nothing is said of it.
+    /// - Returns: nil if the body does not set it.
     /// - Throws: ``APIError`` that names the field.
     static func ttlChange(_ exchange: Exchange) async throws -> TTLChange? {
         guard let value = exchange.integer(ttlValue) else {
@@ -30,7 +30,7 @@ extension API {
 }
 
 extension Shapes {
-    /// Of every branch; null of one that never expires.
+    /// Of every branch; null if it never expires.
     static let expiry: [Shape<BranchDetails>.Field] = [
         .init(API.ttlValue, .integer(BranchTTL.values), orNull: true) { .integer($0.expiry?.ttlValue) },
         .init(API.ttlUnit, .oneOf(BranchTTL.Unit.allCases.map(\.rawValue)), orNull: true) {

@@ -3,7 +3,7 @@ import Foundation
 import HTTPTypes
 
 extension API {
-    /// The endpoints of branches, by both names that they have.
+    /// The endpoints of branches, under both of their names.
     static func targets(_ state: ServerState) -> [Endpoint] {
         ["targets", "branches"].flatMap { targets(state, $0) }
     }
@@ -144,13 +144,13 @@ extension API {
         ]
     }
 
-    /// The branch to copy: by its id, or by its name as Frost's own page says it.
+    /// The branch to copy: by its id, or by its name, as Frost's own page sends it.
     private static let source: [Endpoint.Field] = [
         .init("sourceTargetId", .string, required: false, orNull: true),
         .init("sourceTargetName", .string, required: false, orNull: true),
     ]
 
-    /// What Frost lets change of a branch beside its name.
+    /// Fields of a branch that Frost can change besides its name.
     private static let unchangeable: [Endpoint.Field] = [
         .onlyNull("hostname", .string, instead: "It is derived from the branch's name; change name."),
         .onlyNull("lifecycleStatus", .string, instead: "Use POST …/start or …/stop."),
@@ -185,27 +185,27 @@ extension API {
 }
 
 extension ServerState {
-    /// A branch whose password was compared with what its server has, where that answers.
+    /// A branch after comparing its password with that of its server, if the server answers.
     func lookedAt(_ branch: BranchDetails) async throws -> BranchDetails {
         guard branch.target.lifecycleStatus == .active else { return branch }
         _ = try? await manager.checkPassword(branch)
         return try store.branch(id: branch.target.id)
     }
 
-    /// The branch of a path, which has to be one of the path's database.
+    /// The branch of a path, which must belong to the path's database.
     func target(_ exchange: Exchange) throws -> BranchDetails {
         try branch(exchange.parameter("targetId"), in: database(exchange))
     }
 
-    /// How a branch runs and is reached, by the settings as they are now.
+    /// A branch's runtime and addresses, with the current settings.
     func runtime(_ branch: BranchDetails) async throws -> TargetRuntime {
         let condition = try await gateway.condition()
         return TargetRuntime(branch, settings: try ServerSettings(store), gateway: condition, image: image)
     }
 
-    /// The branch that `sourceTargetId` or `sourceTargetName` names, and which of the two did; nil where neither does.
+    /// The branch in `sourceTargetId` or `sourceTargetName`, and which of the two fields; nil if neither is set.
     ///
-    /// - Throws: ``APIError`` that names the field; also where they name two branches.
+    /// - Throws: ``APIError`` that names the field, also if they name different branches.
     func source(_ exchange: Exchange) async throws -> (branch: BranchDetails, field: String)? {
         let database = try database(exchange)
         let byID = try await named("sourceTargetId", exchange) { id throws(BranchError) in
@@ -239,7 +239,7 @@ extension ServerState {
         }
     }
 
-    /// By id alone: a name in a path would lead elsewhere after a rename.
+    /// By id only: a name in a path would mean another branch after a rename.
     private func branch(_ id: String, in database: BranchDatabase) throws(BranchError) -> BranchDetails {
         let found = try store.branch(id: id)
         guard found.database.id == database.id else {

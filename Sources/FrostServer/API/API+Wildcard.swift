@@ -4,7 +4,7 @@ import HTTPTypes
 import RouteMap
 
 extension API {
-    /// What another wildcard domain would change, and former hostnames.
+    /// The preview of a new wildcard domain, and former hostnames.
     static func hostnames(_ state: ServerState) -> [Endpoint] {
         [
             Endpoint(
@@ -43,14 +43,14 @@ extension API {
             }
     }
 
-    /// How long old hostnames are kept, in seconds; nil for not at all.
+    /// How long old hostnames are kept, in seconds; nil to remove them at once.
     static func keptFor(_ exchange: Exchange, _ field: String) throws -> AliasDuration? {
         try exchange.integer(field).map { try AliasDuration(seconds: $0) }
     }
 }
 
 extension Shapes {
-    /// Branches that are listed; more are counted.
+    /// The number of branches listed; more are counted.
     private static let listedChanges = 100
 
     static let hostnameChange = Shape<HostnameChange>(

@@ -8,7 +8,7 @@ import RouteSync
 
 /// The API: its endpoints, in the order of the OpenAPI document.
 struct API: Sendable {
-    /// What every path begins with.
+    /// The prefix of every path.
     static let prefix = "/api"
 
     let endpoints: [Endpoint]
@@ -31,7 +31,7 @@ struct API: Sendable {
         self.endpoints = endpoints
     }
 
-    /// Answers whatever may happen as an object that says it.
+    /// Turns every error into an object that describes it.
     static func answer(
         _ endpoint: Endpoint,
         _ request: Request,
@@ -57,7 +57,7 @@ struct API: Sendable {
         }
     }
 
-    /// Says which field a name or a value stood in that cannot be used.
+    /// Adds the field of an invalid name or value to an error.
     static func checking<Value>(_ field: String, _ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
@@ -322,7 +322,7 @@ extension ServerState {
         try store.database(id: exchange.parameter("databaseId"))
     }
 
-    /// 202 with the operation and the branch it is about, or 200 where nothing had to be done.
+    /// 202 with the operation and its branch, or 200 if there was nothing to do.
     func accept(_ request: BranchRequest) async throws -> Answer {
         guard let operation = try await begin(request) else {
             return Answer(.ok, Shapes.accepted((operation: nil, target: nil)))

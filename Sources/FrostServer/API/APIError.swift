@@ -29,7 +29,7 @@ struct APIError: Error, Hashable, Sendable {
         self.field = field
     }
 
-    /// - Parameter field: what a name or a value that cannot be used stood in.
+    /// - Parameter field: the field of an invalid name or value.
     init(_ error: BranchError, field: String? = nil) {
         let text = error.description
         switch error {
@@ -59,7 +59,7 @@ struct APIError: Error, Hashable, Sendable {
         }
     }
 
-    /// The status's name as Frost's API says it (oRPC's common error codes).
+    /// The status's name in Frost's API (oRPC's common error codes).
     var statusName: String {
         switch code {
         case .malformed: "BAD_REQUEST"

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// What a request is answered.
+/// The answer to a request.
 struct Answer: Sendable {
     var status: HTTPResponse.Status
     var body: JSONValue?

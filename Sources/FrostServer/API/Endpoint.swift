@@ -2,15 +2,15 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-/// One route of the API: what is served and what the OpenAPI document says of it.
+/// One route of the API, with its description for the OpenAPI document.
 struct Endpoint: Sendable {
-    /// A field of the body that is asked for.
+    /// A field of the request body.
     struct Field: Sendable {
         var name: String
         var type: FieldType
         var isRequired: Bool
         var isNullable = false
-        /// Of a field that Frost has and this frost has not: what to do instead of giving it a value.
+        /// For a field of Frost that this frost does not support: the alternative.
         var instead: String?
 
         init(_ name: String, _ type: FieldType, required isRequired: Bool = true, orNull isNullable: Bool = false) {
@@ -20,9 +20,9 @@ struct Endpoint: Sendable {
             self.isNullable = isNullable
         }
 
-        /// A field of Frost's that may be there, as long as it is null.
+        /// A field of Frost that is accepted only as null.
         ///
-        /// - Parameter instead: what else to do, as a sentence.
+        /// - Parameter instead: the alternative, as a sentence.
         static func onlyNull(_ name: String, _ type: FieldType, instead: String) -> Field {
             var field = Field(name, type, required: false, orNull: true)
             field.instead = instead
@@ -30,7 +30,7 @@ struct Endpoint: Sendable {
         }
     }
 
-    /// A text of the query.
+    /// A query parameter.
     struct Parameter: Sendable {
         var name: String
         var summary: String
@@ -44,32 +44,32 @@ struct Endpoint: Sendable {
     var method: HTTPRequest.Method
     /// Under `/api`; parameters in braces.
     var path: String
-    /// As OpenAPI has it: unique.
+    /// The unique operationId of OpenAPI.
     var name: String
     var summary: String
-    /// Whether it is answered without a token.
+    /// Whether it needs no token.
     var isOpen = false
-    /// Whether Frost has this endpoint: then what it does not know in a body is passed over, as Frost does it.
+    /// Whether Frost has this endpoint: then unknown fields in the body are ignored, as in Frost.
     var isFrosts = false
-    /// What is read behind the question mark; none of it has to be there.
+    /// Query parameters; all are optional.
     var query: [Parameter] = []
     var fields: [Field] = []
     var status: HTTPResponse.Status = .ok
-    /// nil for an answer without a body.
+    /// nil for a response without a body.
     var answer: FieldType?
     var handle: @Sendable (Exchange) async throws -> Answer
 }
 
-/// A request, as far as an endpoint looks at it.
+/// The parts of a request that endpoints use.
 struct Exchange: Sendable {
     let parameters: Parameters
     let body: [String: JSONValue]
     let query: [String: String]
 
-    /// Largest body that is read, in bytes.
+    /// Limit of a request body, in bytes.
     static let maximumBody = 64 * 1_024
 
-    /// Reads the body and checks it against what the endpoint asks for.
+    /// Reads the body and validates it against the endpoint's fields.
     ///
     /// - Throws: ``APIError`` that names the field.
     init(_ request: Request, parameters: Parameters, endpoint: Endpoint) async throws {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A JSON value (RFC 8259), of any form: what comes is looked at field by field, what goes has its nulls.
+/// A JSON value (RFC 8259) of any form: input is checked field by field, and output includes nulls.
 enum JSONValue: Hashable, Sendable, Codable {
     case null
     case bool(Bool)
@@ -42,7 +42,7 @@ enum JSONValue: Hashable, Sendable, Codable {
         }
     }
 
-    /// - Returns: the text, with keys in order so that it can be compared.
+    /// - Returns: the text, with sorted keys so that it can be compared.
     var data: Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -51,7 +51,7 @@ enum JSONValue: Hashable, Sendable, Codable {
 
     static func text(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
     static func integer(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
-    /// Whole milliseconds since 1970, as JavaScript's `Date` and Frost's API have it.
+    /// Whole milliseconds since 1970, as in JavaScript's `Date` and Frost's API.
     static func date(_ value: Date?) -> JSONValue {
         value.map { .integer(Int(($0.timeIntervalSince1970 * 1_000).rounded())) } ?? .null
     }

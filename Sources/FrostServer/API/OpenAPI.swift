@@ -1,7 +1,7 @@
 import Foundation
 import HTTPTypes
 
-/// The OpenAPI 3.1 document, made of the endpoints that are served.
+/// The OpenAPI 3.1 document, generated from the endpoints.
 enum OpenAPI {
     static func document(_ endpoints: [Endpoint], version: String) -> JSONValue {
         var paths: [String: [String: JSONValue]] = [:]
@@ -37,7 +37,7 @@ enum OpenAPI {
         ])
     }
 
-    /// What is no object but goes on.
+    /// The endpoint of the event stream.
     private static var events: JSONValue {
         let kinds = EventHub.Event.Kind.allCases.map(\.rawValue).joined(separator: ", ")
         return .object([
@@ -66,7 +66,7 @@ enum OpenAPI {
             answer["content"] = .object(["application/json": .object(["schema": type.schema()])])
         }
         var answers: [String: JSONValue] = [String(endpoint.status.code): .object(answer), "default": fault]
-        // Where nothing had to be done.
+        // If there was nothing to do.
         if endpoint.status == .accepted { answers["200"] = .object(answer) }
         var operation: [String: JSONValue] = [
             "operationId": .string(endpoint.name), "summary": .string(endpoint.summary), "responses": .object(answers),

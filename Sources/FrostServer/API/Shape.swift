@@ -1,5 +1,4 @@
-/// What an object of the API has, said once: the object that is served and its description in the OpenAPI
-/// document both come from it.
+/// The fields of an API object, defined once for both the response and its description in the OpenAPI document.
 struct Shape<Source>: Sendable {
     struct Field: Sendable {
         var name: String
@@ -32,7 +31,7 @@ struct Shape<Source>: Sendable {
         .object(Dictionary(uniqueKeysWithValues: fields.map { ($0.name, $0.value(source)) }))
     }
 
-    /// As JSON Schema 2020-12 has it, in which OpenAPI 3.1 speaks.
+    /// In JSON Schema 2020-12, which OpenAPI 3.1 uses.
     var schema: JSONValue {
         .object([
             "type": .string("object"),
@@ -44,7 +43,7 @@ struct Shape<Source>: Sendable {
     }
 }
 
-/// What a field may hold.
+/// The type of a field.
 indirect enum FieldType: Sendable {
     case string
     case oneOf([String])
@@ -52,7 +51,7 @@ indirect enum FieldType: Sendable {
     case boolean
     /// Milliseconds since 1970.
     case date
-    /// Of any type: read by nobody.
+    /// Of any type, ignored.
     case any
     case object(String)
     case list(FieldType)

@@ -14,7 +14,7 @@ enum Shapes {
         ]
     )
 
-    /// What Frost calls the one kind of database that this frost has.
+    /// Frost's name for the only kind of database in this frost.
     static let engine = "postgres"
 
     static let database = Shape<BranchDatabase>(
@@ -59,7 +59,7 @@ enum Shapes {
         ] + expiry
     )
 
-    /// A former hostname that still leads to its branch.
+    /// A former hostname that still works.
     static let alias = Shape<HostnameAlias>(
         "HostnameAlias",
         [
@@ -68,7 +68,7 @@ enum Shapes {
         ]
     )
 
-    /// A database's password after it was changed, and which branches have it.
+    /// A database's password after a change, and the branches that have it.
     static let databasePassword = Shape<(database: BranchDatabase, branches: [BranchDetails])>(
         "DatabasePassword",
         [
@@ -97,7 +97,7 @@ enum Shapes {
         ]
     )
 
-    /// How much of a copy is done.
+    /// The progress of a copy.
     static let progress = Shape<CopyProgress>(
         "CopyProgress",
         [
@@ -106,8 +106,8 @@ enum Shapes {
         ]
     )
 
-    /// What was begun, or was so already; not both of operation and target are null. The target's fields are there once
-    /// more beside them, since Frost answers with a target.
+    /// The result of a change; operation and target are not both null. The target's fields are repeated beside them,
+    /// since Frost answers with a target.
     static let accepted = Shape<(operation: BranchOperation?, target: BranchDetails?)>(
         "Accepted",
         [
@@ -120,7 +120,7 @@ enum Shapes {
             }
     )
 
-    /// The label that a branch is known by, from which its hostnames are made: its name.
+    /// The label of a branch in its hostnames: its name.
     private static func label(_ branch: BranchDetails) -> String { branch.target.name }
 
     static let runtime = Shape<TargetRuntime>(
@@ -192,7 +192,7 @@ enum Shapes {
         "Error",
         [
             .init("error", .object("Fault")) { fault($0) },
-            // As Frost's own clients read them.
+            // The format that Frost's own clients read.
             .init("message", .string) { .string($0.message) },
             .init("code", .string) { .string($0.statusName) },
             .init("status", .integer(400...599)) { .integer(Int($0.status.code)) },
@@ -209,7 +209,7 @@ enum Shapes {
         ]
     )
 
-    /// All, by name.
+    /// All shapes, by name.
     static let schemas: [String: JSONValue] = [
         project.name: project.schema, database.name: database.schema, target.name: target.schema,
         alias.name: alias.schema, wildcardPreview.name: wildcardPreview.schema,

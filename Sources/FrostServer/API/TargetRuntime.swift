@@ -8,7 +8,7 @@ enum ExternalUnavailableReason: String, CaseIterable, Sendable {
     case targetStopped = "target_stopped"
 }
 
-/// A branch's status in Frost's own words; what else this frost tells apart is its `state`.
+/// A branch's status in Frost's terms; `state` has this frost's finer distinctions.
 enum FrostStatus: String, CaseIterable, Sendable {
     case active
     case stopped
@@ -24,7 +24,7 @@ enum FrostStatus: String, CaseIterable, Sendable {
     }
 }
 
-/// How and where a branch runs, and how it is reached from outside (`databases.getTargetRuntime`).
+/// A branch's runtime and its external address (`databases.getTargetRuntime`).
 struct TargetRuntime: Sendable {
     struct External: Hashable, Sendable {
         var host: String
@@ -32,19 +32,19 @@ struct TargetRuntime: Sendable {
     }
 
     let branch: BranchDetails
-    /// nil together with a reason.
+    /// nil if there is a reason.
     let external: External?
     let unavailableReason: ExternalUnavailableReason?
     /// nil without ``external``.
     let warning: ExternalWarning?
-    /// Of the runtime `docker`.
+    /// For the runtime `docker`.
     let containerName: String?
     let image: String?
-    /// What the server listens on: in its container, or on the host.
+    /// The server's port in its container, or on the host.
     let port: Int
     /// How a branch gets its data: as a copy of its source.
     let storageBackend = "copy"
-    /// What is to be known of the password; nil where it works.
+    /// A warning about the password; nil if it works.
     let passwordWarning: String?
 
     /// The port of PostgreSQL in a container.
@@ -74,12 +74,12 @@ struct TargetRuntime: Sendable {
     }
 }
 
-/// What an operator may change at run time, and what came of it.
+/// Settings that can be changed at run time, and their effect.
 struct ServerSettings: Hashable, Sendable {
     var wildcardBase: String?
     var gatewayEnabled: Bool
     var gatewayPort: Int
-    /// What keeps the gateway of `frost up` from doing what they say.
+    /// Why the gateway of `frost up` cannot apply them.
     var gatewayFault: String?
 
     init(_ store: BranchStore) throws(BranchError) {

@@ -9,7 +9,7 @@ struct Authenticator: Sendable {
     private static let tokenField = HTTPField.Name(AccessToken.header)
     private static let siteField = HTTPField.Name("Sec-Fetch-Site")
 
-    /// - Throws: ``APIError`` with what is missing or wrong.
+    /// - Throws: ``APIError`` that names the missing or wrong credential.
     func check(_ request: Request) throws {
         if let field = Self.tokenField, let token = request.headers[field] {
             guard try AccessToken.isRight(token, in: store) else {
@@ -41,8 +41,8 @@ struct Authenticator: Sendable {
 
     private static func isSafe(_ request: Request) -> Bool { request.method == .get || request.method == .head }
 
-    /// Whether a browser says that the request comes from a page of ours (Fetch Metadata; RFC 6454 section 7).
-    /// What says neither is no browser that has logged in, or too old a one.
+    /// Whether a browser reports that the request comes from our own page (Fetch Metadata; RFC 6454 section 7). A
+    /// client that sends neither header is not a logged-in browser, or is too old.
     static func isFromHere(_ request: Request) -> Bool {
         if let field = siteField, let site = request.headers[field] { return site == "same-origin" }
         guard let origin = request.headers[.origin], let authority = request.head.authority else { return false }

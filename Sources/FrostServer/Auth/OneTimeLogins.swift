@@ -7,19 +7,19 @@ package final class OneTimeLogins: Sendable {
     static let lifetime: TimeInterval = 600
     package static let path = "/login/once"
 
-    /// Hashes of secrets that were not used, with their ends.
+    /// Hashes of unused secrets, with their expiry.
     private let open = Mutex<[String: Date]>([:])
 
     package init() {}
 
-    /// - Returns: the path of a link, to be put behind the page's address.
+    /// - Returns: the path of a link, to be appended to the page's address.
     package func make(at now: Date = .now) -> String {
         let secret = Secret.make()
         open.withLock { $0[Secret.hash(secret)] = now.addingTimeInterval(Self.lifetime) }
         return "\(Self.path)/\(secret)"
     }
 
-    /// Whether a secret is that of a link, which ends with this.
+    /// Whether a secret belongs to a link; uses the link up.
     func use(_ secret: String, at now: Date = .now) -> Bool {
         open.withLock { open in
             open = open.filter { $0.value > now }

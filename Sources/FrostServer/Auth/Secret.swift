@@ -1,11 +1,11 @@
 import Crypto
 import Foundation
 
-/// 256 random bits, kept as a hash.
+/// 256 random bits, stored as a hash.
 enum Secret {
     private static let length = 32
 
-    /// In base64url: nothing in it has to be escaped in a header or a cookie.
+    /// In base64url, which needs no escapes in a header or a cookie.
     static func make() -> String {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<length).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -13,7 +13,7 @@ enum Secret {
             .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
-    /// Of 256 random bits: a hash that takes its time would guard nothing more.
+    /// For 256 random bits, a slow hash would not add protection.
     static func hash(_ secret: String) -> String {
         SHA256.hash(data: Data(secret.utf8)).map { byte in
             let digits = String(byte, radix: 16)

@@ -1,13 +1,13 @@
 package import BranchManager
 
-/// Whether a connection must be encrypted, and what of the server's certificate is checked.
+/// Whether a connection must be encrypted, and how the server's certificate is verified.
 package enum SSLMode: Hashable, Sendable {
-    /// Encrypted, without a check of who answers.
+    /// Encrypted, without verifying the server.
     case require
     /// Encrypted, with a certificate that covers the hostname and comes from one of these CAs.
     case verifyFull(CertificateRoots)
 
-    /// The word of libpq's `sslmode`.
+    /// The value of libpq's `sslmode`.
     package var name: String {
         switch self {
         case .require: Self.names[0]
@@ -15,10 +15,10 @@ package enum SSLMode: Hashable, Sendable {
         }
     }
 
-    /// All that ``name`` may be.
+    /// All values of ``name``.
     static let names = ["require", "verify-full"]
 
-    /// libpq's `sslrootcert`; nil where no certificate is checked.
+    /// libpq's `sslrootcert`; nil if no certificate is verified.
     package var rootCertificate: String? {
         switch self {
         case .require: nil
@@ -30,20 +30,20 @@ package enum SSLMode: Hashable, Sendable {
 
 /// The CAs that a client trusts.
 package enum CertificateRoots: Hashable, Sendable {
-    /// Those in a PEM file: frost's own CA. The path is absolute, or relative to the directory that the client runs in.
+    /// Those in a PEM file: frost's own CA. The path is absolute, or relative to the client's working directory.
     case file(String)
     /// Those that the client's system trusts, for an operator's certificates of a public CA.
     case system
 
-    /// Of the gateway's certificates, for a client that has the CA's certificate as the page gives it.
+    /// The CAs of the gateway's certificates, for a client with the CA certificate as downloaded from the page.
     init(downloadedFrom authority: CertificateAuthorityInfo?) {
         self = authority == nil ? .system : .file(CertificateAuthorityInfo.fileName)
     }
 }
 
-/// What a client has to know to reach one branch.
+/// The parameters of a connection to one branch.
 ///
-/// Every text may hold any character that PostgreSQL allows: all but U+0000. A name has at most 63 bytes there.
+/// Every text may contain any character that PostgreSQL allows: all but U+0000. Names have at most 63 bytes.
 package struct ConnectionInfo: Hashable, Sendable {
     /// A host name, an IPv4 address, or an IPv6 address without brackets.
     package var host: String
@@ -85,7 +85,7 @@ extension ConnectionInfo {
         )
     }
 
-    /// Past the gateway, on this host alone.
+    /// Without the gateway, on this host only.
     package init(direct branch: BranchDetails) {
         self.init(
             host: "127.0.0.1",
@@ -97,7 +97,7 @@ extension ConnectionInfo {
         )
     }
 
-    /// From another container of its network; nil where the branch runs in none.
+    /// From another container on its network; nil if the branch does not run in a container.
     package init?(internal branch: BranchDetails) {
         guard branch.target.runtime == .docker else { return nil }
         self.init(
@@ -110,7 +110,7 @@ extension ConnectionInfo {
         )
     }
 
-    /// Where to connect to when the system's resolver cannot be asked for `host`; nil when it can.
+    /// The address to connect to if the system's resolver may not know `host`; nil otherwise.
     ///
     /// Names under .localhost are this host (RFC 6761, section 6.3), but not every resolver knows: glibc's, without
     /// nss-myhostname, asks the name server and finds nothing. The name itself still has to be sent as the server

@@ -1,8 +1,8 @@
-/// The tabs that show how to connect.
+/// The tabs with connection snippets.
 package enum SnippetKind: String, CaseIterable, Sendable, Codable {
     case url, psql, env, node, jdbc, python, sqlalchemy, django, go, activerecord
 
-    /// What the tab is called.
+    /// The tab's title.
     package var title: String {
         switch self {
         case .url: "URL"
@@ -18,7 +18,7 @@ package enum SnippetKind: String, CaseIterable, Sendable, Codable {
         }
     }
 
-    /// The language of the text, in the words of syntax highlighters.
+    /// The language of the text, as named by syntax highlighters.
     package var language: String {
         switch self {
         case .url: "text"
@@ -33,24 +33,24 @@ package enum SnippetKind: String, CaseIterable, Sendable, Codable {
     }
 }
 
-/// One tab: text to paste, and what there is to know about it.
+/// One tab: a text to paste, and a note about it.
 package struct Snippet: Hashable, Sendable, Codable {
     package let kind: SnippetKind
     package let title: String
     package let language: String
-    /// Ends with a line break where it is a file.
+    /// Ends with a line break if it is a file.
     package let text: String
-    /// For drivers whose URL is another than ``SnippetKind/url``'s: the URL alone, in one line.
+    /// For drivers whose URL differs from ``SnippetKind/url``: the URL alone, in one line.
     package let url: String?
-    /// A sentence for beside the text; nil when there is nothing to know.
+    /// A sentence shown with the text; nil if there is none.
     package let note: String?
 }
 
-/// What people paste to reach a branch, for each driver.
+/// Texts to paste to connect to a branch, for each driver.
 ///
-/// Each text works as it is, with any legal user, password and database name (but see the note of JDBC). The programs connect, ask
-/// `SELECT current_database()`, print the answer and close. Each is run with its driver by `snippets_test.py`, in both
-/// modes; what cannot be run is not here.
+/// Each text works as it is, with any legal user, password and database name (but see the note of JDBC). The programs
+/// connect, ask `SELECT current_database()`, print the answer and close. Each is run with its driver by
+/// `snippets_test.py`, in both modes; what cannot be run is not here.
 ///
 /// With ``SSLMode/require`` nothing checks the certificate, as libpq means it
 /// (https://www.postgresql.org/docs/current/libpq-ssl.html). With ``SSLMode/verifyFull(_:)`` every driver checks that

@@ -1,5 +1,5 @@
 extension ConnectionInfo {
-    /// A connection string of keywords and values, without the password: for a command line, which all of a host can read
+    /// A connection string of keywords and values, without the password: for a command line, which all users can read
     /// (https://www.postgresql.org/docs/current/libpq-connect.html, "Keyword/Value Connection Strings").
     package var conninfo: String {
         let all =

@@ -1,8 +1,8 @@
-/// How a password is kept out of sight in what is made of a connection.
+/// Masks the password in texts for a connection.
 ///
-/// It is replaced before a snippet is made: what is escaped for a language is masked all the same.
+/// It is replaced before a snippet is rendered, so that escapes of a language are masked too.
 enum HiddenPassword {
-    /// Stands for a password until the snippet is made: no language escapes it.
+    /// Placeholder for the password until the snippet is rendered; no language escapes it.
     private static let standIn = "frostPasswordIsHidden"
 
     static func hide(_ info: ConnectionInfo) -> ConnectionInfo {
@@ -11,15 +11,15 @@ enum HiddenPassword {
         return hidden
     }
 
-    /// - Parameter text: made of a connection whose password is hidden.
+    /// - Parameter text: rendered for a connection with a hidden password.
     static func mask(_ text: String, with mask: String) -> String { text.replacing(standIn, with: mask) }
 }
 
 extension ConnectionSnippets {
-    /// What is pasted into a shell.
+    /// A command for a shell.
     package static func psql(_ info: ConnectionInfo) -> String { snippet(.psql, info).text }
 
-    /// The same for eyes, with asterisks for the password.
+    /// The same for display, with asterisks for the password.
     package static func maskedPsql(_ info: ConnectionInfo) -> String {
         HiddenPassword.mask(psql(HiddenPassword.hide(info)), with: "********")
     }

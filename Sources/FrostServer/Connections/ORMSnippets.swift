@@ -1,11 +1,10 @@
-/// Programs of object-relational mappers. Each names the parts of a connection as its own settings do, so that they can be
-/// taken over from it.
+/// Programs for object-relational mappers. Each uses the names of its own settings, so that they can be copied from it.
 extension ConnectionSnippets {
     // MARK: SQLAlchemy
 
     /// SQLAlchemy 2 over psycopg 3: https://docs.sqlalchemy.org/en/20/dialects/postgresql.html
     ///
-    /// Made of parts and not of a string, where SQLAlchemy leaves the database's name as it stands in the URL.
+    /// Built from parts rather than a string, because SQLAlchemy does not decode the database's name in a URL.
     static func sqlalchemy(_ info: ConnectionInfo) -> String {
         let values = [
             ("username", python(info.username)),

@@ -1,4 +1,4 @@
-/// How a text is written in each place that a snippet has for one.
+/// Escapes a text for each context in a snippet.
 extension ConnectionSnippets {
     /// For any part of a URL: all but letters, digits, `-._` and `kept` as `%XX` of their UTF-8 bytes.
     ///

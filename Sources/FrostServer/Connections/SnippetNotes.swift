@@ -1,4 +1,4 @@
-/// What there is to know about each tab's text.
+/// Notes for each tab's text.
 extension ConnectionSnippets {
     static func note(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
         let sentences = [
@@ -14,7 +14,7 @@ extension ConnectionSnippets {
 
     // MARK: Drivers
 
-    /// For whom the plain URL is, and for whom it is not.
+    /// Which drivers the plain URL works for, and which it does not.
     private static func driversNote(_ mode: SSLMode?) -> String {
         switch mode {
         case .require:
@@ -98,7 +98,7 @@ extension ConnectionSnippets {
 
     // MARK: Names of this host
 
-    /// Only where something has to be looked up, which libpq and the programs need not.
+    /// Only if a name must be resolved, which libpq and the programs avoid.
     private static func addressNote(_ kind: SnippetKind, _ info: ConnectionInfo) -> String? {
         guard let address = info.fixedAddress else { return nil }
         let remedy =
@@ -114,8 +114,8 @@ extension ConnectionSnippets {
 
     // MARK: Characters
 
-    /// SCRAM has a password prepared by RFC 4013. Where that prohibits a character, or does not know it, PostgreSQL and
-    /// the other drivers take the password as it is; pgjdbc fails (seen with 42.5.5: control characters, emoji).
+    /// SCRAM prepares passwords by RFC 4013. If that prohibits a character, or does not know it, PostgreSQL and the
+    /// other drivers use the password unchanged; pgjdbc fails (seen with 42.5.5: control characters, emoji).
     private static func mayBeRefusedByJDBC(_ info: ConnectionInfo) -> Bool {
         !info.password.unicodeScalars.allSatisfy { (" "..."~").contains($0) }
     }

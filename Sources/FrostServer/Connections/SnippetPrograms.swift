@@ -49,8 +49,8 @@ extension ConnectionSnippets {
     /// `DATABASE_URL` for programs, and libpq's own variables for psql, pg_dump and the like, where all readers agree
     /// on their values.
     ///
-    /// `sslrootcert=system` and the address are in variables and not in the URL: to all but libpq the one is the name of
-    /// a file and the other unknown.
+    /// `sslrootcert=system` and the address are in variables and not in the URL: to all but libpq the one is the name
+    /// of a file and the other unknown.
     static func env(_ info: ConnectionInfo) -> String {
         let url = url(info, parameters: fileParameters(info))
         let variables = variables(info) ?? libpqVariables(info)
@@ -128,7 +128,8 @@ extension ConnectionSnippets {
     }
 
     /// The `DATABASE_URL` of node-postgres and what is made on it. `no-verify` is its own word
-    /// (https://github.com/brianc/node-postgres/tree/master/packages/pg-connection-string), for what libpq calls `require`.
+    /// (https://github.com/brianc/node-postgres/tree/master/packages/pg-connection-string), for what libpq calls
+    /// `require`.
     static func nodeURL(_ info: ConnectionInfo) -> String {
         url(info, parameters: info.sslMode == .require ? [("sslmode", "no-verify")] : fileParameters(info))
     }
@@ -244,7 +245,7 @@ extension ConnectionSnippets {
         """
     }
 
-    /// Without a word about it, lib/pq requires TLS.
+    /// By default, lib/pq requires TLS.
     private static func goURL(_ info: ConnectionInfo) -> String {
         url(info, parameters: info.sslMode == nil ? [("sslmode", "disable")] : fileParameters(info))
     }

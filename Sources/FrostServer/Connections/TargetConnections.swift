@@ -1,16 +1,17 @@
 import BranchManager
 
-/// The three ways to a branch: through the gateway, from a container beside it, and past the gateway on this host.
+/// The three ways to connect to a branch: through the gateway, from a container on its network, and directly on this
+/// host.
 struct TargetConnections: Sendable {
     let external: ConnectionInfo?
     let externalWarning: ExternalWarning?
-    /// The same with the gateway's certificate checked; nil together with it.
+    /// The same, verifying the gateway's certificate; nil if there is no such connection.
     let externalVerifyFull: ConnectionInfo?
-    /// nil where the branch runs in no container: its internal name is on no network.
+    /// nil if the branch does not run in a container: its internal name is on no network.
     let `internal`: ConnectionInfo?
     let direct: ConnectionInfo
 
-    /// - Parameter authority: who issued the gateway's certificates; nil where they are the operator's.
+    /// - Parameter authority: the issuer of the gateway's certificates; nil if they are the operator's.
     init(_ runtime: TargetRuntime, authority: CertificateAuthorityInfo?) {
         let (database, target) = (runtime.branch.database, runtime.branch.target)
         func info(_ host: String, _ port: Int, _ sslMode: SSLMode?) -> ConnectionInfo {

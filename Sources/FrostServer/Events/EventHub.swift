@@ -9,30 +9,31 @@ actor EventHub {
             case targetDeleted = "target-deleted"
             case operation
             case settings
-            /// Who is connected through the gateway, by branch.
+            /// Sessions through the gateway, by branch.
             case sessions
-            /// How the gateway is.
+            /// The state of the gateway.
             case gateway
         }
 
         var kind: Kind
         var data: JSONValue
 
-        /// As a stream of events has it (HTML standard, "Server-sent events").
+        /// In the format of a stream of events (HTML standard, "Server-sent events").
         var text: String { "event: \(kind.rawValue)\ndata: \(String(decoding: data.data, as: UTF8.self))\n\n" }
     }
 
-    /// Between two looks at a store that changes all the time.
+    /// The shortest interval of comparisons when the store changes all the time.
     private static let interval = Duration.milliseconds(200)
-    /// Events that wait for one listener; the oldest are dropped, since each says all of its thing.
+    /// Limit of events queued for one listener. The oldest are dropped, since each contains the whole state of its
+    /// object.
     private static let maximumWaiting = 512
-    /// Operations that are compared: more do not end between two looks.
+    /// The number of operations compared: no more than these end between two comparisons.
     private static let operations = 200
 
-    /// A branch as people see it.
+    /// A branch's visible state.
     private struct SeenTarget: Equatable {
         var shape: JSONValue
-        /// Never told, but shown where a connection string is.
+        /// Not part of events, but of connection strings.
         var password: String
     }
 
@@ -42,18 +43,18 @@ actor EventHub {
         var settings: JSONValue = .null
     }
 
-    /// Between two looks at the gateway.
+    /// Interval of queries of the gateway.
     private static let gatewayInterval = Duration.seconds(2)
 
     private let state: ServerState
     private var listeners: [Int: AsyncStream<Event>.Continuation] = [:]
     private var last = 0
-    /// That somebody has begun to listen.
+    /// Signals a new listener.
     private let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(_ state: ServerState) { self.state = state }
 
-    /// What changes from now on. It ends with the hub.
+    /// Changes from now on. Ends with the hub.
     func listen() -> AsyncStream<Event> {
         last += 1
         let number = last
@@ -70,10 +71,10 @@ actor EventHub {
 
     private func forget(_ number: Int) { listeners[number] = nil }
 
-    /// Looks until the task is cancelled; then all listeners' streams end.
+    /// Watches until the task is cancelled; then all listeners' streams end.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            // A gateway that takes its time holds nothing else up.
+            // A slow gateway delays nothing else.
             group.addTask { await self.followGateway() }
             await followStore()
         }
@@ -82,7 +83,7 @@ actor EventHub {
 
     private func followGateway() async {
         var seen: GatewayCondition?
-        // The gateway is asked for those who listen.
+        // Query the gateway only while there are listeners.
         for await _ in arrivals {
             while !listeners.isEmpty, (try? await Task.sleep(for: Self.gatewayInterval)) != nil {
                 guard let now = try? await state.gateway.condition() else { continue }

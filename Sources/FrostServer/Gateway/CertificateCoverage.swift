@@ -1,20 +1,20 @@
 package import Foundation
 package import GatewayContract
 
-/// What a certificate is worth at one time.
+/// The validity of a certificate at a time.
 package enum CertificateValidity: String, CaseIterable, Sendable {
     case valid
-    /// It runs out within ``CertificateValidity/warning``.
+    /// It expires within ``CertificateValidity/warning``.
     case expiresSoon = "expires_soon"
     case expired
     case notYetValid = "not_yet_valid"
-    /// Its dates are none that can be read.
+    /// Its dates are unreadable.
     case unknown
 
-    /// In seconds: two weeks, as the gateway's readiness has it.
+    /// In seconds: two weeks, as in the gateway's readiness.
     static let warning: TimeInterval = 14 * 24 * 3_600
 
-    /// Whether clients that look at dates take it.
+    /// Whether clients that check dates accept it.
     var isInDate: Bool { self == .valid || self == .expiresSoon }
 }
 
@@ -29,8 +29,8 @@ extension SessionsDocument.Certificate {
         return now.addingTimeInterval(CertificateValidity.warning) > validUntil ? .expiresSoon : .valid
     }
 
-    /// Whether a client that verifies takes it for this hostname now: it is in date, and has that very name or a
-    /// wildcard for its whole first label (RFC 9525, section 6.3); in upper or lower case, which is the same.
+    /// Whether a verifying client accepts it for this hostname now: it is in date, and has that exact name or a
+    /// wildcard for its whole first label (RFC 9525, section 6.3), ignoring case.
     package func covers(_ hostname: String, at now: Date) -> Bool {
         guard validity(at: now).isInDate else { return false }
         let wanted = hostname.lowercased()

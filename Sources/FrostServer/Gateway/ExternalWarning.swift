@@ -1,13 +1,13 @@
 package import Foundation
 
-/// Why an external connection string may not work now, though it is right.
+/// Why a correct external connection string may not work now.
 package enum ExternalWarning: String, CaseIterable, Sendable {
-    /// The gateway does not run, does not answer, or says that it serves nobody.
+    /// The gateway is not running, does not answer, or reports that it refuses clients.
     case gatewayUnreachable = "gateway_unreachable"
-    /// Clients that verify hostnames refuse the certificate; the others connect.
+    /// Clients that verify hostnames refuse the certificate; others can connect.
     case hostnameNotCovered = "hostname_not_covered"
 
-    /// - Parameter hostname: of a branch that is reached through the gateway.
+    /// - Parameter hostname: of a branch behind the gateway.
     package init?(_ condition: GatewayCondition, for hostname: String, at now: Date = .now) {
         if condition.isUnreachable {
             self = .gatewayUnreachable

@@ -1,23 +1,23 @@
 package import Foundation
 package import GatewayContract
 
-/// How the gateway is. Pages, the API and commands all go by this one value.
+/// The state of the gateway: the one source for pages, the API and commands.
 package struct GatewayCondition: Hashable, Sendable {
     package enum State: Hashable, Sendable {
-        /// The settings want none.
+        /// Disabled in the settings.
         case off
         case on(GatewayAnswer)
-        /// It answers, and says why it cannot serve.
+        /// It answers, and reports why it cannot serve.
         case notReady([GatewayReason], GatewayAnswer)
         /// Nothing listens at its admin address.
         case unreachable
-        /// Something takes connections at its admin address and does not answer in time.
+        /// A program accepts connections at its admin address, but does not answer in time.
         case hung
-        /// The gateway of `frost up` does not run; the fault is a sentence.
+        /// The gateway of `frost up` is not running; the fault is a sentence.
         case failed(String)
-        /// What answers at its admin address is no gateway, or one of another version.
+        /// The program at its admin address is not a gateway, or has another version.
         case stranger
-        /// Nobody has said where it answers.
+        /// Its admin address is unknown.
         case unseen
     }
 
@@ -35,9 +35,9 @@ package struct GatewayCondition: Hashable, Sendable {
 
     package var state: State
     package var place: GatewayPlace
-    /// What keeps the gateway of `frost up` from doing what the settings say, though it may serve.
+    /// Why the gateway of `frost up` cannot apply the settings, though it may serve.
     package var fault: String?
-    /// When it was first seen in this state; not before somebody looked.
+    /// When it was first seen in this state, at a query.
     package var since: Date
 
     package init(state: State, place: GatewayPlace, fault: String? = nil, since: Date) {
@@ -60,7 +60,7 @@ package struct GatewayCondition: Hashable, Sendable {
         }
     }
 
-    /// What the gateway says of itself; nil while it says nothing.
+    /// The gateway's own report; nil without one.
     package var answer: GatewayAnswer? {
         switch state {
         case .on(let answer), .notReady(_, let answer): answer
@@ -71,10 +71,10 @@ package struct GatewayCondition: Hashable, Sendable {
     /// Sessions by the branch's id; nil while unknown.
     package var sessions: [String: Int]? { answer?.sessions }
 
-    /// Why it cannot serve, in its own words; empty when it can, and when it says nothing.
+    /// Its own reasons for not serving; empty when it serves, and without a report.
     package var reasons: [GatewayReason] { if case .notReady(let reasons, _) = state { reasons } else { [] } }
 
-    /// Whether clients are turned away, as far as frost can see.
+    /// Whether clients are refused, as far as frost can see.
     package var isUnreachable: Bool {
         switch state {
         case .unreachable, .hung, .failed, .stranger: true
@@ -83,15 +83,15 @@ package struct GatewayCondition: Hashable, Sendable {
         }
     }
 
-    /// Whether the certificate that a client is shown for a hostname is not for it; false while unknown.
+    /// Whether clients of a hostname get a certificate that does not cover it; false while unknown.
     package func leavesUncovered(_ hostname: String, at now: Date = .now) -> Bool {
         guard let answer else { return false }
-        // Which certificate is shown for a hostname, the gateway alone knows; it names a few that have none.
+        // Only the gateway knows the certificate of a hostname; it reports some hostnames without one.
         return answer.uncovered.first.contains(hostname)
             || !answer.certificates.contains { $0.covers(hostname, at: now) }
     }
 
-    /// The same without who is connected.
+    /// The same without sessions.
     var withoutSessions: Self {
         var copy = self
         switch state {
@@ -109,16 +109,16 @@ package struct GatewayCondition: Hashable, Sendable {
     }
 }
 
-/// What a gateway says of itself.
+/// A gateway's own report.
 package struct GatewayAnswer: Hashable, Sendable {
     /// By the branch's id.
     package var sessions: [String: Int]
-    /// Who is connected, by the branch's id, in order of their numbers.
+    /// Sessions by the branch's id, in order of their numbers.
     package var clients: [String: [SessionsDocument.Session]]
     package var certificates: [SessionsDocument.Certificate]
     package var uncovered: SessionsDocument.Uncovered
 
-    /// Sessions of a branch that a page shows one by one.
+    /// The number of a branch's sessions that a page lists.
     package static let most = 20
 
     package init(_ document: SessionsDocument) {
@@ -129,11 +129,11 @@ package struct GatewayAnswer: Hashable, Sendable {
     }
 }
 
-/// Why a gateway is not ready, as ``AdminPath/readiness`` has it.
+/// A reason for a gateway not to be ready, from ``AdminPath/readiness``.
 package struct GatewayReason: Decodable, Hashable, Sendable {
     package var code: String
     package var message: String
 
-    /// Clients that do not verify certificates are served all the same, and the others are warned by hostname.
+    /// Clients that do not verify certificates can connect, and the others get warnings by hostname.
     var servesAllTheSame: Bool { code == "no_certificate_in_date" }
 }

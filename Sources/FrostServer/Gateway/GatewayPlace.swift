@@ -2,17 +2,17 @@ package import BranchManager
 import Foundation
 import GatewayContract
 
-/// Where the gateway answers operators, and who runs it.
+/// The gateway's admin address, and who runs it.
 package struct GatewayPlace: Hashable, Sendable {
-    /// Who starts it, and whom to ask when it does not run.
+    /// What runs the gateway, and where to look when it is not running.
     package enum Runner: Hashable, Sendable {
-        /// A service of its own, such as a unit of systemd.
+        /// A separate service, such as a systemd unit.
         case service
-        /// `frost up`, which starts it again when it ends.
+        /// `frost up`, which restarts it when it ends.
         case frostUp(isRunning: Bool)
     }
 
-    /// `host:port`, as the gateway's own setting has it.
+    /// `host:port`, in the format of the gateway's own setting.
     package var admin: String
     package var runner: Runner
     /// For commands in messages.
@@ -24,14 +24,14 @@ package struct GatewayPlace: Hashable, Sendable {
         self.hint = hint
     }
 
-    /// Where nothing else is said.
+    /// The default.
     package static func defaultAdmin(isChild: Bool) -> String {
         "\(GatewayPort.adminHost):\(isChild ? GatewayPort.childAdmin : GatewayPort.admin)"
     }
 
     /// Where a command finds the gateway: the address in its own environment, else the one given to `frost up`.
     ///
-    /// - Parameter isUpRunning: whether a `frost up` runs on this store.
+    /// - Parameter isUpRunning: whether a `frost up` is running on this store.
     package init(
         _ store: BranchStore,
         environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -45,7 +45,7 @@ package struct GatewayPlace: Hashable, Sendable {
         hint = store.hint
     }
 
-    /// Whether it can be asked; port 0 is any port, and which one is not known here.
+    /// Whether it can be queried; port 0 means any free port, which is not known here.
     var isKnown: Bool {
         guard let colon = admin.lastIndex(of: ":"), let port = UInt16(admin[admin.index(after: colon)...]) else {
             return false

@@ -4,10 +4,10 @@ import GatewayContract
 import NIOCore
 import NIOHTTP1
 
-/// Asks a gateway at its admin address how it is.
+/// Queries a gateway's state at its admin address.
 struct GatewayProbe: Sendable {
     enum Finding: Hashable, Sendable {
-        /// Without reasons it is ready.
+        /// Empty if it is ready.
         case answers(GatewayAnswer, [GatewayReason])
         case unreachable
         case hung
@@ -16,14 +16,14 @@ struct GatewayProbe: Sendable {
     }
 
     let place: GatewayPlace
-    /// For all that is asked.
+    /// For all requests together.
     let timeout: Duration
 
-    /// Largest answer that is read, in bytes: one line for each session.
+    /// Limit of an answer, in bytes: one line for each session.
     private static let maximumBody = 16 * 1_024 * 1_024
 
-    /// What does not listen has not been waited for: it is asked again soon enough. Nor is another address asked
-    /// because the one at hand says so.
+    /// Does not retry a refused connection, since the next query is soon, and does not follow redirects to other
+    /// addresses.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -32,7 +32,7 @@ struct GatewayProbe: Sendable {
 
     func ask() async -> Finding {
         guard place.isKnown else { return .unseen }
-        // The client's own limit ends with the head of an answer.
+        // The client's own limit ends with the head of a response.
         return await withTaskGroup(of: Finding.self) { group in
             group.addTask { await exchange() }
             group.addTask {
@@ -64,7 +64,7 @@ struct GatewayProbe: Sendable {
         return (response.status.code, Data(body.readableBytesView))
     }
 
-    /// As ``AdminPath/readiness`` answers.
+    /// The answer of ``AdminPath/readiness``.
     private struct Readiness: Decodable {
         enum Status: String, Decodable {
             case ready
@@ -75,7 +75,7 @@ struct GatewayProbe: Sendable {
         var reasons: [GatewayReason]
     }
 
-    /// Why it is not ready, empty when it is; nil for what is no answer of a gateway's.
+    /// Why it is not ready, empty if it is; nil if the answer is not a gateway's.
     static func readiness(_ status: UInt, _ body: Data) -> [GatewayReason]? {
         guard let readiness = try? JSONDecoder().decode(Readiness.self, from: body) else { return nil }
         return switch (status, readiness.status) {
@@ -85,13 +85,13 @@ struct GatewayProbe: Sendable {
         }
     }
 
-    /// nil for what is no answer of a gateway's.
+    /// nil if the answer is not a gateway's.
     static func answer(_ status: UInt, _ body: Data) -> GatewayAnswer? {
         guard status == 200 else { return nil }
         return (try? JSONDecoder().decode(SessionsDocument.self, from: body)).map(GatewayAnswer.init)
     }
 
-    /// What becomes of a request that nobody answers.
+    /// The finding for a request without an answer.
     private static let silences: [HTTPClientError] = [
         .deadlineExceeded, .readTimeout, .connectTimeout, .getConnectionFromPoolTimeout, .remoteConnectionClosed,
         .cancelled,
@@ -101,7 +101,7 @@ struct GatewayProbe: Sendable {
         switch error {
         case let error as HTTPClientError where silences.contains(error): .hung
         case is CancellationError, is ChannelError, HTTPParserError.invalidEOFState: .hung
-        // A connection that was taken, and ended in the middle.
+        // A connection that was accepted and then closed early.
         case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): .hung
         case let error as HTTPClientError where error == .invalidURL || error == .emptyHost: .unseen
         case is HTTPClientError, is HTTPParserError, is NIOTooManyBytesError: .stranger

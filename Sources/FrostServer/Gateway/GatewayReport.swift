@@ -2,9 +2,9 @@ package import BranchManager
 package import Foundation
 package import GatewayContract
 
-/// How the gateway is, and what its certificates are worth for the branches of this host.
+/// The state of the gateway, and the coverage of this host's branches by its certificates.
 package struct GatewayReport: Sendable {
-    /// The hostnames of one project, `*.pg.shop.example.net`, by a certificate.
+    /// The coverage of one project's hostnames, `*.pg.shop.example.net`, by a certificate.
     package struct Coverage: Hashable, Sendable {
         package var wildcard: String
         /// How many of its hostnames the certificate covers, at least one.
@@ -15,24 +15,24 @@ package struct GatewayReport: Sendable {
     package struct Certificate: Hashable, Sendable {
         package var document: SessionsDocument.Certificate
         package var validity: CertificateValidity
-        /// In order of the projects' names; empty when it covers no branch of this host.
+        /// Sorted by project name; empty when it covers no branch of this host.
         package var coverage: [Coverage]
     }
 
     package var condition: GatewayCondition
-    /// nil while it is on, or off as it is wanted.
+    /// nil while it is on, or disabled.
     package var trouble: GatewayTrouble?
     /// For clients.
     package var port: Int
-    /// In the gateway's order; empty while it says nothing.
+    /// In the gateway's order; empty without a report.
     package var certificates: [Certificate]
-    /// How many hostnames branches have.
+    /// The number of branches' hostnames.
     package var hostnames: Int
-    /// Those of them that no certificate covers, in order of name.
+    /// Hostnames without a certificate, sorted by name.
     package var uncovered: [String]
     /// The names of certificates that would cover them.
     package var wanted: [String]
-    /// The hostname of a branch, to show what they look like.
+    /// The hostname of a branch, as an example.
     package var example: String?
 
     /// - Throws: ``BranchError`` when the store cannot be read.
@@ -41,7 +41,7 @@ package struct GatewayReport: Sendable {
         self.init(condition, hostnames: hostnames, port: try store.gatewayPort(), at: now)
     }
 
-    /// - Parameter hostnames: of all branches, the oldest first.
+    /// - Parameter hostnames: of all branches, oldest first.
     package init(_ condition: GatewayCondition, hostnames: [String], port: Int, at now: Date) {
         self.condition = condition
         self.port = port
@@ -64,7 +64,7 @@ package struct GatewayReport: Sendable {
         wanted = Set(uncovered.map { Self.wildcard(of: $0) }).sorted()
     }
 
-    /// What one wildcard covers with this hostname.
+    /// The wildcard name that covers this hostname.
     private static func wildcard(of hostname: String) -> String {
         hostname.firstIndex(of: ".").map { "*\(hostname[$0...])" } ?? hostname
     }

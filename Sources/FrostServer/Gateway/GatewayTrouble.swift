@@ -1,19 +1,19 @@
 import BranchManager
 
-/// What is wrong with the gateway, in words for people, and what to do about it.
+/// A problem of the gateway as text for users, with the next step.
 package struct GatewayTrouble: Hashable, Sendable {
-    /// What to do next.
+    /// The next step.
     package struct NextStep: Hashable, Sendable {
-        /// Such as `start it`; a whole step where there is no command.
+        /// Such as `start it`; a complete step if there is no command.
         package var text: String
-        /// To be typed, or to be set.
+        /// A command to type, or a variable to set.
         package var command: String?
 
         /// `Start it: systemctl start postgres-gateway`
         package var line: String { command.map { "\(text): \($0)" } ?? text }
     }
 
-    /// In a word or two: `Not running`.
+    /// One or two words: `Not running`.
     package var word: String
     /// Without a full stop, and without a capital letter at the start.
     package var clause: String
@@ -22,7 +22,8 @@ package struct GatewayTrouble: Hashable, Sendable {
     /// `The gateway does not answer at 127.0.0.1:9432.`
     package var sentence: String { "\(clause.prefix(1).uppercased())\(clause.dropFirst())." }
 
-    /// One line, for commands: `the gateway does not answer at 127.0.0.1:9432; start it: systemctl start postgres-gateway`
+    /// One line, for commands: `the gateway does not answer at 127.0.0.1:9432; start it: systemctl start
+    /// postgres-gateway`
     package var line: String { nextStep.map { "\(clause); \($0.line)" } ?? clause }
 
     init(word: String, clause: String, nextStep: NextStep?) {
@@ -31,7 +32,7 @@ package struct GatewayTrouble: Hashable, Sendable {
         self.nextStep = nextStep
     }
 
-    /// What there is to say of a gateway; nil when it is on, or off as the settings want it.
+    /// The problem of a gateway; nil when it is on, or disabled in the settings.
     package init?(_ condition: GatewayCondition) {
         let place = condition.place
         switch condition.state {
@@ -98,9 +99,9 @@ package struct GatewayTrouble: Hashable, Sendable {
     }
 
     /// - Parameters:
-    ///   - service: of a service of its own.
-    ///   - up: of a gateway whose `frost up` runs.
-    ///   - upGone: of one whose `frost up` does not, before that command.
+    ///   - service: for a gateway that is a separate service.
+    ///   - up: for a gateway whose `frost up` is running.
+    ///   - upGone: for one whose `frost up` is not running; precedes that command.
     private static func step(_ place: GatewayPlace, _ service: NextStep?, up: String, upGone: String) -> NextStep? {
         switch place.runner {
         case .service: service
@@ -109,7 +110,7 @@ package struct GatewayTrouble: Hashable, Sendable {
         }
     }
 
-    /// That no certificate is for a branch's hostname.
+    /// The problem of a hostname that no certificate covers.
     package static func uncovered(_ hostname: String) -> Self {
         let names = hostname.firstIndex(of: ".").map { "*\(hostname[$0...])" } ?? hostname
         return Self(

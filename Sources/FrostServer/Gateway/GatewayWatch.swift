@@ -1,14 +1,14 @@
 package import BranchManager
 import Foundation
 
-/// Looks at the gateway, for everybody who wants to know how it is.
+/// Queries the gateway on behalf of all pages and requests.
 package actor GatewayWatch {
-    /// How long an answer is good, so that many pages ask once.
+    /// How long an answer is cached, so that many pages share one query.
     private static let lifetime = Duration.seconds(1)
     /// How long the result of a probe that timed out is kept, so that not every step waits for the next.
     private static let hungLifetime = Duration.seconds(4)
     private static let timeout = Duration.seconds(2)
-    /// Of a command, which looks once.
+    /// The timeout of a command's single query.
     package static let commandTimeout = Duration.seconds(1)
 
     private let place: GatewayPlace
@@ -21,7 +21,7 @@ package actor GatewayWatch {
         self.store = store
     }
 
-    /// How the gateway is, at most some seconds ago.
+    /// The state of the gateway, at most some seconds old.
     ///
     /// - Throws: ``BranchError`` when the settings cannot be read.
     func condition() async throws -> GatewayCondition {
@@ -30,7 +30,7 @@ package actor GatewayWatch {
             let lifetime = last.condition.kind == .hung ? Self.hungLifetime : Self.lifetime
             if ContinuousClock.now - last.at < lifetime { return last.condition }
         }
-        // Many who ask at once wait for one answer.
+        // Concurrent callers share one query.
         if let looking { return try await looking.value }
         let (place, store) = (place, store)
         let task = Task(executorPreference: BlockingWork.executor) {
@@ -41,7 +41,7 @@ package actor GatewayWatch {
         return try await task.value
     }
 
-    /// The same, known for as long as the state has been.
+    /// The same, with the time of the first query that found this state.
     private func remember(_ found: GatewayCondition) -> GatewayCondition {
         var condition = found
         if let last, last.condition.kind == condition.kind { condition.since = last.condition.since }
@@ -49,9 +49,9 @@ package actor GatewayWatch {
         return condition
     }
 
-    /// Looks once, for a command.
+    /// Queries once, for a command.
     ///
-    /// - Parameter timeout: how long it may take.
+    /// - Parameter timeout: of the query.
     /// - Throws: ``BranchError`` when the settings cannot be read.
     package static func lookOnce(
         at place: GatewayPlace,
@@ -68,7 +68,7 @@ package actor GatewayWatch {
     ) async throws -> GatewayCondition {
         guard try store.isGatewayEnabled() else { return GatewayCondition(state: .off, place: place, since: .now) }
         let finding = await GatewayProbe(place: place, timeout: timeout).ask()
-        // What was written while it was asked is the newer word.
+        // A fault stored during the query is newer.
         let wish = try GatewayWish(store)
         let state: GatewayCondition.State =
             switch (finding, wish.fault) {
@@ -84,7 +84,7 @@ package actor GatewayWatch {
     }
 }
 
-/// What the store says of the gateway.
+/// The gateway's settings in the store.
 private struct GatewayWish {
     var isEnabled: Bool
     var fault: String?

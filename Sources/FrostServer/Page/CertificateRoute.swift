@@ -1,9 +1,9 @@
 import HTTPTypes
 import Hummingbird
 
-/// `/ca.crt`: the certificate of the own CA, for anybody.
+/// `/ca.crt`: the certificate of frost's own CA, open to everyone.
 enum CertificateRoute {
-    /// A file to save. `application/x-x509-ca-cert` has browsers offer to trust it for web sites, which this CA is not for.
+    /// Served as a download. With `application/x-x509-ca-cert`, browsers would offer to trust the CA for web sites.
     private static let type = "application/x-pem-file"
     private static let missing =
         "The gateway uses the operator's certificates, so frost has no CA to download. Ask for the CA that issued "

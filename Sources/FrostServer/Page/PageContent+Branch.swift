@@ -3,14 +3,14 @@ import Foundation
 import FrostPages
 import GatewayContract
 
-/// Parts of a branch's page that tell of its server.
+/// Parts of a branch's page about its server.
 extension PageContent {
-    /// Lines of the log that are shown.
+    /// The number of log lines shown.
     private static let logLines = 50
 
     /// - Parameters:
-    ///   - showing: whether the reader has asked for the log.
-    ///   - place: the page's address without a word about the log; it has a query.
+    ///   - showing: whether the user requested the log.
+    ///   - place: the page's address without the log parameter; it has a query.
     func log(of branch: BranchDetails, showing: Bool, at place: String) async -> ServerLogView {
         guard showing else { return ServerLogView(href: "\(place)&log=1", home: nil, text: nil, fault: nil) }
         let home: String? =
@@ -21,7 +21,7 @@ extension PageContent {
             }
         do {
             let lines = try await state.manager.log(of: branch).split(separator: "\n", omittingEmptySubsequences: false)
-            // What ends with a line break has nothing after it.
+            // A final line break does not start another line.
             let text = (lines.last == "" ? lines.dropLast() : lines[...]).suffix(Self.logLines).joined(separator: "\n")
             return ServerLogView(href: place, home: home, text: text, fault: nil)
         } catch {
@@ -29,7 +29,7 @@ extension PageContent {
         }
     }
 
-    /// Who is connected through the gateway, the oldest first.
+    /// Sessions through the gateway, oldest first.
     static func sessions(_ gateway: GatewayCondition, of id: String) -> [SessionRow] {
         (gateway.answer?.clients[id] ?? []).prefix(GatewayAnswer.most).map { session in
             SessionRow(

@@ -3,7 +3,7 @@ import FrostPages
 
 /// The Connect card of a branch's page.
 extension PageContent {
-    /// The page's address with what was chosen on its Connect card, and nothing else.
+    /// The page's address with only the choices of its Connect card.
     static func place(of id: String, _ query: [String: String]) -> String {
         let via = query["via"].flatMap(ConnectionKind.init(rawValue:)) ?? .external
         let tab = query["tab"].flatMap(SnippetKind.init(rawValue:)) ?? .url
@@ -27,7 +27,7 @@ extension PageContent {
         let tab = query["tab"].flatMap(SnippetKind.init(rawValue:)) ?? .url
         let isRevealed = query["reveal"] == "1"
         let place = "/branches/\(runtime.branch.target.id)"
-        // Of every link of the card, so that what was chosen stays.
+        // In every link of the card, so that choices are kept.
         let ssl = isVerifyFull ? "&ssl=\(Self.verifyFull)" : ""
         let log = query["log"] == "1" ? "&log=1" : ""
         let reveal = (isRevealed ? "&reveal=1" : "") + log
@@ -88,7 +88,7 @@ extension PageContent {
         fileName: CertificateAuthorityInfo.fileName
     )
 
-    /// Makes the port of this host one of another. HOST is to be filled in where the branch has no name that leads here from
+    /// Forwards a local port to this host. HOST is a placeholder if the branch has no name that resolves to this host
     /// elsewhere.
     private static func tunnel(_ branch: BranchDetails) -> ConnectionField {
         let port = branch.target.hostPort

@@ -2,9 +2,9 @@ import BranchManager
 import Foundation
 import FrostPages
 
-/// What pages say of branches that expire.
+/// The expiry of branches on pages.
 extension PageContent {
-    /// nil of a branch that never expires.
+    /// nil for a branch that never expires.
     static func expiry(of branch: BranchDetails) -> ExpiryView? {
         guard let expiry = branch.expiry, let ttl = expiry.ttl else { return nil }
         let isWatched = expiry.isWatched(at: .now)

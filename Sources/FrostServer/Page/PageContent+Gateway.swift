@@ -3,16 +3,16 @@ import Foundation
 import FrostPages
 import GatewayContract
 
-/// What pages show of the gateway.
+/// The gateway on pages.
 extension PageContent {
-    /// In the tree: what is wrong with the gateway, else how many hostnames have no certificate; nil for nothing.
+    /// In the tree: the gateway's problem, else the number of hostnames without a certificate; nil without problems.
     static func mark(_ gateway: GatewayCondition, _ hostnames: [String]) -> GatewayMark? {
         if let notice = notice(gateway) { return GatewayMark(notice) }
         let count = hostnames.count { gateway.leavesUncovered($0) }
         return count > 0 ? GatewayMark(uncovered: count) : nil
     }
 
-    /// Beside a connection string: what keeps its clients from connecting.
+    /// Beside a connection string: why its clients cannot connect.
     static func notice(_ runtime: TargetRuntime, _ gateway: GatewayCondition) -> GatewayNotice? {
         guard let warning = runtime.warning, let hostname = runtime.external?.host,
             let trouble = warning.trouble(gateway, for: hostname)
@@ -69,7 +69,7 @@ extension PageContent {
         )
     }
 
-    /// When the first of the certificates that branches need runs out.
+    /// The earliest expiry of the certificates that branches need.
     private static func firstEnd(_ report: GatewayReport) -> Date? {
         report.certificates.filter { !$0.coverage.isEmpty }.compactMap(\.document.validUntil).min()
     }

@@ -30,8 +30,8 @@ extension PageContent {
     }
 
     /// - Parameters:
-    ///   - names: of all branches, by their ids.
-    ///   - facts: nil while nobody knows them.
+    ///   - names: of all branches, by id.
+    ///   - facts: nil while unknown.
     private func row(
         _ branch: BranchDetails,
         _ names: [String: String],

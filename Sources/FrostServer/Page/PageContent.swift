@@ -2,15 +2,15 @@ import BranchManager
 import Foundation
 import FrostPages
 
-/// What pages show, read from the store.
+/// The content of pages, read from the store.
 struct PageContent: Sendable {
     let state: ServerState
 
-    /// Operations that a page lists.
+    /// The number of operations on a page.
     private static let operations = 12
     static let mask = "••••••••"
 
-    /// Of the style sheet and the script, so that browsers may keep them.
+    /// Version of the style sheet and the script, so that browsers can cache them.
     static let assetVersion = String(
         (PageRenderer.css + PageRenderer.js).reduce(UInt64(5_381)) { $0 &* 33 &+ UInt64($1) },
         radix: 36
@@ -18,7 +18,7 @@ struct PageContent: Sendable {
 
     // MARK: Every page
 
-    /// - Parameter gateway: nil on a page that waits for nobody.
+    /// - Parameter gateway: nil on a page that must not wait.
     func shell(current: String? = nil, gateway: GatewayCondition?) throws -> Shell {
         let counts = gateway?.sessions
         let branches = try state.store.branches()
@@ -85,7 +85,7 @@ struct PageContent: Sendable {
 
     private static let keeps = KeptHostnames(seconds: AliasDuration.usual.seconds, text: AliasDuration.usual.text)
 
-    /// A time to come, to the minute.
+    /// A future time, to the minute.
     static func end(_ date: Date) -> Moment {
         let text = date.formatted(
             .iso8601.year().month().day().dateSeparator(.dash).dateTimeSeparator(.space).time(
@@ -95,12 +95,12 @@ struct PageContent: Sendable {
         return Moment(iso: date.formatted(.iso8601), text: "\(text.dropLast(3)) UTC")
     }
 
-    /// What the page calls an operation; the API keeps Frost's word `deploy`.
+    /// An operation's name on the page; the API keeps Frost's term `deploy`.
     private static func name(of action: BranchAction) -> String {
         action == .deploy ? "Restart" : action.rawValue.capitalized
     }
 
-    /// - Parameter said: what the page says already; a message with the same in it is not shown again.
+    /// - Parameter said: texts already on the page; a message that contains them is not shown again.
     private func rows(_ operations: [BranchOperation], inDatabase: Bool, said: String? = nil) throws -> [OperationRow] {
         let branches = Dictionary(uniqueKeysWithValues: try state.store.branches().map { ($0.target.id, $0) })
         return operations.map { operation in
@@ -119,7 +119,7 @@ struct PageContent: Sendable {
                 startedAt: Self.moment(operation.startedAt),
                 duration: operation.finishedAt.map { Self.duration(operation.startedAt, $0) },
                 copied: operation.status == .running ? operation.progress?.text : nil,
-                // A branch's own page has it beside what is under way.
+                // A branch's own page shows it beside the running operation.
                 canCancel: !inDatabase && operation.canBeCancelled
             )
         }
@@ -159,7 +159,7 @@ struct PageContent: Sendable {
         )
     }
 
-    /// Where a new database may run; what cannot be chosen now says why.
+    /// Runtimes of a new database; unavailable ones include the reason.
     private func runtimes() async -> [Choice] {
         var choices: [Choice] = []
         for kind in RuntimeKind.allCases {
@@ -196,7 +196,7 @@ struct PageContent: Sendable {
         ProblemView(shell: try shell(gateway: nil), status: status, title: title, sentence: sentence)
     }
 
-    /// - Parameter query: `via`, `tab`, `ssl`, `reveal` and `log`; what is not known of them is the first of its kind.
+    /// - Parameter query: `via`, `tab`, `ssl`, `reveal` and `log`; unknown values mean the first of their kind.
     func branch(_ id: String, query: [String: String]) async throws -> BranchView {
         let branch = try state.store.branch(id: id)
         let gateway = try await state.gateway.condition()
@@ -249,7 +249,7 @@ struct PageContent: Sendable {
                 RunningOperation(
                     id: operation.id,
                     title: "\(Self.name(of: operation.action)) \(branch.target.name)",
-                    // A branch that is reset goes on serving while it is copied.
+                    // During the copy of a reset, the branch keeps serving.
                     progress: isSettled && operation.action != .reset
                         ? nil : operation.step.flatMap(OperationStep.init(rawValue:)).map(Self.progress),
                     startedAt: Self.clock(operation.startedAt),
@@ -262,7 +262,7 @@ struct PageContent: Sendable {
         )
     }
 
-    /// Another one for each password, and the same for as long as it is: a page that shows the password asks for it anew.
+    /// A mark that changes with the password, so that a page that shows the password fetches the new one.
     private static func mark(of branch: BranchDetails) -> String {
         String(Secret.hash("\(branch.database.id) \(branch.database.password)").prefix(passwordMarkLength))
     }
@@ -270,7 +270,7 @@ struct PageContent: Sendable {
     /// In hexadecimal digits.
     private static let passwordMarkLength = 12
 
-    /// What comes after a step, as people read it.
+    /// The stage after a step, for users.
     private static func progress(after step: OperationStep) -> String {
         switch step {
         case .registered: "Getting ready"

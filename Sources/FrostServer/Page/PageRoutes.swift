@@ -5,22 +5,22 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// The page: what a browser gets, and the login with the token.
+/// The routes of the page and of the login.
 struct PageRoutes: Sendable {
     private let state: ServerState
     private let content: PageContent
     private let renderer: PageRenderer
     private let authenticator: Authenticator
 
-    /// Nothing is shown at an address.
+    /// There is no page at an address.
     private struct MissingPage: Error {
         var sentence: String
     }
 
-    /// Largest form that is read, in bytes.
+    /// Limit of a form, in bytes.
     private static let maximumForm = 4 * 1_024
 
-    /// - Throws: when a template has a fault.
+    /// - Throws: when a template is invalid.
     init(_ state: ServerState) throws {
         self.state = state
         content = PageContent(state: state)
@@ -85,7 +85,7 @@ struct PageRoutes: Sendable {
         }
     }
 
-    /// A page for who is logged in; everybody else is shown where to log in.
+    /// A page for logged-in users; others are redirected to the login.
     private func page(
         _ request: Request,
         _ context: ServerContext,
@@ -148,7 +148,7 @@ struct PageRoutes: Sendable {
         }
     }
 
-    /// A link that is opened logs in, once; one that is only looked at (HEAD) stays.
+    /// Opening a link logs in once; a HEAD request does not use it up.
     private func logInOnce(_ request: Request, _ context: ServerContext) -> Response {
         do {
             if try authenticator.isLoggedIn(request) { return Self.redirect("/") }
@@ -182,7 +182,7 @@ struct PageRoutes: Sendable {
         )
     }
 
-    /// Why a browser that was logged in is not any more, as far as it is known.
+    /// Why a browser is no longer logged in, if known.
     private func reason(_ request: Request) -> String? {
         guard let value = Authenticator.login(of: request),
             (try? Login.hasEndedWithToken(value, in: state.store)) == true
@@ -206,8 +206,8 @@ struct PageRoutes: Sendable {
         return response
     }
 
-    /// No script can read it, and no other site's page sends it along (RFC 6265bis). Behind a proxy that speaks
-    /// TLS it goes over TLS only.
+    /// Scripts cannot read it, and other sites' pages do not send it (RFC 6265bis). Behind a TLS proxy it is sent over
+    /// TLS only.
     private static func cookie(_ value: String, lifetime: Int, _ request: Request) -> Cookie {
         let isEncrypted = HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] } == "https"
         return Cookie(

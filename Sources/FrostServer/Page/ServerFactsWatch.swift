@@ -1,17 +1,17 @@
 import BranchManager
 
-/// What branches' servers say of themselves, asked for their pages: off the threads that pages are made on, of each server at
-/// most once in a while, and never of one that does not run.
+/// Facts from branches' servers for their pages. Queries each running server at most once per interval, not on the
+/// threads that render pages.
 actor ServerFactsWatch {
-    /// How long an answer is good.
+    /// How long an answer is cached.
     private static let lifetime = Duration.seconds(30)
-    /// No page waits longer for a server; what it says then is on the next one.
+    /// How long a page waits for a server; a later answer is on the next page.
     private static let timeout = Duration.seconds(1)
-    /// How long an answer is good in a table of many branches.
+    /// How long an answer is cached for a table of many branches.
     private static let tableLifetime = Duration.seconds(60)
-    /// Servers of a table that are asked at a time.
+    /// Concurrent queries for a table.
     private static let atATime = 2
-    /// After that nobody looks at the branch any more.
+    /// After this time, facts of a branch are forgotten.
     private static let kept = Duration.seconds(600)
 
     private struct Answer {
@@ -21,10 +21,10 @@ actor ServerFactsWatch {
 
     private let ask: @Sendable (BranchDetails) async -> ServerFacts?
     private var known: [String: Answer] = [:]
-    /// Pages that wait for a server that is being asked, by branch and then by number.
+    /// Pages that wait for a query, by branch and then by number.
     private var waiting: [String: [Int: CheckedContinuation<ServerFacts?, Never>]] = [:]
     private var number = 0
-    /// Those of a table that are yet to be asked.
+    /// Branches of a table still to be queried.
     private var queue: [BranchDetails] = []
     private var queued: Set<String> = []
     private var askers = 0
@@ -53,8 +53,8 @@ actor ServerFactsWatch {
         }
     }
 
-    /// What is known of branches now, by their ids. Of what is not known, or not any more, the servers are asked a few at
-    /// a time: what they say is on a later page.
+    /// The known facts of branches, by id. Queries servers with unknown or outdated facts, a few at a time, for a later
+    /// page.
     func known(of branches: [BranchDetails]) -> [String: ServerFacts] {
         let now = ContinuousClock.now
         let running = branches.filter { $0.target.lifecycleStatus == .active }
@@ -86,7 +86,7 @@ actor ServerFactsWatch {
     }
 
     private func giveUp(_ place: Int, of id: String) {
-        // The older answer is still the best there is.
+        // Keep the older answer.
         waiting[id]?.removeValue(forKey: place)?.resume(returning: known[id]?.facts)
     }
 }

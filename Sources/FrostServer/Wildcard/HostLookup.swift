@@ -8,13 +8,13 @@ import Glibc
 import Musl
 #endif
 
-/// Asks the system's resolver, which blocks for as long as name servers let it wait.
+/// Queries the system's resolver, which blocks until name servers answer.
 package struct HostLookup: Sendable {
     package enum Answer: Hashable, Sendable {
-        /// Numeric, each once.
+        /// Numeric addresses without duplicates.
         case addresses([String])
         case notFound
-        /// Nothing within the time limit.
+        /// No answer within the time limit.
         case late
     }
 
@@ -30,7 +30,7 @@ package struct HostLookup: Sendable {
         self.ownAddresses = ownAddresses
     }
 
-    /// How long an answer is waited for; in whole seconds.
+    /// Time limit of an answer, in whole seconds.
     package static let limit = 3
 
     package static let system = HostLookup(look: { await systemLook($0) }, ownAddresses: { interfaceAddresses() })
@@ -38,7 +38,7 @@ package struct HostLookup: Sendable {
     private static func systemLook(_ name: String) async -> Answer {
         await withCheckedContinuation { continuation in
             let once = Once(continuation)
-            // A thread of its own: it may be held up for long after the limit.
+            // A dedicated thread: it may block long after the limit.
             Thread.detachNewThread { once.resume(ask(name)) }
             DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(limit)) { once.resume(.late) }
         }

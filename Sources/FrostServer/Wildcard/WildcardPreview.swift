@@ -3,9 +3,9 @@ import Foundation
 import GatewayContract
 package import RouteMap
 
-/// What another wildcard domain would change, before anybody changes it.
+/// The effects of a new wildcard domain, before it is changed.
 package struct WildcardPreview: Sendable {
-    /// Whether the new hostnames lead to this host, as far as its resolver knows.
+    /// Whether the new hostnames resolve to this host, according to its resolver.
     package enum Resolution: String, CaseIterable, Sendable {
         case thisHost = "this_host"
         case elsewhere
@@ -13,41 +13,41 @@ package struct WildcardPreview: Sendable {
         case unknown
     }
 
-    /// Whether clients that check certificates can connect by the new hostnames.
+    /// Whether clients that check certificates can connect with the new hostnames.
     package enum Coverage: String, CaseIterable, Sendable {
         case covered
         case notCovered = "not_covered"
-        /// By the CA that frost keeps.
+        /// By frost's own CA.
         case issued
         case unknown
     }
 
-    /// A fact and a sentence that says it.
+    /// A fact, and a sentence that states it.
     package struct Finding<Kind: Sendable>: Sendable {
         package var kind: Kind
         package var sentence: String
     }
 
-    /// The domain as it would be set; nil for none.
+    /// The new domain; nil for none.
     package let base: Hostname?
-    /// The one that is set.
+    /// The current domain.
     package let current: Hostname?
-    /// Branches that lose the hostname that they have, the oldest first.
+    /// Branches that lose their hostname, oldest first.
     package let changes: [HostnameChange]
-    /// Of these branches, through the gateway; nil where it cannot be asked.
+    /// Open sessions of these branches through the gateway; nil if unknown.
     package let sessions: Int?
     /// nil for no domain.
     package let resolution: Finding<Resolution>?
     package let coverage: Finding<Coverage>?
 
-    /// What has to be typed before anybody loses a hostname: the new domain, or the old one where there is to be none.
-    /// nil where nobody loses one.
+    /// The text to type as confirmation: the new domain, or the old one if there will be none; nil if no branch loses
+    /// its hostname.
     package var confirmation: String? { changes.isEmpty ? nil : (base ?? current)?.name }
 
-    /// Looks at the store, asks the resolver and the gateway.
+    /// Reads the store, and queries the resolver and the gateway.
     ///
     /// - Parameters:
-    ///   - gateway: what it says of itself; nil while it says nothing.
+    ///   - gateway: its own report; nil without one.
     ///   - issuesCertificates: whether frost's own CA issues the gateway's certificates.
     package init(
         of base: Hostname?,
@@ -72,13 +72,13 @@ package struct WildcardPreview: Sendable {
         coverage = Self.coverage(of: names, by: gateway?.certificates, isIssued: issuesCertificates)
     }
 
-    /// Where a name under a wildcard domain leads, asked of the system's resolver.
+    /// Resolves a name under a wildcard domain with the system's resolver.
     package static func resolution(
         of name: String,
         _ base: Hostname,
         _ lookup: HostLookup = .system
     ) async -> Finding<Resolution> {
-        // RFC 6761, section 6.3: whatever a resolver says of them.
+        // RFC 6761, section 6.3, independent of the resolver.
         if base.name == "localhost" || base.name.hasSuffix(".localhost") {
             return Finding(kind: .thisHost, sentence: "Names under localhost resolve to this host, on this host only.")
         }

@@ -38,7 +38,7 @@ extension BranchCommand {
 struct ShownOperation: Encodable {
     var id: String
     var targetId: String
-    /// As the branch was called then.
+    /// The branch's name at the time.
     @OrNull var targetName: String?
     var action: String
     /// running, succeeded, failed or cancelled.
@@ -47,10 +47,10 @@ struct ShownOperation: Encodable {
     @OrNull var message: String?
     var startedAt: Date
     @OrNull var finishedAt: Date?
-    /// user, or frost for what nobody has asked for.
+    /// user, or frost for automatic operations.
     var actor: String
     @OrNull var progress: ShownProgress?
-    /// Whether somebody has asked for its end.
+    /// Whether a cancel was requested.
     var cancelRequested: Bool
 
     init(_ operation: BranchOperation) {
@@ -69,7 +69,7 @@ struct ShownOperation: Encodable {
     }
 }
 
-/// How much of a copy is done.
+/// The progress of a copy.
 struct ShownProgress: Encodable {
     var doneBytes: Int
     var totalBytes: Int

@@ -31,16 +31,16 @@ extension BranchCommand {
         private struct Shown: Encodable {
             /// As libpq reads it.
             var url: String
-            /// In the format that was asked for.
+            /// In the requested format.
             var text: String
             var host: String
             var port: Int
             var username: String
             var password: String
             var databaseName: String
-            /// null where nothing is encrypted.
+            /// null for unencrypted connections.
             @OrNull var sslmode: String?
-            /// null where the certificate is not checked.
+            /// null if the certificate is not verified.
             @OrNull var sslrootcert: String?
             /// As the API has it.
             @OrNull var externalWarning: String?
@@ -91,13 +91,13 @@ extension BranchCommand {
             )
         }
 
-        /// What keeps it from working now, and what there is to know about the format.
+        /// Warnings about the connection, and notes about the format.
         private func note(_ branch: BranchDetails, _ snippet: Snippet?, _ store: BranchStore) async throws {
             if let note = snippet?.note { ErrorOutput.print("note: \(note)") }
             if branch.target.lifecycleStatus != .active {
                 ErrorOutput.print("note: the branch is \(branch.target.lifecycleStatus.rawValue)")
             } else {
-                // Whoever asks for a string wants one that works.
+                // The user wants a string that works.
                 _ = try? await FrostContext.checkPassword(branch, options, store)
             }
             if let warning = try store.branch(id: branch.target.id).target.passwordWarning(options.hint) {

@@ -73,7 +73,7 @@ struct CACommand: AsyncParsableCommand {
         }
     }
 
-    /// Over a certificate only: a path that was mistyped costs nobody a file.
+    /// Replaces certificates only, so that a mistyped path destroys no other file.
     private func write(_ text: String, to path: String) throws(BranchError) {
         let path = URL(fileURLWithPath: path).standardizedFileURL.path
         if let present = try WholeFile.read(path), !CertificateAuthority.isCertificate(present) {

@@ -3,12 +3,11 @@ import CertificateKeeper
 import Foundation
 import FrostServer
 
-/// The CAs that the gateway's certificates lead to.
+/// The CAs of the gateway's certificates.
 enum GatewayRoots {
     /// Of a client on this host.
     ///
-    /// - Throws: ``BranchError/notAllowed(_:)`` when the certificates are to come from frost's own CA and its file is
-    ///   not there.
+    /// - Throws: ``BranchError/notAllowed(_:)`` when frost's own CA issues the certificates, and its file is missing.
     static func find(_ options: FrostOptions, _ store: BranchStore) throws -> CertificateRoots {
         guard try store.hasOwnCertificates() == true else { return .system }
         let directory = URL(fileURLWithPath: options.dataDirectory).standardizedFileURL.path

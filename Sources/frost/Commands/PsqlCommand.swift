@@ -36,13 +36,13 @@ struct PsqlCommand: AsyncParsableCommand {
                 )
             }
             let info = try connection(branch, store)
-            // A password in an argument is for all of the host to read.
+            // Every user of the host can read a password in an argument.
             return (["PGPASSWORD": info.password], info.conninfo)
         }
         try ClientProgram.become("psql", [conninfo] + arguments, environment)
     }
 
-    /// Through the gateway where that is possible, unless a way is asked for.
+    /// Through the gateway if possible, unless a way is requested.
     private func connection(_ branch: BranchDetails, _ store: BranchStore) throws(BranchError) -> ConnectionInfo {
         let isReached = try store.isGatewayEnabled() && branch.target.hostname != nil
         return try (via ?? (isReached ? .external : .direct)).connection(branch, store, options)

@@ -63,7 +63,7 @@ struct BranchesSelection: ParsableArguments {
         throw ValidationError(all ? "name branches or use --all, not both" : "name a branch, or use --all")
     }
 
-    /// Goes on with the others when one cannot be changed. JSON is a list, of one branch as well.
+    /// Continues with the others when one cannot be changed. JSON is a list, even for one branch.
     ///
     /// - Throws: ``BranchError``, or an exit code when one of several could not be changed.
     func change(

@@ -52,10 +52,10 @@ struct SettingsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ErrorOutput.exiting(options) {
-            // Before a signal is put off: Ctrl-C answers the question too.
+            // Before signals are deferred: Ctrl-C must be able to answer the question.
             let wildcard = try await wantedWildcard()
             let moved = options.routeFile == nil ? nil : options.wantedRouteFile
-            // A `frost up` that runs would go on with the old one.
+            // A running `frost up` would keep using the old one.
             let lock = moved == nil ? nil : try UpLock(options.dataDirectory)
             let context = try await FrostContext.open(options, movesRouteFile: moved != nil)
             if let moved, moved != context.routeFile { try await context.moveRouteFile(to: moved) }
@@ -65,7 +65,7 @@ struct SettingsCommand: AsyncParsableCommand {
         }
     }
 
-    /// What is to be the wildcard domain, when somebody has agreed to it; `.some(nil)` for none.
+    /// The new wildcard domain after confirmation; `.some(nil)` for none.
     private func wantedWildcard() async throws -> Hostname?? {
         guard let wildcardBase else {
             if keepHostnames != nil { throw BranchError.invalid("--keep-hostnames needs --wildcard-base") }

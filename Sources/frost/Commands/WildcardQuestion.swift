@@ -9,19 +9,18 @@ import Glibc
 import Musl
 #endif
 
-/// What another wildcard domain would change, and the question whether that is wanted.
+/// Shows the effects of a new wildcard domain and asks for confirmation.
 struct WildcardQuestion {
     let preview: WildcardPreview
     /// For how long old hostnames are kept; nil for not at all.
     let keeps: AliasDuration?
 
-    /// Hostnames that are shown; more are counted.
+    /// The number of hostnames listed; more are counted.
     private static let shown = 5
 
-    /// Asks on the terminal, where branches lose their hostnames.
+    /// Asks on the terminal if branches would lose their hostnames.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` where there is nobody to ask, ``BranchError/notAllowed(_:)`` when the answer
-    ///   is another.
+    /// - Throws: ``BranchError/invalid(_:)`` without a terminal, ``BranchError/notAllowed(_:)`` without confirmation.
     func ask() throws(BranchError) {
         guard let expected = preview.confirmation else { return }
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {

@@ -9,17 +9,17 @@ import Glibc
 import Musl
 #endif
 
-/// A program that goes on for as long as this process does, as its child.
+/// A child process that runs as long as this process.
 ///
-/// A thread of its own sleeps until it ends. swift-subprocess wakes up once a second for each child, which an idle host
-/// pays for day and night.
+/// A dedicated thread sleeps until it ends. swift-subprocess would wake up once a second for each child, which costs an
+/// idle host power.
 final class ChildProcess: Sendable {
     enum End: Hashable, Sendable, CustomStringConvertible {
         case exited(Int32)
         /// By a signal of this number.
         case signaled(Int32)
 
-        /// - Parameter status: as waitpid(2) tells it of a process that has ended.
+        /// - Parameter status: from waitpid(2), of a process that has ended.
         init(status: Int32) {
             let signal = status & 0x7f
             self = signal == 0 ? .exited(status >> 8 & 0xff) : .signaled(signal)
@@ -34,17 +34,17 @@ final class ChildProcess: Sendable {
     }
 
     let pid: Int32
-    /// Its number may be another process's once it was waited for.
+    /// After the wait, its number may belong to another process.
     private let isGone = Mutex(false)
 
     private init(pid: Int32) { self.pid = pid }
 
-    /// Starts a program in a process group of its own: Ctrl-C is for this process. It has its standard output and error,
-    /// no input, none of its other descriptors, and no signal that is ignored or blocked.
+    /// Starts a program in its own process group, because Ctrl-C is for this process. It inherits standard output and
+    /// error, but no input, no other descriptors, and no ignored or blocked signals.
     ///
     /// - Parameters:
-    ///   - command: a path, or a name to be looked for in `PATH`, and arguments.
-    ///   - environment: all that it has.
+    ///   - command: a path, or a name to look up in `PATH`, and arguments.
+    ///   - environment: its whole environment.
     /// - Throws: ``BranchError/runtime(_:)`` when it cannot be started.
     static func start(_ command: [String], environment: [String: String]) throws(BranchError) -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
@@ -61,7 +61,7 @@ final class ChildProcess: Sendable {
         sigemptyset(&none)
         sigfillset(&all)
         posix_spawnattr_setsigmask(&attributes, &none)
-        // What listens for signals here has them ignored.
+        // This process ignores the signals that it listens for.
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
@@ -77,7 +77,7 @@ final class ChildProcess: Sendable {
         return ChildProcess(pid: pid)
     }
 
-    /// Returns when it has ended; to be called once.
+    /// Returns when it has ended. Call it once.
     func end() async -> End {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { continuation.resume(returning: self.wait()) }
@@ -95,7 +95,7 @@ final class ChildProcess: Sendable {
         }
     }
 
-    /// Nothing happens when it has ended.
+    /// Does nothing if it has ended.
     func signal(_ number: Int32) {
         isGone.withLock { if !$0 { kill(pid, number) } }
     }

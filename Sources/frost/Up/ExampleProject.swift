@@ -1,9 +1,9 @@
 import BranchManager
 import Foundation
 
-/// What a first start has to show: a project `shop`, and a branch of its database with other data.
+/// The example of a first start: a project `shop`, and a branch of its database with different data.
 ///
-/// Every step looks first whether it was done: one that was cut off is gone on with.
+/// Every step first checks whether it is done, so an interrupted start can be resumed.
 enum ExampleProject {
     private static let name = "shop"
     private static let branch = "dev"
@@ -12,7 +12,7 @@ enum ExampleProject {
         let (store, manager) = (context.store, context.manager)
         if try store.isExampleMade() { return }
         let projects = try store.projects()
-        // Somebody's own.
+        // The user's own project.
         guard projects.isEmpty || projects.map(\.name) == [name] else { return try store.setExampleMade() }
         let project = try projects.first ?? manager.createProject(name)
         let made: BranchDetails
@@ -50,7 +50,7 @@ enum ExampleProject {
         try store.setExampleMade()
     }
 
-    /// nil when the wait for one that recovers was interrupted: the next start goes on from here.
+    /// nil when the wait for recovery was interrupted: the next start resumes here.
     private static func answering(_ branch: BranchDetails, _ context: FrostContext) async throws -> BranchDetails? {
         do {
             return try await context.finishRecovery(branch)

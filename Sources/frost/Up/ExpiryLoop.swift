@@ -1,7 +1,7 @@
 import BranchManager
 import Foundation
 
-/// Looks after branches that expire while `frost up` runs.
+/// Expires and deletes branches while `frost up` runs.
 struct ExpiryLoop: Sendable {
     let manager: BranchManager
 

@@ -9,18 +9,19 @@ import Glibc
 import Musl
 #endif
 
-/// Whom the gateway runs as when frost is root: strangers reach it, so it has none of root's rights before it listens.
+/// The gateway's account when frost is root. Anyone can connect to the gateway, so it drops root's rights before it
+/// listens.
 struct GatewayAccount: Sendable {
     let name: String
     let uid: uid_t
     let gid: gid_t
 
-    /// The first of these that the host has: `postgres-gateway` is made by the gateway's installer.
+    /// The first of these users that exists; the gateway's installer creates `postgres-gateway`.
     private static let users = ["postgres-gateway", "nobody"]
-    /// Ports below this are root's, where the kernel does not say otherwise.
+    /// Ports below this are reserved for root, unless the kernel is configured otherwise.
     private static let defaultFirstFreePort = 1_024
 
-    /// - Returns: nil when this process is not root, and has no rights to give up.
+    /// - Returns: nil when this process is not root, so has no rights to drop.
     /// - Throws: ``BranchError/invalid(_:)`` when the host has no such user.
     static func find() throws(BranchError) -> GatewayAccount? {
         guard geteuid() == 0 else { return nil }
@@ -31,14 +32,14 @@ struct GatewayAccount: Sendable {
         throw .invalid("no user exists to run the gateway; create one: adduser --system --group \(users[0])")
     }
 
-    /// The group of a gateway that is a unit of its own; nil where its installer has made none, or this process is not
-    /// root and can give nothing away.
+    /// The group of a separate gateway unit; nil if its installer created none, or this process is not root and cannot
+    /// change groups.
     static func unitGroup() -> gid_t? {
         guard geteuid() == 0, let entry = getpwnam(users[0]), entry.pointee.pw_uid != 0 else { return nil }
         return entry.pointee.pw_gid
     }
 
-    /// What runs a program as this account, with no capability but that of listening on a low port, and none to be had.
+    /// Prefix of a command that runs as this account, with no capability except to listen on a low port.
     func command(port: Int) -> [String] {
         let kept = port < Self.firstFreePort ? ",+net_bind_service" : ""
         return [
@@ -52,15 +53,15 @@ struct GatewayAccount: Sendable {
         return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? defaultFirstFreePort
     }
 
-    /// Asks whether this account can run a gateway's program.
+    /// Checks that this account can run the gateway's program.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` with what it said.
+    /// - Throws: ``BranchError/invalid(_:)`` with its message.
     func check(program: String, environment: Environment) async throws(BranchError) {
         guard let said = await failure(of: [program, "version"], environment) else { return }
         throw .invalid("the gateway's user '\(name)' cannot run \(program): \(said)")
     }
 
-    /// Asks whether this account can reach the directory of a route map.
+    /// Checks that this account can enter the directory of a route map.
     ///
     /// - Throws: ``BranchError/invalid(_:)``.
     func check(routeFile: String, environment: Environment) async throws(BranchError) {
@@ -72,7 +73,7 @@ struct GatewayAccount: Sendable {
         )
     }
 
-    /// - Returns: nil for a program that succeeds, else what it said.
+    /// - Returns: nil for a program that succeeds, else its message.
     private func failure(of command: [String], _ environment: Environment) async -> String? {
         do {
             let result = try await Subprocess.run(

@@ -8,8 +8,8 @@ import Glibc
 import Musl
 #endif
 
-/// The operator's certificates, where a gateway that has given up root can read them: copies in the data directory,
-/// made again when the files change. The gateway looks after its files itself.
+/// The operator's certificates for a gateway that is not root: copies in the data directory, updated when the files
+/// change. The gateway watches its files itself.
 final class GatewayCertificates: Sendable {
     private enum Source: Sendable {
         case pair(certFile: String, keyFile: String)
@@ -17,18 +17,18 @@ final class GatewayCertificates: Sendable {
     }
 
     private struct State {
-        /// By the copy's path; nil of a copy whose source was not looked at.
+        /// By the copy's path; nil for a copy whose source was not checked.
         var copied: [String: FileIdentity?] = [:]
         var fault: String?
     }
 
-    /// Between two looks at the operator's files where the kernel does not tell of changes.
+    /// Interval of checks of the operator's files if the kernel does not report changes.
     private static let poll = Duration.seconds(5)
-    /// Between two looks where it does: files may be on a network.
+    /// The interval if it does: files may be on a network.
     private static let rarePoll = Duration.seconds(60)
-    /// How long changes are gathered: the two files of a pair come one after the other.
+    /// Delay after a change: the two files of a pair are written one after the other.
     private static let settleTime = Duration.milliseconds(200)
-    /// Largest file that is copied, in bytes; the gateway reads none that is larger.
+    /// Limit of a copied file, in bytes; the gateway reads no larger ones.
     private static let limit = 1_024 * 1_024
 
     private let certDir: String?
@@ -39,7 +39,7 @@ final class GatewayCertificates: Sendable {
 
     /// - Parameters:
     ///   - settings: with the operator's files.
-    ///   - directory: of frost's data; the copies are in it, where nobody but root and the account can read them.
+    ///   - directory: frost's data directory; only root and the account can read the copies in it.
     init(_ settings: GatewayChild.Settings, for account: GatewayAccount, in directory: String) {
         place = "\(directory)/gateway"
         self.account = account
@@ -66,7 +66,7 @@ final class GatewayCertificates: Sendable {
 
     private var pair: (certFile: String, keyFile: String) { ("\(place)/pair.crt", "\(place)/pair.key") }
 
-    /// What somebody says of the copies, of the operator's files.
+    /// Replaces the paths of copies in a message by those of the operator's files.
     func withOperatorsNames(_ text: String) -> String {
         sources.reduce(text) { text, source in
             switch source {
@@ -77,15 +77,14 @@ final class GatewayCertificates: Sendable {
         }
     }
 
-    /// Copies what has changed since the last time, and takes away what is gone.
+    /// Copies files that have changed since the last time, and removes copies of deleted ones.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` that names the operator's file that cannot be read. The copies that are
-    ///   there stay.
+    /// - Throws: ``BranchError/invalid(_:)`` that names the unreadable file of the operator. Existing copies stay.
     func copy() async throws(BranchError) {
         try await FileThread.run { [self] () throws(BranchError) in
             try makeDirectory(place)
             if let certDir { try makeDirectory(certDir) }
-            // Copies of a frost up before this one may be of files that went meanwhile.
+            // Copies of an earlier frost up may be of files deleted since.
             let left = leftovers()
             state.withLock { state in
                 for path in left where state.copied[path] == nil { state.copied[path] = .some(nil) }
@@ -102,7 +101,7 @@ final class GatewayCertificates: Sendable {
         }
     }
 
-    /// Copies files that change, until the task is cancelled.
+    /// Copies changed files until the task is cancelled.
     func follow() async {
         while !Task.isCancelled {
             let watched = await directories()
@@ -116,7 +115,7 @@ final class GatewayCertificates: Sendable {
                 try? await Task.sleep(for: Self.settleTime)
                 if Task.isCancelled { return }
                 await copyAgain()
-                // Another directory may be in the place of one, and there may be more of them.
+                // A directory may have been replaced, and new ones may have been added.
                 if await directories() != watched { break }
             }
         }
@@ -135,8 +134,7 @@ final class GatewayCertificates: Sendable {
         )
     }
 
-    /// The directories of the operator's files, and of what links lead to; one that is not there is waited for in the one
-    /// above.
+    /// The directories of the operator's files and of their links' targets; for a missing one, its parent.
     private func directories() async -> [String: FileIdentity.Place] {
         let found = try? await FileThread.run { [self] () throws(BranchError) in
             var paths: [String] = []
@@ -146,7 +144,7 @@ final class GatewayCertificates: Sendable {
                 case .directory(let directory): paths.append(directory)
                 }
             }
-            // Those below a directory, and where links of it lead.
+            // Its subdirectories, and the targets of its links.
             for (file, _) in (try? files()) ?? [] {
                 paths.append(Self.parent(file))
                 if let real = realpath(file, nil) {
@@ -170,7 +168,7 @@ final class GatewayCertificates: Sendable {
         return parent.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : parent
     }
 
-    /// The operator's files, and where their copies are.
+    /// The operator's files and their copies.
     private func files() throws(BranchError) -> [(source: String, target: String)] {
         var files: [(String, String)] = []
         for source in sources {
@@ -184,7 +182,7 @@ final class GatewayCertificates: Sendable {
                     if Self.isOfPair(name) {
                         files.append((path, "\(certDir)/\(name)"))
                     } else if Self.isDirectory(path) {
-                        // As Caddy keeps them.
+                        // Caddy's layout.
                         let below = try names(path).filter(Self.isOfPair)
                         if !below.isEmpty { try makeDirectory("\(certDir)/\(name)") }
                         files += below.map { ("\(path)/\($0)", "\(certDir)/\(name)/\($0)") }
@@ -215,7 +213,7 @@ final class GatewayCertificates: Sendable {
     }
 
     private func makeDirectory(_ path: String) throws(BranchError) {
-        // One that is as it should be is left alone: a change would wake everybody who watches the data directory.
+        // Do not rewrite an up-to-date copy: that would wake all watchers of the data directory.
         var found = stat()
         if lstat(path, &found) == 0, found.st_mode & ~S_IFMT == 0o750, found.st_mode & S_IFMT == S_IFDIR,
             found.st_uid == 0, found.st_gid == account.gid
@@ -252,7 +250,7 @@ final class GatewayCertificates: Sendable {
         state.withLock { $0.copied[target] = identity }
     }
 
-    /// As one step: the gateway never finds half a file.
+    /// Atomically: the gateway never sees half a file.
     private func write(_ bytes: ArraySlice<UInt8>, to target: String) throws(BranchError) {
         let temporary = "\(target).new"
         unlink(temporary)

@@ -12,9 +12,9 @@ import Glibc
 import Musl
 #endif
 
-/// The gateway as a child process: started, started again when it falls over, and stopped.
+/// The gateway as a child process: started, restarted after a crash, and stopped.
 ///
-/// One whose `frost up` was killed goes on serving, as a unit of its own would; the next `frost up` ends it.
+/// After a `frost up` is killed, its gateway keeps running, as a separate unit would; the next `frost up` ends it.
 final class GatewayChild: Sendable {
     struct Settings: Sendable {
         var routeFile: String
@@ -22,7 +22,7 @@ final class GatewayChild: Sendable {
         var certFile: String?
         var keyFile: String?
         var certDir: String?
-        /// Whether `certDir` is what frost's own CA issues.
+        /// Whether `certDir` contains certificates of frost's own CA.
         var hasOwnCertificates = false
         var drainTimeout: String?
     }
@@ -35,8 +35,8 @@ final class GatewayChild: Sendable {
     private let running = Mutex<ChildProcess?>(nil)
 
     /// - Parameters:
-    ///   - account: whom it runs as; nil for whom this process runs as.
-    ///   - directory: where it is kept which process it is.
+    ///   - account: of the gateway; nil for that of this process.
+    ///   - directory: for the record of its process.
     init(_ settings: Settings, port: Int, account: GatewayAccount?, directory: String) {
         given = settings
         self.port = port
@@ -45,7 +45,7 @@ final class GatewayChild: Sendable {
         record = ProcessRecord.gateway(in: directory)
     }
 
-    /// Where a gateway says whether it is ready.
+    /// The gateway's admin address.
     ///
     /// - Parameter isChild: whether the gateway is run by `frost up`.
     static func adminAddress(isChild: Bool) -> String {
@@ -56,7 +56,7 @@ final class GatewayChild: Sendable {
 
     private static let pauseBetweenStarts = Duration.seconds(2)
 
-    /// - Throws: ``BranchError/invalid(_:)`` when the program that was named cannot be run.
+    /// - Throws: ``BranchError/invalid(_:)`` when the named program is not executable.
     func program() throws(BranchError) -> String {
         if let named = ProcessInfo.processInfo.environment["FROST_GATEWAY_PROGRAM"], !named.isEmpty {
             guard FileManager.default.isExecutableFile(atPath: named) else {
@@ -64,7 +64,7 @@ final class GatewayChild: Sendable {
             }
             return named
         }
-        // Not by the name this was called by, which may lead into the working directory.
+        // Not by argv[0], which may be relative to the working directory.
         let executable =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/usr/local/bin/frost"
         let own = URL(fileURLWithPath: executable).deletingLastPathComponent()
@@ -78,12 +78,12 @@ final class GatewayChild: Sendable {
         return path
     }
 
-    /// Beside the gateway's own variables: what a program needs to run at all. Others of the operator's may be secrets.
+    /// Variables passed besides the gateway's own: only what programs need to run, because others may be secrets.
     private static let inherited: Set<String> = ["PATH", "LANG", "LC_ALL", "TZ"]
 
     var environment: [String: String] { environment(given) }
 
-    /// - Parameter settings: in place of its own.
+    /// - Parameter settings: used instead of its own.
     func environment(_ settings: Settings) -> [String: String] {
         let values: [GatewayVariable: String?] = [
             .enabled: "true", .port: String(port), .routeFile: settings.routeFile,
@@ -108,8 +108,8 @@ final class GatewayChild: Sendable {
     ///
     /// - Parameters:
     ///   - ready: called each time it has come up.
-    ///   - ended: called each time it has ended by itself and is started again.
-    /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has said why.
+    ///   - ended: called each time it has ended unexpectedly and is restarted.
+    /// - Throws: the gateway's exit code when it cannot use its settings or its port; it has printed the reason.
     func run(
         _ ready: @escaping @Sendable () throws -> Void,
         ended: @escaping @Sendable (ChildProcess.End) throws -> Void
@@ -132,12 +132,12 @@ final class GatewayChild: Sendable {
         }
     }
 
-    /// Tells a gateway that drains its sessions to end at once, which a second signal means to it.
+    /// Makes a draining gateway end at once, by a second signal.
     func endAtOnce() {
         running.withLock { $0 }?.signal(SIGTERM)
     }
 
-    /// Whether the gateway of a `frost up` that was killed still runs.
+    /// Whether the gateway of a killed `frost up` is still running.
     var isLeftOver: Bool { record.running() != nil }
 
     /// Ends the gateway of a killed `frost up`, which drains its sessions as configured.
@@ -152,7 +152,7 @@ final class GatewayChild: Sendable {
         let answers = try ReadySocket()
         var variables = environment
         variables["NOTIFY_SOCKET"] = answers.name
-        // It keeps its number: setpriv becomes the program it is given.
+        // The process number stays the same: setpriv execs its program.
         let command = (account?.command(port: port) ?? []) + [try program(), "run"]
         let child = try ChildProcess.start(command, environment: variables)
         running.withLock { $0 = child }
@@ -164,7 +164,7 @@ final class GatewayChild: Sendable {
         return try await withTaskCancellationHandler {
             try await Self.follow(child, answers, ready)
         } onCancel: {
-            // Once: a second signal would cut the sessions off that it drains.
+            // Once: a second signal would close the sessions that it drains.
             child.signal(SIGTERM)
         }
     }
@@ -187,7 +187,7 @@ final class GatewayChild: Sendable {
                 switch result {
                 case .success(let ended?):
                     end = ended
-                    // It says nothing any more.
+                    // It can no longer report readiness.
                     group.cancelAll()
                 case .success(nil): break
                 case .failure(let error):

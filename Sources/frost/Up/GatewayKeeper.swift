@@ -3,16 +3,16 @@ import BranchManager
 import GatewayContract
 import Synchronization
 
-/// Keeps the gateway of `frost up` as the settings say: running or not, and on their port.
+/// Keeps the gateway of `frost up` in the configured state: running or not, and on the configured port.
 struct GatewayKeeper: Sendable {
     let store: BranchStore
     let settings: GatewayChild.Settings
-    /// Whom the gateway runs as; nil for whom this process runs as.
+    /// The account of the gateway; nil for that of this process.
     let account: GatewayAccount?
     let directory: String
     let stop: StopRequest
 
-    /// Before a port that could not be had is tried again.
+    /// Delay before an unavailable port is retried.
     private static let pause = Duration.seconds(5)
 
     private struct Wanted: Equatable {
@@ -25,21 +25,21 @@ struct GatewayKeeper: Sendable {
         }
     }
 
-    /// Ends what an earlier `frost up` that was killed has left.
+    /// Ends the gateway left by a killed `frost up`.
     func endLeftOver() async { await child(port: 0).endLeftOver() }
 
-    /// How it goes, for the tasks that keep it.
+    /// The state shared by the tasks that run the gateway.
     private final class PortState: Sendable {
         /// The port that worked last.
         let working = Mutex<Int?>(nil)
-        /// Whether it is there to be read why the gateway is back on that port.
+        /// Whether the stored fault explains why the gateway returned to that port.
         let isBack = Mutex(false)
     }
 
     /// Runs until the task is cancelled.
     ///
     /// - Parameters:
-    ///   - given: the port to begin with, in place of what is set; it is set once the gateway has it.
+    ///   - given: the port to start with instead of the setting; stored once the gateway listens on it.
     ///   - ready: called each time the gateway has come up, with its port.
     /// - Throws: the gateway's exit code, when it cannot use its settings or its port at the start.
     func run(port given: Int?, ready: @escaping @Sendable (Int) throws -> Void) async throws {
@@ -88,10 +88,10 @@ struct GatewayKeeper: Sendable {
         }
     }
 
-    /// Goes back to the port that worked, also for the next start; where none has, or it is taken now, the same is
-    /// tried again after a while.
+    /// Returns to the port that worked, also for the next start; if there is none, or it is in use now, retries the
+    /// same port after a delay.
     ///
-    /// - Returns: whether it goes back.
+    /// - Returns: whether it returns to that port.
     private func fall(back working: Int?, from port: Int, _ code: ExitCode) async throws -> Bool {
         let reason =
             code.rawValue == GatewayExitCode.portInUse
@@ -99,7 +99,7 @@ struct GatewayKeeper: Sendable {
         let fault = "The gateway cannot run on port \(port): \(reason)."
         if let working, working != port {
             ErrorOutput.print("\(fault) Returning to port \(working).")
-            // In this order: a change of settings takes the fault before it back.
+            // In this order: a change of settings clears the previous fault.
             try store.setGatewayPort(working)
             try store.setGatewayFault("\(fault) It returned to port \(working).")
             return true
@@ -110,7 +110,7 @@ struct GatewayKeeper: Sendable {
         return false
     }
 
-    /// Returns when the settings have come to say something else than what runs.
+    /// Returns when the settings no longer match the running gateway.
     private func waitForChange(of known: Wanted, running port: Int?) async throws {
         var known = known
         for await _ in store.changes() {

@@ -10,7 +10,7 @@ import Glibc
 import Musl
 #endif
 
-/// The certificates of a `frost up` that was given none: those of frost's own CA.
+/// The certificates of a `frost up` without certificate options: those of frost's own CA.
 struct OwnCertificates: Sendable {
     private let keeper: CertificateKeeper
 
@@ -25,7 +25,7 @@ struct OwnCertificates: Sendable {
         keeper = CertificateKeeper(place) { ErrorOutput.print($0) }
     }
 
-    /// Where certificates are issued to; absolute. Those of a CA that is thrown away are with it.
+    /// The directory for issued certificates; absolute. Those of a temporary CA are beside it.
     static func directory(of up: Up, in directory: String) -> String {
         let variable = up.temporary ? nil : ProcessInfo.processInfo.environment["FROST_OWN_CERT_DIR"]
         let given = up.ownCertDir ?? variable.flatMap { $0.isEmpty ? nil : $0 }
@@ -33,8 +33,8 @@ struct OwnCertificates: Sendable {
         return URL(fileURLWithPath: path).standardizedFileURL.path
     }
 
-    /// What would keep the gateway from having a certificate, told before anything is made. A CA that is lost is no
-    /// reason, as long as there are certificates that it has issued.
+    /// Reports problems that leave the gateway without a certificate, before anything is created. A lost CA is not such
+    /// a problem as long as there are certificates it has issued.
     ///
     /// - Throws: ``BranchError/store(_:)``.
     func check() throws(BranchError) {
@@ -45,10 +45,10 @@ struct OwnCertificates: Sendable {
         }
     }
 
-    /// Makes the CA on the first start, and issues what is missing or due.
+    /// Creates the CA on the first start, and issues certificates that are missing or due.
     ///
     /// - Returns: nil when the CA is lost: the gateway keeps its certificates, and the loss is reported.
-    /// - Throws: ``BranchError/store(_:)`` when there is not one certificate.
+    /// - Throws: ``BranchError/store(_:)`` when there is no certificate at all.
     func begin(_ context: FrostContext) throws(BranchError) -> CertificateAuthorityInfo? {
         do throws(BranchError) {
             let authority = try keeper.open(at: .now)

@@ -13,7 +13,7 @@ struct ProcessRecord: Sendable {
     /// The name of the program's file.
     let program: String
 
-    /// Of the gateway that `frost up` runs.
+    /// The record of the gateway of `frost up`.
     static func gateway(in directory: String) -> ProcessRecord {
         ProcessRecord(path: "\(directory)/gateway.pid", program: "postgres-gateway")
     }
@@ -25,7 +25,7 @@ struct ProcessRecord: Sendable {
 
     func remove() { unlink(path) }
 
-    /// The process, if it still runs.
+    /// The process, if it is still running.
     func running() -> Int32? {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
         let parts = text.split(whereSeparator: \.isWhitespace)
@@ -50,7 +50,7 @@ struct ProcessRecord: Sendable {
         return fields[19]
     }
 
-    /// What stands behind the name in `/proc/<pid>/stat`, from the state on (field 3).
+    /// The fields after the name in `/proc/<pid>/stat`, from the state (field 3).
     private static func fields(_ pid: Int32) -> [String]? {
         guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
             let end = stat.lastIndex(of: ")")

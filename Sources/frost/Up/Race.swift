@@ -1,5 +1,5 @@
 enum Race {
-    /// Runs some until one of them ends; then the others are cancelled, and waited for.
+    /// Runs several tasks until one of them ends, then cancels the others and waits for them.
     static func run(_ bodies: [@Sendable () async throws -> Void]) async -> Result<Void, any Error> {
         await withTaskGroup(of: Result<Void, any Error>.self) { group in
             for body in bodies {
@@ -11,7 +11,7 @@ enum Race {
             group.cancelAll()
             var fault = ended
             for await result in group {
-                // That it was cancelled is no fault.
+                // Cancellation is not an error.
                 if case .failure(let error) = result, !(error is CancellationError) { fault = result }
             }
             return fault

@@ -8,10 +8,10 @@ import Glibc
 import Musl
 #endif
 
-/// Where a child says that it is ready, by the protocol of sd_notify(3): what another process says on the
-/// same admin address is not taken for it.
+/// Receives a child's readiness by the protocol of sd_notify(3), which another program on the same admin address
+/// cannot fake.
 ///
-/// For one answer: the socket is closed then. What the child says of itself later is for nobody, and would fill it.
+/// For one message; then the socket is closed, because nobody reads the child's later messages, which would fill it.
 final class ReadySocket: Sendable {
     /// For `NOTIFY_SOCKET`; `@` stands for the NUL byte of a name without a file.
     let name = "@frost-\(UUID().uuidString)"
@@ -47,7 +47,7 @@ final class ReadySocket: Sendable {
         }
     }
 
-    /// Whether the child has said so since the last call.
+    /// Whether the child has reported readiness since the last call.
     private func takeReady() -> Bool {
         var isReady = false
         var buffer = [UInt8](repeating: 0, count: 4_096)
@@ -59,7 +59,7 @@ final class ReadySocket: Sendable {
         }
     }
 
-    /// Waits until the child has said that it is ready; to be called once.
+    /// Waits until the child reports readiness. Call it once.
     ///
     /// - Returns: false when the task was cancelled before.
     func isReady() async -> Bool {

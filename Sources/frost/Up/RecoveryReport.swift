@@ -4,9 +4,9 @@ import BranchManager
 struct RecoveryReport {
     private var faults: Set<String> = []
 
-    /// Looks, and prints what was done and what could not be.
+    /// Runs a check, and prints what was done and what failed.
     ///
-    /// - Parameter look: what it begins is brought to an end, also when the caller's task is cancelled.
+    /// - Parameter look: the check; it finishes its work even when the caller's task is cancelled.
     mutating func of(_ look: @escaping @Sendable () async throws -> [BranchManager.Recovery]) async {
         let task = Task(executorPreference: BlockingWork.executor) { try await look() }
         do {

@@ -15,10 +15,10 @@ import Glibc
 import Musl
 #endif
 
-/// What a `frost up` needs, looked at before it makes a store or starts a server: a start that fails leaves nothing
-/// behind that goes on.
+/// Checks the requirements of `frost up` before it creates a store or starts a server, so that a failed start leaves
+/// nothing running.
 enum StartCheck {
-    /// For a port that another program has.
+    /// The exit code for a port in use by another program.
     static let portTaken = GatewayExitCode.portInUse
 
     /// - Throws: `ExitCode`; the reason has been printed.
@@ -33,7 +33,7 @@ enum StartCheck {
         guard let gateway else { return }
         try await gateway.check()
         let hosts = addresses?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? ["0.0.0.0"]
-        // One that an earlier `frost up` has left is ended for this one.
+        // A gateway left by an earlier `frost up` is ended by this one.
         guard !gateway.isLeftOver, isTaken(port, of: hosts) else { return }
         ErrorOutput.print(
             "the gateway cannot listen on port \(port): another program uses it; choose another with --port"
@@ -41,8 +41,8 @@ enum StartCheck {
         throw ExitCode(portTaken)
     }
 
-    /// Whether another program listens on a port. Other obstacles are left to the program that will listen there: it may
-    /// have more rights than this process.
+    /// Whether another program listens on a port. Other obstacles are left to the program that will listen there: it
+    /// may have more rights than this process.
     private static func isTaken(_ port: Int, of hosts: [String]) -> Bool {
         hosts.contains { host in
             guard let address = try? SocketAddress(ipAddress: host, port: port) else { return false }
@@ -50,7 +50,7 @@ enum StartCheck {
             let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else { return false }
             defer { close(descriptor) }
-            // Ports whose last connections are closing are free, as the gateway takes them.
+            // Treat ports with closing connections as free, as the gateway does.
             var on: Int32 = 1
             setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
             let bound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) }
@@ -60,24 +60,24 @@ enum StartCheck {
 }
 
 extension GatewayChild {
-    /// In bytes, of what the gateway says of its settings.
+    /// Limit of the gateway's messages about its settings, in bytes.
     private static let longestError = 64 * 1_024
 
-    /// Has the gateway check its settings and certificates, without listening, as whom it will run as.
+    /// Runs the gateway's own check of settings and certificates, without listening, under its future account.
     ///
-    /// - Throws: the gateway's exit code when it cannot use them; what it says is printed.
+    /// - Throws: the gateway's exit code when it cannot use them, after printing its messages.
     func check() async throws {
         if given.hasOwnCertificates { return try await checkOwn() }
         guard let account else {
             var settings = given
-            // The map is written by frost itself, later; what is there now may be anything.
+            // Frost writes the map later; the current file may contain anything.
             settings.routeFile = "\(directory)/routes.json.unwritten"
             return try await check(settings) { $0 }
         }
         try await account.check(program: program(), environment: Self.environment(environment))
         let place = try Self.makePlace(for: account)
         defer { try? FileManager.default.removeItem(atPath: place) }
-        // The operator's files may be root's alone.
+        // Only root may be able to read the operator's files.
         let certificates = GatewayCertificates(given, for: account, in: place)
         do throws(BranchError) {
             try await certificates.copy()
@@ -90,7 +90,7 @@ extension GatewayChild {
         try await check(settings) { certificates.withOperatorsNames($0) }
     }
 
-    /// As ``check()``, with a certificate that is thrown away: those of the own CA are not issued yet.
+    /// As ``check()``, with a temporary certificate: those of the own CA are not issued yet.
     private func checkOwn() async throws {
         try await account?.check(program: program(), environment: Self.environment(environment))
         let place = try Self.makePlace(for: account)
@@ -104,7 +104,7 @@ extension GatewayChild {
         try await check(settings) { $0 }
     }
 
-    /// - Parameter naming: gives files the names that the operator knows.
+    /// - Parameter naming: maps file names back to those the operator knows.
     private func check(_ settings: Settings, naming: (String) -> String) async throws {
         let command = (account?.command(port: port) ?? []) + [try program(), "check"]
         let result = try await Subprocess.run(
@@ -120,8 +120,8 @@ extension GatewayChild {
         throw ExitCode(code)
     }
 
-    /// A directory for copies of certificates that are thrown away: in memory, where the host has that, and where the
-    /// account gets to, as it may not to root's own place for temporary files.
+    /// A directory for temporary copies of certificates: in memory if possible, and accessible to the account, unlike
+    /// root's own directory for temporary files.
     ///
     /// - Throws: ``BranchError/store(_:)``.
     private static func makePlace(for account: GatewayAccount?) throws(BranchError) -> String {

@@ -1,13 +1,13 @@
 import BranchManager
 import Foundation
 
-/// Looks after branches while `frost up` runs: servers that fell over are started again, and what a killed
-/// command has left half done is finished or undone.
+/// Supervises branches while `frost up` runs: restarts crashed servers, and finishes or undoes operations of killed
+/// commands.
 struct Supervisor: Sendable {
     let manager: BranchManager
 
     private static let interval: TimeInterval = 5
-    /// How often passwords are compared with those that servers have.
+    /// How often passwords are compared with those of the servers.
     private static let passwordInterval = Duration.seconds(300)
 
     /// Runs until the task is cancelled. Reports the same fault once.
@@ -24,11 +24,11 @@ struct Supervisor: Sendable {
                 hasToldPlace = true
             }
             manager.store.keepReserve()
-            // A copy of the store's file alone then lacks what happened in the last seconds, and no more.
+            // A copy of the store's file alone then lacks only the last seconds.
             manager.store.checkpoint()
             if ContinuousClock.now - checkedPasswords >= Self.passwordInterval {
                 checkedPasswords = .now
-                // What cannot be asked now stays as it was last seen.
+                // Servers that cannot be queried now keep their last known state.
                 try? await manager.checkPasswords()
             }
             await report.of { try await manager.recover(checkingServers: true, retrying: .due) }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Moments at which something is looked after.
+/// Ticks for periodic work.
 enum Ticks {
-    /// One after each interval, of a thread that sleeps: a timer of Swift's makes and ends two threads each time, as Dispatch
-    /// keeps idle ones for no longer than the interval.
+    /// One tick per interval from a sleeping thread. Swift's timers would create and end two threads each time, because
+    /// Dispatch keeps idle threads no longer than the interval.
     static func every(_ interval: TimeInterval) -> AsyncStream<Void> {
         let (ticks, tick) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         Thread.detachNewThread {

@@ -109,7 +109,7 @@ struct Up: AsyncParsableCommand {
         }
     }
 
-    /// What would end this later, told before anything is made.
+    /// Reports errors that would end this later, before anything is created.
     private func checkStart() async throws {
         let directory = options.dataDirectory
         var (wanted, isEnabled) = (port ?? BranchStore.defaultGatewayPort, gateway)
@@ -144,7 +144,7 @@ struct Up: AsyncParsableCommand {
             try store.setWildcardBase(Hostname("localhost"))
         }
         if example, !stop.isMade { try await ExampleProject.make(context) }
-        // From here on only `frost settings` moves it, which waits for this to end.
+        // From here on, only `frost settings` moves it, and only after this has ended.
         try store.setRouteFile(context.routeFile)
         try store.setGateway(admin: GatewayChild.adminAddress(isChild: gateway), isChild: gateway)
         try await context.routes.routesChanged()
@@ -208,7 +208,7 @@ struct Up: AsyncParsableCommand {
     }
 
     private func settings(routeFile: String, _ directory: String) -> GatewayChild.Settings {
-        // The gateway's own variables go on to it: files that they name are the operator's as well.
+        // The gateway's own variables are passed on: files that they name are the operator's too.
         let own = { (variable: GatewayVariable) in
             ProcessInfo.processInfo.environment[variable.environmentName].flatMap { $0.isEmpty ? nil : $0 }
         }
@@ -280,7 +280,7 @@ struct Up: AsyncParsableCommand {
         return FrostServer.Address(host: host, port: Int(port))
     }
 
-    /// An IPv6 address has them, so that its colons are told from the port's (RFC 3986, section 3.2.2).
+    /// IPv6 addresses have brackets to separate their colons from the port's (RFC 3986, section 3.2.2).
     private static func withoutBrackets(_ host: Substring) -> String {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
     }

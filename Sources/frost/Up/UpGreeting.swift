@@ -9,7 +9,7 @@ import Glibc
 import Musl
 #endif
 
-/// What `frost up` prints when it has come up: where the page is, and how to connect.
+/// Printed when `frost up` is ready: the address of the page, and how to connect.
 final class UpGreeting: Sendable {
     private let options: FrostOptions
     private let isTemporary: Bool
@@ -36,7 +36,7 @@ final class UpGreeting: Sendable {
         Output.write("\(text)\n", to: STDOUT_FILENO)
     }
 
-    /// Says how to connect, the first time; later only that the port is another.
+    /// Prints how to connect the first time, and later only the new port.
     func showBranches(_ store: BranchStore, port: Int) throws {
         let isFirst = isShown.withLock { isShown in
             defer { isShown = true }
@@ -45,7 +45,7 @@ final class UpGreeting: Sendable {
         guard isFirst else { return Output.write("  the gateway is on port \(port)\n", to: STDOUT_FILENO) }
         var text = "\n"
         let active = try store.branches().filter { $0.target.lifecycleStatus == .active && $0.target.hostname != nil }
-        // Of branches that end with this, all: their password guards nothing.
+        // All temporary branches: their password protects nothing.
         for branch in isTemporary ? active[...] : active.prefix(1) {
             guard let external = ConnectionInfo(external: branch, port: port) else { continue }
             text += "  branch \(branch.displayName) of \(branch.project.name)/\(branch.database.name):\n"

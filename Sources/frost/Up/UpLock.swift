@@ -7,12 +7,12 @@ import Glibc
 import Musl
 #endif
 
-/// That one `frost up` at a time runs on a data directory; the kernel gives it back when its process is gone.
+/// Ensures that one `frost up` at a time runs on a data directory. The kernel releases the lock with the process.
 final class UpLock: Sendable {
     private let descriptor: Int32
 
-    /// - Throws: ``BranchError/busy(_:)`` when another has it, and what ``BranchStore/checkFile(in:)`` throws, before
-    ///   anything is made in the directory.
+    /// - Throws: ``BranchError/busy(_:)`` when another process holds it, and the errors of
+    ///   ``BranchStore/checkFile(in:)``, before anything is created in the directory.
     init(_ directory: String) throws(BranchError) {
         try BranchStore.checkFile(in: directory)
         let path = "\(directory)/up.lock"
@@ -37,7 +37,8 @@ final class UpLock: Sendable {
         _ = write(descriptor, number, number.count)
     }
 
-    /// Whether a `frost up` runs on a data directory. It takes no lock: one that starts meanwhile would be in its way.
+    /// Whether a `frost up` runs on a data directory. Takes no lock, which would fail a `frost up` that starts
+    /// meanwhile.
     static func isHeld(in directory: String) -> Bool {
         guard let text = try? String(contentsOfFile: "\(directory)/up.lock", encoding: .utf8), let pid = Int32(text),
             pid > 1, pid != getpid(), !ProcessRecord.hasEnded(pid)
@@ -47,13 +48,13 @@ final class UpLock: Sendable {
                 // An update leaves ` (deleted)` behind the name.
                 .flatMap { ($0 as NSString).lastPathComponent.split(separator: " ").first }
         }
-        // Of another account's process nothing but its number can be seen.
+        // For processes of another account, only the number is visible.
         guard let other = program(String(pid)) else { return true }
         return other == program("self")
     }
 
     deinit {
-        // A process that is being started may have the descriptor too, until it runs its program.
+        // A child that is being started may hold the descriptor too, until it runs its program.
         flock(descriptor, LOCK_UN)
         close(descriptor)
     }

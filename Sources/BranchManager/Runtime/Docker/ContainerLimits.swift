@@ -1,14 +1,14 @@
 extension DockerRuntime {
-    /// What a branch's container may use.
+    /// Limits of a branch's container.
     package struct Limits: Hashable, Sendable {
         /// In bytes; nil for no limit.
         package var memory: Int?
         /// In billionths of a processor; nil for no limit.
         package var nanoCPUs: Int?
 
-        /// Least memory with which a PostgreSQL server starts and does anything, in bytes.
+        /// Minimum memory of a working PostgreSQL server, in bytes.
         private static let leastMemory = 32 * 1_024 * 1_024
-        /// Least share of a processor the engine takes, in billionths.
+        /// The engine's minimum share of a processor, in billionths.
         private static let leastCPUs = 10_000_000
 
         package init(memory: Int? = nil, nanoCPUs: Int? = nil) {

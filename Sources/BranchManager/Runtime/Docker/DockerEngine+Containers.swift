@@ -9,7 +9,7 @@ extension DockerEngine {
             var ExitCode: Int
         }
         struct Settings: Decodable, Sendable {
-            /// As it was named when the container was made.
+            /// The name given at the creation of the container.
             var Image: String
         }
         struct Mount: Decodable, Sendable {
@@ -79,14 +79,14 @@ extension DockerEngine {
         var User: String?
         var Env: [String] = []
         var Labels: [String: String] = [:]
-        /// Paths of volumes of its own, which go when it is removed.
+        /// Paths of its own volumes, which are removed with it.
         var Volumes: [String: [String: String]] = [:]
         var ExposedPorts: [String: [String: String]] = [:]
         var HostConfig = HostConfig()
         var NetworkingConfig: NetworkingConfig?
     }
 
-    /// Makes a container, which does not run yet; one of the same name is removed first.
+    /// Creates a container without starting it; removes one of the same name first.
     func create(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
         try await remove(name)
         let created = try await check(.POST, "/containers/create?name=\(name)", body: spec, allowing: [404])
@@ -99,13 +99,13 @@ extension DockerEngine {
 
     func start(_ name: String) async throws(BranchError) { try await check(.POST, "/containers/\(name)/start") }
 
-    /// Makes a container and starts it; one of the same name is removed first.
+    /// Creates and starts a container; removes one of the same name first.
     func run(_ name: String, _ spec: ContainerSpec) async throws(BranchError) {
         try await create(name, spec)
         try await start(name)
     }
 
-    /// Stops a container, which gets `seconds` for it, and removes it. Nothing happens when there is none.
+    /// Stops a container within `seconds`, and removes it. Does nothing if there is none.
     func remove(_ name: String, after seconds: Int = 0) async throws(BranchError) {
         if seconds > 0 { try await check(.POST, "/containers/\(name)/stop?t=\(seconds)", allowing: [404]) }
         try await check(.DELETE, "/containers/\(name)?force=1&v=1", allowing: [404])
@@ -113,10 +113,10 @@ extension DockerEngine {
 
     /// Runs a container to its end.
     ///
-    /// - Parameter progress: called when it says how far it is (``CopyProgress``); nil for one that does not.
-    /// - Returns: the end of what it printed.
-    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed when it fails. It runs on when the task is
-    ///   cancelled.
+    /// - Parameter progress: called for each progress line (``CopyProgress``); nil for programs without progress.
+    /// - Returns: the end of its output.
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of its output when it fails. It keeps running when the task
+    ///   is cancelled.
     @discardableResult
     func runToEnd(
         _ name: String,
@@ -124,7 +124,7 @@ extension DockerEngine {
         progress: (@Sendable (CopyProgress) -> Void)? = nil
     ) async throws(BranchError) -> String {
         try await run(name, spec)
-        // An engine that does not tell is no reason to fail.
+        // Missing progress is not an error.
         if let progress { try? await follow(name, progress) }
         try await check(.POST, "/containers/\(name)/wait", timeout: Self.copyTimeout)
         let state = try await state(of: name)
@@ -134,9 +134,9 @@ extension DockerEngine {
         return log
     }
 
-    /// Runs a command in a container that runs.
+    /// Runs a command in a running container.
     ///
-    /// - Returns: its exit code, and what it printed.
+    /// - Returns: its exit code and output.
     func execute(
         _ command: [String],
         in container: String,
@@ -171,17 +171,17 @@ extension DockerEngine {
         }
     }
 
-    /// Longest end of what a program has printed that is put into a message, in characters.
+    /// Limit of a program's output in a message, in characters.
     static let messageLength = 2_000
 
-    /// The end of what a container has printed, on one line; without lines that tell how far it is.
+    /// The end of a container's output on one line, without progress lines.
     func log(of container: String) async throws(BranchError) -> String {
         let answer = try await check(.GET, "/containers/\(container)/logs?stdout=1&stderr=1&tail=12", allowing: [404])
         let lines = Self.text(answer.body).split(separator: "\n").filter { CopyProgress(backupLine: $0) == nil }
         return String(lines.suffix(6).joined(separator: "; ").suffix(Self.messageLength))
     }
 
-    /// Hears how far a container is until it ends.
+    /// Follows a container's progress until it ends.
     private func follow(
         _ container: String,
         _ progress: @Sendable (CopyProgress) -> Void

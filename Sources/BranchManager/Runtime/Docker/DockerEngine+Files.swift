@@ -3,12 +3,12 @@ import NIOHTTP1
 
 /// Files of a container, whether it runs or not.
 extension DockerEngine {
-    /// The content of a file; nil when there is none, or something else in its place. Follows no link.
+    /// The content of a regular file; nil if there is none. Follows no links.
     ///
     /// - Parameters:
     ///   - path: absolute, of letters that need no escaping in a URL.
     ///   - limit: of its size, in bytes.
-    /// - Throws: ``BranchError/runtime(_:)``, also when it is larger.
+    /// - Throws: ``BranchError/runtime(_:)``, also if it is larger.
     func file(_ path: String, in container: String, atMost limit: Int) async throws(BranchError) -> [UInt8]? {
         let answer = try await send(
             .GET,
@@ -25,7 +25,7 @@ extension DockerEngine {
         try await send(.HEAD, "/containers/\(container)/archive?path=\(path)", nil).isSuccess
     }
 
-    /// Puts files and directories of root's into a container, as paths below its root.
+    /// Writes files and directories owned by root into a container, as paths below its root.
     func put(_ entries: [TarArchive.Entry], into container: String) async throws(BranchError) {
         let content = Content(type: "application/x-tar", bytes: ByteBuffer(bytes: TarArchive.archive(entries)))
         let answer = try await send(.PUT, "/containers/\(container)/archive?path=/", content)

@@ -7,12 +7,12 @@ extension DockerEngine {
         var Created: String
     }
 
-    /// Makes a network, if there is none of this name.
+    /// Creates a network, if there is none of this name.
     ///
-    /// Engines before 25 let several of one name be made at the same time. All who do agree on the oldest, and remove
-    /// what they have made beside it.
+    /// Engines before 25 allow concurrent creation of several networks with one name. All processes then agree on the
+    /// oldest, and remove the others that they created.
     ///
-    /// - Returns: its id, by which it is used: a name may be that of several for a moment.
+    /// - Returns: its id, since a name may be ambiguous for a moment.
     func makeNetwork(_ name: String) async throws(BranchError) -> String {
         struct Creation: Encodable {
             var Name: String
@@ -21,7 +21,7 @@ extension DockerEngine {
         }
         struct Created: Decodable { var Id: String }
         if let id = try await oldestNetwork(name) { return id }
-        // 409: somebody else has made it just now.
+        // 409: another process has just created it.
         let answer = try await check(.POST, "/networks/create", body: Creation(Name: name), allowing: [409])
         guard let oldest = try await oldestNetwork(name) else {
             throw .runtime("Docker: the network \(name) was created but does not exist")

@@ -6,9 +6,9 @@ import NIOHTTP1
 /// The Docker Engine of this host, over its socket (Engine API 1.41 and newer).
 struct DockerEngine: Sendable {
     private static let version = "v1.41"
-    /// Answers of the engine are small; pulling an image is what takes long.
+    /// Limit of responses, which are small; only pulling an image takes long.
     static let timeout = TimeAmount.minutes(10)
-    /// Copies take as long as they take.
+    /// No time limit, for copies.
     static let copyTimeout = TimeAmount.hours(7 * 24)
     static let maximumBody = 16 * 1_024 * 1_024
 
@@ -21,7 +21,7 @@ struct DockerEngine: Sendable {
     }()
 
     let socket: String
-    /// For looks that others wait for, and for the question whether the engine is there.
+    /// For short requests, and to check whether the engine is available.
     let lookTimeout: TimeAmount
     let hint: CommandHint
     private let liveness = DockerLiveness()
@@ -38,21 +38,21 @@ struct DockerEngine: Sendable {
 
         var isSuccess: Bool { (200..<300).contains(status) || status == 304 }
 
-        /// What the engine says is wrong.
+        /// The engine's error message.
         var message: String {
             struct Fault: Decodable { var message: String }
             return (try? JSONDecoder().decode(Fault.self, from: body).message) ?? "status \(status)"
         }
     }
 
-    /// What goes along with a request.
+    /// The body of a request.
     struct Content: Sendable {
         var type: String
         var bytes: ByteBuffer
     }
 
-    /// - Throws: ``BranchError/runtime(_:)`` when the engine does not answer. One that takes connections and answers
-    ///   nothing is found out by a short question before a long one.
+    /// - Throws: ``BranchError/runtime(_:)`` when the engine does not answer. A short request before a long one detects
+    ///   an engine that accepts connections but does not answer.
     func request(
         _ method: HTTPMethod,
         _ path: String,
@@ -84,9 +84,9 @@ struct DockerEngine: Sendable {
         return try await ask(method, path, content, timeout: timeout, atMost: limit)
     }
 
-    /// Reads an answer that goes on for as long as what it tells of.
+    /// Reads a streaming response.
     ///
-    /// - Throws: ``BranchError/runtime(_:)``, also for an answer that is no success.
+    /// - Throws: ``BranchError/runtime(_:)``, also for an error status.
     func stream(
         _ path: String,
         timeout: TimeAmount,
@@ -130,7 +130,7 @@ struct DockerEngine: Sendable {
         do {
             var request = HTTPClientRequest(url: url.absoluteString)
             request.method = method
-            // The path of a socket, which would stand here, is no host.
+            // The client would put the socket's path here, which is not a valid host.
             request.headers.add(name: "Host", value: "docker")
             if let content {
                 request.headers.add(name: "Content-Type", value: content.type)
@@ -144,9 +144,9 @@ struct DockerEngine: Sendable {
         }
     }
 
-    /// A request that has to succeed.
+    /// A request that must succeed.
     ///
-    /// - Parameter allowed: statuses that are no failure, beside those of 200 and up.
+    /// - Parameter allowed: further statuses that are not failures, besides 2xx.
     @discardableResult
     func check(
         _ method: HTTPMethod,

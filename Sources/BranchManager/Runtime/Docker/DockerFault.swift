@@ -8,7 +8,7 @@ import Musl
 #endif
 
 extension DockerEngine {
-    /// Why an engine could not be asked, by what the system or the client says of it.
+    /// The cause of a failed engine request, from the error of the system or the client.
     static func fault(_ error: any Error, socket: String) -> BranchError {
         if let error = error as? IOError {
             switch error.errnoCode {

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// What a program in a container prints, as the engine streams it, in frames: a byte for the stream, three of nothing,
-/// four for the length (Engine API, "Stream format").
+/// A program's output in the engine's stream of frames: a byte for the stream, three zero bytes, four bytes for the
+/// length (Engine API, "Stream format").
 struct DockerFrames {
     private var rest = ByteBuffer()
     private var isBroken = false
@@ -12,7 +12,7 @@ struct DockerFrames {
         rest.writeImmutableBuffer(bytes)
     }
 
-    /// The next frame that is whole; nil while more has to come, and for ever after what is no frame.
+    /// The next complete frame; nil if more data is needed, and permanently after an invalid frame.
     mutating func next() -> ByteBuffer? {
         guard !isBroken,
             let (kind, _, _, _, length) = rest.peekMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8, UInt32).self)

@@ -10,10 +10,10 @@ final class DockerLiveness: Sendable {
 
     private let last = Mutex<Seen?>(nil)
 
-    /// How long an answer, or none, is good for.
+    /// How long a result is cached.
     private static let lifetime = Duration.seconds(5)
 
-    /// - Throws: what `ask` throws, or has thrown a moment ago.
+    /// - Throws: the current or cached error of `ask`.
     func check(_ ask: () async throws(BranchError) -> Void) async throws(BranchError) {
         if let seen = last.withLock({ $0 }), ContinuousClock.now - seen.at < Self.lifetime {
             if let fault = seen.fault { throw fault }

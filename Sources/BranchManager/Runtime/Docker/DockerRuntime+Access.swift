@@ -1,19 +1,19 @@
-/// Frost's own way into containers: commands that the engine runs there as the server's account, over a Unix socket, by
-/// peer authentication. No password is needed, so one that a user changes does not lock frost out.
+/// Frost's own access to containers: commands that the engine runs there as the server's account, over a Unix socket
+/// with peer authentication. This needs no password, so a changed password does not lock frost out.
 ///
-/// The rules lie outside of the data directory, in files of root's: a superuser of the branch can read and not edit them.
-/// They are options of the server's command line, which go before whatever its files of settings say.
+/// The rules are outside of the data directory, in files of root: a superuser of the branch can read but not edit them.
+/// They are options of the server's command line, which take precedence over its configuration files.
 extension DockerRuntime {
     /// In containers.
     enum Access {
         static let directory = "/frost"
-        /// A volume of the container's own, which a helper that copies shares.
+        /// A volume of the container, shared with the copying helper.
         static let sockets = "\(directory)/socket"
         static let rules = "\(directory)/pg_hba.conf"
         static let names = "\(directory)/pg_ident.conf"
-        /// Where programs of PostgreSQL in the image look for a socket.
+        /// The default socket directory of PostgreSQL's programs in the image.
         static let imageSockets = "/var/run/postgresql"
-        /// The account that servers run as, by its name in the image.
+        /// The account of servers, by its name in the image.
         static let account = "postgres"
         /// Of a branch's own rules, in bytes.
         static let rulesLimit = 1_024 * 1_024
@@ -25,14 +25,14 @@ extension DockerRuntime {
         ].flatMap { ["-c", $0] }
     }
 
-    /// What the image's entrypoint is given: the image's own command, where it is one, and frost's options.
+    /// The arguments of the image's entrypoint: the image's own command, if it has one, and frost's options.
     static func command(_ image: DockerEngine.Image) -> [String] {
         let own = image.Config?.Cmd ?? []
         let isServer = own.first.map { $0.hasPrefix("-") || $0 == "postgres" || $0.hasSuffix("/postgres") } ?? false
         return (isServer ? own : ["postgres"]) + Access.options
     }
 
-    /// Writes the rules of a server into its container, which does not run yet.
+    /// Writes the rules of a server into its container before it starts.
     func giveAccess(_ server: ServerSpec, major: Int) async throws(BranchError) {
         let container = name(server)
         let own = "\(Self.data)/pg_hba.conf"
@@ -52,14 +52,14 @@ extension DockerRuntime {
             \(rest)
 
             """
-        // Nothing of the branch's own: with a fault in it, PostgreSQL would take no line at all.
+        // Without the branch's own lines: an error in one would make PostgreSQL reject the whole file.
         let names = "frost \(Access.account) \(role)\nfrost root \(role)\n"
         func entry(_ path: String, _ mode: Int, _ text: String? = nil) -> TarArchive.Entry {
             TarArchive.Entry(path: String(path.dropFirst()), mode: mode, content: text.map { Array($0.utf8) })
         }
         var entries = [
             entry(Access.directory, 0o755), entry(Access.rules, 0o644, rules), entry(Access.names, 0o644, names),
-            // As /tmp: which number the server's account has in the image need not be known.
+            // Mode like /tmp, because the number of the server's account in the image is unknown.
             entry(Access.sockets, 0o1777),
         ]
         if try await !engine.exists(Access.imageSockets, in: container) {
@@ -80,15 +80,15 @@ extension DockerRuntime {
         )
     }
 
-    /// - Parameter database: one that is there whatever the branch's own is called by now.
+    /// - Parameter database: one that exists even if the branch's own was renamed.
     @discardableResult
     func psql(
         _ command: String,
         on server: ServerSpec,
         database: String = OwnSessions.database
     ) async throws(BranchError) -> String {
-        // One that an earlier frost has started has the image's rules, by which the fifth line is the directory of its
-        // first socket.
+        // A container of an earlier frost has the image's settings; the fifth line is the directory of its first
+        // socket.
         let script = """
             \(Self.anyPath)
             sockets=\(Access.sockets)

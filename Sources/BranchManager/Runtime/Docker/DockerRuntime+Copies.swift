@@ -32,8 +32,8 @@ extension DockerRuntime {
     private static let prepare =
         "mkdir -p /place/copy && chown \(Access.account) /place/copy && chmod 700 /place/copy"
 
-    /// By a helper of the same image that shares nothing with the source but its socket, and writes where the copy is to
-    /// be: the data goes past this process.
+    /// Runs a helper of the same image that shares only the socket with the source, and writes to the copy's location,
+    /// so that the data does not pass through this process.
     ///
     /// - Returns: the image of the source.
     private func baseBackup(
@@ -63,7 +63,7 @@ extension DockerRuntime {
         spec.User = "root"
         spec.Entrypoint = [
             "/bin/sh", "-c",
-            // `su` sets PATH anew, and keeps the rest.
+            // `su` resets PATH, and keeps other variables.
             Self.prepare
                 + " && su \(Access.account) -s /bin/sh -c \"PATH='$PATH' pg_basebackup -D /place/copy/pgdata "
                 + "-h \(Access.sockets) -p 5432 --checkpoint=fast --wal-method=stream --no-password --progress\"",
@@ -75,7 +75,7 @@ extension DockerRuntime {
         return image
     }
 
-    /// In a container without a network, as the image's own account, with the copy where its server will have it.
+    /// In a container without a network, as the image's own account, with the copy at its server's path.
     private func putRight(_ server: ServerSpec, _ image: ServerImage) async throws(BranchError) -> [String] {
         var spec = DockerEngine.ContainerSpec(Image: image.image.Id)
         spec.User = Access.account
@@ -112,9 +112,9 @@ extension DockerRuntime {
     }
 
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
-        // The place itself is this process's: nobody in a container can swap what is directly in it.
+        // The directory itself belongs to this process: nobody in a container can swap its entries.
         if exists(copy(server)) {
-            // Repeated after a crash, each step finds what the one before has left.
+            // Repeated after a crash, each step finds the result of the previous one.
             if exists(data(server)) {
                 try await removeFiles(server, ["old"])
                 guard rename(data(server), "\(place(server))/old") == 0 else {

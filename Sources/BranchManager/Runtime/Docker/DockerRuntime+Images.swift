@@ -1,9 +1,9 @@
 import Foundation
 import Synchronization
 
-/// Which image a branch's container is of: one whose PostgreSQL is of the version of the branch's data.
+/// Selects the image of a branch's container by the PostgreSQL version of the branch's data.
 extension DockerRuntime {
-    /// Of a new server, where the setting has a place for the version and nobody asks for one.
+    /// For a new server, if the setting has a placeholder for the version and none is requested.
     static let defaultMajor = 16
 
     struct ServerImage: Sendable {
@@ -11,14 +11,15 @@ extension DockerRuntime {
         var image: DockerEngine.Image
         var major: Int
 
-        /// For programs of PostgreSQL by name. Debian's packages keep theirs out of PATH, which Docker's image puts them in.
+        /// Finds PostgreSQL's programs by name: Debian's packages install them outside of PATH, which Docker's image
+        /// extends.
         var path: String {
             "/usr/lib/postgresql/\(major)/bin:"
                 + (image.variable("PATH") ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         }
     }
 
-    /// Versions that images have said they are of, by the id of the image.
+    /// Versions reported by images, by image id.
     final class KnownMajors: Sendable {
         private let majors = Mutex<[String: Int]>([:])
 
@@ -28,7 +29,7 @@ extension DockerRuntime {
         }
     }
 
-    /// - Throws: ``BranchError/runtime(_:)`` that names what is missing.
+    /// - Throws: ``BranchError/runtime(_:)`` that names the missing image.
     func image(of server: ServerSpec) async throws(BranchError) -> ServerImage {
         let major = if let known = server.postgresVersion { known } else { try await majorOfFiles(server) }
         return try await image(for: major, kept: server.image)
@@ -57,10 +58,10 @@ extension DockerRuntime {
         )
     }
 
-    /// The image of a server that is yet to be made.
+    /// The image of a new server.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` when those that are there have another version than the one asked for,
-    ///   ``BranchError/runtime(_:)`` that names what is missing.
+    /// - Throws: ``BranchError/invalid(_:)`` if the existing images do not have the requested version,
+    ///   ``BranchError/runtime(_:)`` that names a missing image.
     func imageForNew(_ asked: Int?) async throws(BranchError) -> ServerImage {
         var others: [String] = []
         var missing: [String] = []
@@ -80,7 +81,7 @@ extension DockerRuntime {
         )
     }
 
-    /// As Docker's image says itself (PG_MAJOR); any other is asked once.
+    /// From the variable PG_MAJOR of Docker's image; other images are queried once.
     private func major(of image: DockerEngine.Image, named name: String) async throws(BranchError) -> Int {
         if let said = image.variable("PG_MAJOR").flatMap({ Int($0) }) ?? majors[image.Id] { return said }
         var spec = DockerEngine.ContainerSpec(Image: image.Id)
@@ -102,8 +103,8 @@ extension DockerRuntime {
         return major
     }
 
-    /// The version of data that no server runs on: read through a container that is made for it and never started, since
-    /// only the engine may be able to.
+    /// The version of data without a running server: read through a temporary container that is never started, since
+    /// only the engine may have access.
     private func majorOfFiles(_ server: ServerSpec) async throws(BranchError) -> Int {
         var spec = DockerEngine.ContainerSpec(Image: try await anyImage(server))
         spec.HostConfig.NetworkMode = "none"
@@ -116,7 +117,7 @@ extension DockerRuntime {
         return major
     }
 
-    /// nil where the data says nothing.
+    /// nil if the data does not contain it.
     func major(ofDataIn container: String) async throws(BranchError) -> Int? {
         guard let file = try await engine.file("\(Self.data)/PG_VERSION", in: container, atMost: 1_024) else {
             return nil
@@ -124,7 +125,7 @@ extension DockerRuntime {
         return Int(String(decoding: file, as: UTF8.self).prefix(while: \.isNumber))
     }
 
-    /// One for work that any image can do.
+    /// Any image, for work that does not depend on it.
     func anyImage(_ server: ServerSpec) async throws(BranchError) -> String {
         let images = try images()
         var names = [server.image].compactMap(\.self) + images.candidates(for: server.postgresVersion)
@@ -137,10 +138,10 @@ extension DockerRuntime {
         engine.hint.command("settings --postgres-image 'postgres:\(PostgresImages.place)'")
     }
 
-    /// Tried where nothing says the version.
+    /// Tried if the version is unknown.
     private static let usualMajors = [18, 17, 16, 15, 14]
 
-    /// For a shell in an image whose version is not known, or does not matter.
+    /// For a shell in an image of unknown or irrelevant version.
     static let anyPath = "PATH=$PATH" + usualMajors.map { ":/usr/lib/postgresql/\($0)/bin" }.joined()
 
     // MARK: What a branch manager asks

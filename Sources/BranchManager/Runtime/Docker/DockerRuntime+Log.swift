@@ -4,7 +4,7 @@ import NIOHTTP1
 extension DockerRuntime {
     package func logHome(_ server: ServerSpec) -> ServerLogHome? { .container(name(server)) }
 
-    /// The place is the time of the last line, as the engine has it.
+    /// The position is the engine's time of the last line.
     package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
         -> ServerLogPart
     {
@@ -19,7 +19,7 @@ extension DockerRuntime {
         for line in DockerEngine.text(answer.body).split(separator: "\n") where answer.status != 404 {
             guard let space = line.firstIndex(of: " ") else { continue }
             let time = String(line[..<space])
-            // The engine gives the line of that moment once more.
+            // The engine repeats the line of that moment.
             if let place, time <= place.text { continue }
             last = max(last, time)
             text += line[line.index(after: space)...] + "\n"
@@ -27,7 +27,7 @@ extension DockerRuntime {
         return ServerLogPart(text: text, place: .init(text: last))
     }
 
-    /// A time as the engine writes it, in the form in which it reads one: seconds since 1970 with a fraction.
+    /// Converts the engine's time format to its input format: seconds since 1970 with a fraction.
     private static func seconds(_ time: String) -> String? {
         guard let dot = time.firstIndex(of: "."), time.hasSuffix("Z"),
             let whole = try? Date("\(time[..<dot])Z", strategy: .iso8601)

@@ -1,11 +1,11 @@
 import Foundation
 import NIOHTTP1
 
-/// What a host can tell of containers that it may not reach.
+/// What the host knows about containers without access to the engine.
 extension DockerRuntime {
     package func checkAvailable() async throws(BranchError) { try await engine.checkPresence() }
 
-    /// A branch's place is made before its first container and removed after its last.
+    /// A branch's directory is created before its first container and removed after its last.
     package func hasNothing(of server: ServerSpec) -> Bool { !FileManager.default.fileExists(atPath: place(server)) }
 
     package func leftovers(of server: ServerSpec) -> [String] {
@@ -23,9 +23,9 @@ extension DockerRuntime {
 }
 
 extension DockerEngine {
-    /// - Throws: ``BranchError/runtime(_:)`` that says what to do when there is no engine.
+    /// - Throws: ``BranchError/runtime(_:)`` with a fix if there is no engine.
     func checkPresence() async throws(BranchError) {
-        // Any short question will do: each begins with one whether the engine is there.
+        // Any short request will do: each first checks that the engine is available.
         _ = try await request(.GET, "/_ping", timeout: lookTimeout)
     }
 
@@ -36,7 +36,7 @@ extension DockerEngine {
         var Mounts: [Mount]?
     }
 
-    /// Names of frost's containers with files in a directory, by the id of their branch.
+    /// Names of frost's containers with files in a directory, by branch id.
     func containers(mounting directory: String) async throws(BranchError) -> [String: String] {
         let answer = try await check(
             .GET,

@@ -9,9 +9,9 @@ import Musl
 /// Branches as containers of this host's Docker Engine: published on 127.0.0.1, and known to other
 /// containers of the network as `<database>--<branch>.frost.internal`.
 ///
-/// Works with images that honour the variables of Docker's `postgres` image, and take the server's command line as it
-/// does. A stopped branch has no container; its data is `<directory>/<target id>/data`, mounted into whichever container
-/// runs it.
+/// Works with images that support the variables of Docker's `postgres` image, and its handling of the server's command
+/// line. A stopped branch has no container; its data is `<directory>/<target id>/data`, mounted into whichever
+/// container runs it.
 package struct DockerRuntime: BranchRuntime {
     package static let defaultImage = "postgres:16"
     package static let defaultSocket = "/var/run/docker.sock"
@@ -19,9 +19,9 @@ package struct DockerRuntime: BranchRuntime {
     /// A busy engine takes seconds; a page does not wait longer.
     package static let defaultLookTimeout = Duration.seconds(10)
 
-    /// How long a server may take to answer, in tries a quarter of a second apart: two minutes.
+    /// Time limit for a server to answer, in tries a quarter of a second apart: two minutes.
     private static let tries = 480
-    /// How long a server may take to stop, in seconds.
+    /// Time limit for a server to stop, in seconds.
     private static let timeout = 60
     static let mount = "/var/lib/postgresql/data"
     static let data = "\(mount)/pgdata"
@@ -35,11 +35,11 @@ package struct DockerRuntime: BranchRuntime {
     private let limits: @Sendable () throws(BranchError) -> Limits
 
     /// - Parameters:
-    ///   - directory: of all branches' data; made when it is not there. Absolute.
-    ///   - image: the name of an image, or of one for each version (``PostgresImages``); asked each time.
+    ///   - directory: of all branches' data; absolute, created if missing.
+    ///   - image: the name of one image, or a pattern for all versions (``PostgresImages``); read each time.
     ///   - socket: of the engine.
-    ///   - limits: asked at each start.
-    ///   - lookTimeout: how long the engine may take to say that it is there, or what there is.
+    ///   - limits: read at each start.
+    ///   - lookTimeout: of short requests, such as availability and lists.
     ///   - hint: for commands in messages.
     package init(
         directory: String,
@@ -81,8 +81,8 @@ package struct DockerRuntime: BranchRuntime {
         try makePlace(server)
         try await removeFiles(server, ["data"])
         let image = try await imageForNew(server.postgresVersion)
-        // The image makes role and database when the directory is empty. Nobody can reach the server meanwhile, and it
-        // has the image's own rules: what else the image does at its first start may need them.
+        // The image creates role and database if the directory is empty. Nobody can connect to the server meanwhile,
+        // and it keeps the image's own rules, which other actions of the first start may need.
         var spec = DockerEngine.ContainerSpec(Image: image.name)
         spec.Env = [
             "POSTGRES_USER=\(server.username)", "POSTGRES_PASSWORD=\(server.password)",
@@ -106,7 +106,7 @@ package struct DockerRuntime: BranchRuntime {
             let current = try await condition(server)
             if current != .down { return current }
         }
-        // The engine would make an empty one, and the image a server without anybody's data in it.
+        // The engine would create an empty one, and the image a new server without data.
         guard exists(data(server)) else { throw .runtime("\(data(server)) does not exist; reset or delete the branch") }
         return try await launch(server)
     }
@@ -122,7 +122,7 @@ package struct DockerRuntime: BranchRuntime {
         let networkID = try await engine.makeNetwork(network)
         var image = try await image(of: server)
         try await engine.create(name(server), try spec(of: server, image, on: networkID))
-        // What the data says goes before what the store knows of it.
+        // The version in the data takes precedence over that in the store.
         guard let major = try await major(ofDataIn: name(server)) else {
             throw .runtime("\(data(server)) has no PG_VERSION; reset or delete the branch")
         }
@@ -142,7 +142,7 @@ package struct DockerRuntime: BranchRuntime {
     ) throws(BranchError) -> DockerEngine.ContainerSpec {
         var spec = DockerEngine.ContainerSpec(Image: image.name)
         spec.Cmd = Self.command(image.image)
-        // The password is not among them: the image needs it for a new server only.
+        // Without the password, which the image needs only for a new server.
         spec.Env = [
             "POSTGRES_USER=\(server.username)", "POSTGRES_DB=\(server.databaseName)", "PGDATA=\(Self.data)",
         ]
@@ -169,7 +169,7 @@ package struct DockerRuntime: BranchRuntime {
             guard let state = try await engine.state(of: name(server)), state.Running else { break }
             try? await Task.sleep(for: .milliseconds(250))
         }
-        // One that runs is recovering: taken down, it would only begin again.
+        // A running server is recovering: a restart would only start the recovery again.
         let current = try await condition(server)
         if current != .down { return current }
         let log = try await engine.log(of: name(server))
@@ -192,7 +192,7 @@ package struct DockerRuntime: BranchRuntime {
 
     // MARK: Helpers
 
-    /// Over TCP: while an image makes its database, a server of it answers on the Unix socket alone.
+    /// Over TCP: while an image creates its database, a temporary server answers on the Unix socket only.
     private func answers(_ server: ServerSpec) async -> Bool {
         let result = try? await engine.execute(
             ["pg_isready", "-q", "-h", "127.0.0.1", "-U", server.username, "-d", server.databaseName],
@@ -201,13 +201,13 @@ package struct DockerRuntime: BranchRuntime {
         return result?.code == 0
     }
 
-    /// Files in a branch's place belong to the image's user; only a container can remove them when this is no root.
+    /// Files in a branch's directory belong to the image's user; without root, only a container can remove them.
     func removeFiles(_ server: ServerSpec, _ names: [String]) async throws(BranchError) {
-        // One that a killed process has left at work there.
+        // A helper left running by a killed process.
         try await engine.remove(helper(server))
         let present = names.filter { exists("\(place(server))/\($0)") }
         guard !present.isEmpty else { return }
-        // Without an image, which somebody may have removed.
+        // Works without the image, which may have been removed.
         if geteuid() == 0 {
             let path = place(server)
             return try await FileThread.run { () throws(BranchError) in

@@ -1,13 +1,13 @@
-/// The images that branches in containers have, by what is set: one name, such as `postgres:16`, or one with a place for
+/// The configured images of branches in containers: one name, such as `postgres:16`, or one with a placeholder for
 /// PostgreSQL's major version, such as `registry.example.net:5000/postgres:{major}-bookworm`.
 ///
-/// The name of one image stands for those of other versions as well where its tag begins with the version.
+/// A single name also implies images of other versions if its tag starts with the version.
 struct PostgresImages: Hashable, Sendable {
     static let place = "{major}"
 
     private let text: String
 
-    /// - Throws: ``BranchError/invalid(_:)`` for what is no name of an image.
+    /// - Throws: ``BranchError/invalid(_:)`` for an invalid image name.
     init(_ text: String) throws(BranchError) {
         self.text = text
         let name = text.replacing(Self.place, with: "")
@@ -19,7 +19,7 @@ struct PostgresImages: Hashable, Sendable {
             default: "._-/:@".utf8.contains(byte)
             }
         }
-        // A path that leads elsewhere in the engine's API is no name either.
+        // Reject paths that would address another part of the engine's API.
         guard !name.isEmpty, allowed, !name.hasPrefix("/"), !name.contains(".."), !name.contains("//"),
             text.ranges(of: Self.place).count <= 1
         else {
@@ -29,11 +29,11 @@ struct PostgresImages: Hashable, Sendable {
         }
     }
 
-    /// Names to look for, the best first.
+    /// Candidate names, best first.
     ///
     /// - Parameters:
-    ///   - major: of the data; nil for a new server's of any version.
-    ///   - kept: the image that the branch has had.
+    ///   - major: of the data; nil for a new server of any version.
+    ///   - kept: the branch's previous image.
     func candidates(for major: Int?, kept: String? = nil) -> [String] {
         guard let major else { return [name(for: DockerRuntime.defaultMajor)] }
         var names: [String] = []
@@ -43,17 +43,17 @@ struct PostgresImages: Hashable, Sendable {
         return names
     }
 
-    /// The image with the version put into its place; what is set, where it has none.
+    /// The image with the version inserted; the setting itself if it has no placeholder.
     private func name(for major: Int) -> String { text.replacing(Self.place, with: String(major)) }
 
-    /// nil where no version can be put in.
+    /// nil if no version can be inserted.
     private func byVersion(_ major: Int) -> String? {
         if text.contains(Self.place) { return name(for: major) }
         let start = text.lastIndex(of: "/").map(text.index(after:)) ?? text.startIndex
         guard !text.contains("@"), let colon = text[start...].firstIndex(of: ":"),
             let tag = text[text.index(after: colon)...].wholeMatch(of: /([0-9]+)(?:\.[0-9]+)*(-.+)?/)
         else { return nil }
-        // With what stands behind it: another minor version may be meant, another libc sorts text otherwise.
+        // Keep the rest of the tag: it may name a minor version, or a libc with its own sort order.
         if tag.1 == String(major) { return text }
         return "\(text[...colon])\(major)\(tag.2 ?? "")"
     }

@@ -1,4 +1,4 @@
-/// Archives as the engine takes and gives them (ustar of POSIX.1-1988): a few small files.
+/// Archives in the engine's format (ustar of POSIX.1-1988) for a few small files.
 enum TarArchive {
     struct Entry: Sendable {
         /// Below the directory that the archive is for; shorter than 100 bytes.
@@ -9,7 +9,7 @@ enum TarArchive {
     }
 
     private static let block = 512
-    /// What an archive of one file has beside its content, at most, in bytes: headers, records of attributes, its end.
+    /// Maximum overhead of an archive of one file, in bytes: headers, attribute records, end.
     static let overhead = 64 * 1_024
 
     /// An archive of entries that belong to root.
@@ -50,7 +50,7 @@ enum TarArchive {
         return archive + [UInt8](repeating: 0, count: 2 * block)
     }
 
-    /// The content of the one file that an archive is of; nil when it is of something else.
+    /// The content of an archive of one file; nil for any other archive.
     static func firstFile(of archive: [UInt8]) -> [UInt8]? {
         var rest = archive[...]
         while rest.count >= block {

@@ -7,28 +7,29 @@ import Glibc
 import Musl
 #endif
 
-/// An account that files belong to.
+/// The owner of files.
 struct FileOwner: Hashable, Sendable {
     var uid: uid_t
     var gid: gid_t
 }
 
-/// Where work on files blocks: a thread of its own, neither an event loop's nor one of the few that tasks share.
+/// A dedicated thread for blocking file work, which must run neither on an event loop nor on the few shared threads of
+/// tasks.
 package enum FileThread {
-    /// Runs `body` on a thread that ends with it, as whom this process runs as.
+    /// Runs `body` on a temporary thread, as this process's user.
     ///
-    /// - Throws: what `body` throws.
+    /// - Throws: the errors of `body`.
     package static func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(BranchError) -> Value
     ) async throws(BranchError) -> Value {
         try await run(as: nil, body)
     }
 
-    /// Runs `body` on a thread that ends with it.
+    /// Runs `body` on a temporary thread.
     ///
-    /// - Parameter owner: as whom files are reached, without root's rights and without supplementary groups; nil for
-    ///   whom this process runs as.
-    /// - Throws: what `body` throws, and ``BranchError/runtime(_:)`` when the kernel does not let this be `owner`.
+    /// - Parameter owner: the user for file access, without root's rights and supplementary groups; nil for this
+    ///   process's user.
+    /// - Throws: the errors of `body`, and ``BranchError/runtime(_:)`` if the kernel does not allow to become `owner`.
     static func run<Value: Sendable>(
         as owner: FileOwner?,
         _ body: @escaping @Sendable () throws(BranchError) -> Value

@@ -9,7 +9,7 @@ import Musl
 ///
 /// Every call blocks: only on a ``FileThread``. All throw ``BranchError/runtime(_:)`` with path and reason.
 final class HeldDirectory: Sendable {
-    /// What a name stands for.
+    /// The type of an entry.
     enum Kind: Hashable, Sendable {
         case file
         case directory
@@ -28,13 +28,13 @@ final class HeldDirectory: Sendable {
 
     deinit { close(descriptor) }
 
-    /// - Parameter path: whose directories above the last belong to this process's user or to root.
-    /// - Returns: nil when it is not there.
+    /// - Parameter path: whose parent directories belong to this process's user or to root.
+    /// - Returns: nil if it does not exist.
     static func open(_ path: String) throws(BranchError) -> HeldDirectory? {
         try open(path, in: AT_FDCWD, path: path)
     }
 
-    /// - Returns: nil when it is not there.
+    /// - Returns: nil if it does not exist.
     func directory(_ name: String) throws(BranchError) -> HeldDirectory? {
         try Self.open(name, in: descriptor, path: "\(path)/\(name)")
     }
@@ -49,12 +49,12 @@ final class HeldDirectory: Sendable {
         return HeldDirectory(descriptor: opened, path: path)
     }
 
-    /// Holds a directory that `TreeRemoval` has opened.
+    /// Takes over a directory opened by `TreeRemoval`.
     convenience init(opened descriptor: Int32, in parent: HeldDirectory) {
         self.init(descriptor: descriptor, path: parent.path)
     }
 
-    /// nil when nothing has this name.
+    /// nil if nothing has this name.
     func kind(_ name: String) throws(BranchError) -> Kind? {
         var status = stat()
         guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -80,10 +80,10 @@ final class HeldDirectory: Sendable {
     /// Reads the end of a file.
     ///
     /// - Parameters:
-    ///   - start: bytes before it are left out.
-    ///   - limit: most bytes that are read, from the end.
-    /// - Returns: nil when there is no such file, and when it is no regular file of `owner`: a link to another's file,
-    ///   a pipe that never ends, a name of a file of somebody else.
+    ///   - start: where to start, in bytes.
+    ///   - limit: the maximum number of bytes, from the end.
+    /// - Returns: nil if there is no such file, or it is not a regular file of `owner`, but a link to another's file, a
+    ///   pipe that never ends, or a hard link to another's file.
     func end(of name: String, from start: UInt64 = 0, atMost limit: UInt64, owner: uid_t) throws(BranchError)
         -> [UInt8]?
     {
@@ -113,7 +113,7 @@ final class HeldDirectory: Sendable {
         return Array(bytes.prefix(count))
     }
 
-    /// Makes a file that only its owner can read; one of this name is replaced.
+    /// Creates a file that only its owner can read, replacing one of this name.
     func write(_ text: String, to name: String) throws(BranchError) {
         try removeFile(name)
         let file = openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -128,28 +128,28 @@ final class HeldDirectory: Sendable {
         }
     }
 
-    /// Nothing happens when it is not there.
+    /// Does nothing if it does not exist.
     func removeFile(_ name: String) throws(BranchError) {
         guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
             throw Self.failure("remove", "\(path)/\(name)")
         }
     }
 
-    /// Both names are of this directory.
+    /// Both names are in this directory.
     func rename(_ name: String, to new: String) throws(BranchError) {
         guard renameat(descriptor, name, descriptor, new) == 0 else {
             throw Self.failure("rename to \(new)", "\(path)/\(name)")
         }
     }
 
-    /// Puts the names in it on disk.
+    /// Flushes its names to disk.
     func sync() throws(BranchError) {
         guard fsync(descriptor) == 0 else { throw Self.failure("fsync", path) }
     }
 
-    /// Names in it, as the bytes they are, each with a NUL at its end: one need not be text.
+    /// Its names as raw bytes with a final NUL, since a name need not be text.
     ///
-    /// - Parameter limit: of those that are wanted.
+    /// - Parameter limit: the maximum number of names.
     func names(atMost limit: Int = .max) throws(BranchError) -> [[CChar]] {
         let own = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard own >= 0 else { throw Self.failure("list", path) }

@@ -5,18 +5,18 @@ import Musl
 #endif
 
 extension HeldDirectory {
-    /// Removes a file, or a directory and all in it; nothing happens when it is not there.
+    /// Removes a file, or a directory and its content. Does nothing if it does not exist.
     ///
-    /// Whatever somebody swaps meanwhile, only what is in this directory goes: a link is removed and never followed.
-    /// Takes a bounded number of descriptors and no stack, however deep the tree.
+    /// Removes only what is in this directory, even if entries are swapped meanwhile: links are removed, never
+    /// followed. Uses a bounded number of descriptors and no recursion for any depth of the tree.
     ///
-    /// - Throws: ``BranchError/runtime(_:)``, also when files go on appearing in it, and when a file system is mounted
-    ///   in it.
+    /// - Throws: ``BranchError/runtime(_:)``, also if new files keep appearing in it, or a file system is mounted in
+    ///   it.
     func removeTree(_ name: String) throws(BranchError) {
         try TreeRemoval(base: self).remove(Array(name.utf8CString))
     }
 
-    /// Removes all that is in it.
+    /// Removes its content.
     func removeContents() throws(BranchError) {
         let removal = try TreeRemoval(base: self)
         while true {
@@ -29,11 +29,11 @@ extension HeldDirectory {
 
 /// The removal of trees from a directory.
 private struct TreeRemoval {
-    /// Names that are read at a time.
+    /// The number of names read at a time.
     static let batch = 256
-    /// Directories that are held open. What lies deeper is moved up first.
+    /// The number of directories held open. Deeper ones are moved up first.
     private static let mostOpen = 32
-    /// How often something may be there again, or be something else, that was removed a moment ago.
+    /// How often an entry may reappear, or change its type, after its removal.
     private static let maximumReturns = 1_000
 
     private struct Level {
@@ -62,7 +62,7 @@ private struct TreeRemoval {
                 levels.removeLast()
                 let parent = levels.last?.directory ?? base
                 if unlinkat(parent.descriptor, level.name, AT_REMOVEDIR) == 0 || errno == ENOENT { continue }
-                // Something has come into it, or is in its place, since.
+                // It has new entries, or was replaced.
                 guard [ENOTEMPTY, EEXIST, ENOTDIR].contains(errno) else { throw failure("remove", level.name) }
                 returns += 1
                 guard returns < Self.maximumReturns else { throw restless(level.name) }
@@ -80,7 +80,7 @@ private struct TreeRemoval {
                 moved += 1
                 let new = Array(".frost-remove-\(getpid())-\(moved)".utf8CString)
                 guard renameat(level.directory.descriptor, name, levels[0].directory.descriptor, new) == 0 else {
-                    // Taken away by somebody else meanwhile, or its new name taken; the next look says.
+                    // It was removed by another process, or its new name is in use; the next pass will show.
                     guard [ENOENT, EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else { throw failure("move", name) }
                     returns += 1
                     guard returns < Self.maximumReturns else { throw restless(name) }
@@ -90,9 +90,9 @@ private struct TreeRemoval {
         }
     }
 
-    /// Removes what is no directory, and opens what is one.
+    /// Opens a directory, and removes anything else.
     ///
-    /// - Returns: nil when it is gone.
+    /// - Returns: nil after removal.
     private func open(_ name: [CChar], in parent: HeldDirectory) throws(BranchError) -> HeldDirectory? {
         for _ in 0..<Self.maximumReturns {
             if unlinkat(parent.descriptor, name, 0) == 0 || errno == ENOENT { return nil }
@@ -100,14 +100,14 @@ private struct TreeRemoval {
             if fault == EACCES, fchmod(parent.descriptor, 0o700) == 0, unlinkat(parent.descriptor, name, 0) == 0 {
                 return nil
             }
-            // Linux says EISDIR of a directory, POSIX EPERM.
+            // For a directory, Linux returns EISDIR, POSIX EPERM.
             guard [EISDIR, EPERM, EACCES].contains(fault) else { throw failure("remove", name) }
             let descriptor = openat(parent.descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard descriptor >= 0 else {
                 switch errno {
                 case ENOENT: return nil
                 case ENOTDIR, ELOOP:
-                    // A file that may not be removed, as one that is immutable; or one just now put there.
+                    // The file cannot be removed, such as an immutable one, or it was created just now.
                     if fault == EPERM {
                         errno = fault
                         throw failure("remove", name)
@@ -128,7 +128,7 @@ private struct TreeRemoval {
             guard status.st_dev == device else {
                 throw .runtime("cannot remove \(path(name)): another file system is mounted there; unmount it first")
             }
-            // Without these rights its owner cannot empty it.
+            // Its owner needs these rights to empty it.
             if status.st_mode & 0o700 != 0o700 { _ = fchmod(descriptor, 0o700) }
             return directory
         }

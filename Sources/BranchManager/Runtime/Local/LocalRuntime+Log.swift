@@ -1,5 +1,5 @@
 extension LocalRuntime {
-    /// The place is a number of bytes in the present file. One that is smaller now was begun anew.
+    /// The position is an offset in bytes. A smaller file has been started again.
     package func logHome(_ server: ServerSpec) -> ServerLogHome? { .file(log(server)) }
 
     package func log(_ server: ServerSpec, after place: ServerLogPart.Place?) async throws(BranchError)
@@ -15,10 +15,10 @@ extension LocalRuntime {
                 atMost: ServerLogPart.most,
                 owner: account.uid
             )
-            // Written between the two looks: what is not a whole line yet is left for the next part.
+            // Written in between: leave an incomplete line for the next part.
             let whole = (bytes ?? []).lastIndex(of: UInt8(ascii: "\n")).map { (bytes ?? [])[...$0] } ?? []
             var lines = String(decoding: whole, as: UTF8.self)
-            // The first line of an end is most often cut.
+            // The first line is usually incomplete.
             if known == nil, start > 0, let first = lines.firstIndex(of: "\n") {
                 lines.removeSubrange(...first)
             }

@@ -22,11 +22,11 @@ extension LocalRuntime {
         }
     }
 
-    /// Asked of the server itself: the state of a connection attempt, which needs no password.
+    /// From the server itself: the result of a connection attempt, which needs no password.
     package func condition(_ server: ServerSpec) async throws(BranchError) -> ServerCondition {
         guard try await isRunning(server) else { return .down }
         let programs = try await self.programs(of: server)
-        // One that refuses connections (1) is starting up; one that says nothing (2) is not that far, or has no time.
+        // A server that rejects connections (1) is starting up; one that does not answer (2) is not ready, or is busy.
         let code = try await account(of: server).check(
             "/bin/sh",
             [
@@ -38,8 +38,8 @@ extension LocalRuntime {
         return .recovering(Self.progress(await logText(server)) ?? "PostgreSQL is starting up")
     }
 
-    /// What a server that recovers has said last, as `redo in progress, elapsed time: 20.00 s, current LSN: 0/B5A3D28`
-    /// (log_startup_progress_interval, PostgreSQL 15 and newer). Lines of those who try to connect are not of it.
+    /// The last message of a recovering server, such as `redo in progress, elapsed time: 20.00 s, current LSN:
+    /// 0/B5A3D28` (log_startup_progress_interval, PostgreSQL 15 and newer). Ignores lines about connection attempts.
     static func progress(_ log: String) -> String? {
         guard let line = log.split(separator: "\n").last(where: { $0.contains(" LOG:  ") }),
             let message = line.firstRange(of: " LOG:  ").map({ line[$0.upperBound...] })
@@ -47,14 +47,14 @@ extension LocalRuntime {
         return "PostgreSQL says: \(message)"
     }
 
-    /// Starts a server that does not run, and waits until it has started, has failed, or the timeout is over.
+    /// Starts a stopped server, and waits until it has started or failed, or for the timeout.
     private func launch(_ server: ServerSpec) async throws(BranchError) {
         let account = try account(of: server)
         try await account.endOrphans(in: data(server))
         let logged = try await inPlace(server) { place, _ throws(BranchError) in
-            // Of a server that is gone. PostgreSQL would take a process that has its number now for it.
+            // A file of an ended server. PostgreSQL would mistake another process with the same number for it.
             try place.directory("data")?.removeFile("postmaster.pid")
-            // A pipe would keep it waiting, a link have it write elsewhere.
+            // A pipe would block it, and a link would redirect its output.
             if let kind = try place.kind(Self.logName), kind != .file { try place.removeTree(Self.logName) }
             return place.size(Self.logName)
         }
@@ -65,10 +65,10 @@ extension LocalRuntime {
         let settings =
             [
                 ("listen_addresses", "127.0.0.1"),
-                // Whoever owns a branch can have put anything into its files of settings. It runs on its own data, and
-                // leaves its number in its own place: PostgreSQL complains of an empty name.
+                // The owner of a branch can set anything in its configuration files. Force its own data directory and
+                // its own PID file: PostgreSQL rejects an empty name.
                 ("data_directory", data(server)), ("external_pid_file", "\(place(server))/server.pid"),
-                // What a server says at its start and end is looked for where it is started.
+                // Frost reads a server's messages at its start and end in this log.
                 ("logging_collector", "off"), ("log_destination", "stderr"),
             ] + (try access.prepare(server, rules: try await rules(server, major: major), account: account))
         try await access.clear(server, account: account)
@@ -86,7 +86,7 @@ extension LocalRuntime {
         )
         let outcome = ServerLog.outcome(printed)
         guard outcome.code != 0, try await !isRunning(server) else { return }
-        // What it has said last is written once the writer has read it all, and is gone.
+        // Its last messages are complete once the writer has ended.
         for _ in 0..<Self.writerTries {
             guard let writer = outcome.writer, writer > 1, kill(writer, 0) == 0 || errno != ESRCH else { break }
             try? await Task.sleep(for: .milliseconds(50))
@@ -97,10 +97,10 @@ extension LocalRuntime {
         )
     }
 
-    /// How long a log's writer may take to end after its server, in tries 50 ms apart: two seconds.
+    /// Time limit for a log's writer to end after its server, in tries 50 ms apart: two seconds.
     private static let writerTries = 40
 
-    /// Rules for those who come over TCP: the branch's own.
+    /// Rules for TCP connections: the branch's own.
     private func rules(_ server: ServerSpec, major: Int) async throws(BranchError) -> String {
         let file = "\(data(server))/pg_hba.conf"
         if major >= 16 { return "include \"\(file)\"" }
@@ -108,7 +108,7 @@ extension LocalRuntime {
         return ServerAccess.networkRules(text ?? "")
     }
 
-    /// A small file of a server's data; nil when it is not there, or not the server's own.
+    /// A small file in a server's data; nil if it does not exist, or does not belong to the server.
     private func beginning(
         of name: String,
         atMost count: UInt64,
@@ -120,7 +120,7 @@ extension LocalRuntime {
         return (bytes ?? nil).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// For the shell that pg_ctl starts a server with.
+    /// For the shell by which pg_ctl starts a server.
     private static func quoted(_ text: String) -> String { "'\(text.replacing("'", with: "'\\''"))'" }
 
     // MARK: Versions
@@ -136,7 +136,7 @@ extension LocalRuntime {
         return Int(text.prefix(while: \.isNumber))
     }
 
-    /// The directory of the programs that fit a server.
+    /// The directory of the programs for a server's version.
     func programs(of server: ServerSpec) async throws(BranchError) -> String {
         if let major = server.postgresVersion { return try installations.running(data: major).programs }
         if let major = try await majorVersion(server) { return try installations.running(data: major).programs }
@@ -146,7 +146,7 @@ extension LocalRuntime {
     // MARK: Frost's own way in
 
     package func passwordVerifier(_ server: ServerSpec) async throws(BranchError) -> String? {
-        // A server that an earlier frost has started can only be reached with the password in question.
+        // A server started by an earlier frost accepts only the password to be checked.
         guard access.isThere(server) else { return nil }
         let role = server.username.replacing("'", with: "''")
         let found = try await psql(
@@ -156,9 +156,9 @@ extension LocalRuntime {
         return found.trimmingCharacters(in: .newlines)
     }
 
-    /// How a program of PostgreSQL's reaches a server: its options, and its environment.
+    /// The options and environment for PostgreSQL's programs to connect to a server.
     ///
-    /// - Parameter account: that it runs as; one that the socket does not let in comes with the password.
+    /// - Parameter account: of the program; one that the socket does not accept uses the password.
     func way(to server: ServerSpec, as account: ServerAccount) -> (options: [String], environment: [String: String]) {
         let isOwn = access.isThere(server) && access.owner(server) == account.uid
         return (
@@ -172,16 +172,16 @@ extension LocalRuntime {
 
     // MARK: The log
 
-    /// How much of a log is looked at, in bytes.
+    /// How much of a log is read, in bytes.
     private static let tail: UInt64 = 16 * 1_024
 
-    /// Lines of a log that say why a start has failed, the two of pg_ctl at the end included.
+    /// The number of log lines that explain a failed start, including the last two of pg_ctl.
     private static let tailLines = 8
 
-    /// The end of a server's log behind a place in it.
+    /// The end of a server's log after a position.
     func logText(_ server: ServerSpec, from start: UInt64 = 0) async -> String {
         let bytes = try? await inPlace(server) { place, account throws(BranchError) in
-            // One that has become smaller was begun anew by this start.
+            // A smaller file was started again by this start.
             let first = place.size(Self.logName) < start ? 0 : start
             return try place.end(of: Self.logName, from: first, atMost: Self.tail, owner: account.uid) ?? []
         }

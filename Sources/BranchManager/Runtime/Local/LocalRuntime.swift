@@ -10,11 +10,11 @@ import Musl
 
 /// Branches as PostgreSQL servers of this host, listening on 127.0.0.1 only and never run as root.
 ///
-/// Whoever owns a branch runs programs as its server's account, and can put anything in place of anything below
-/// `<directory>/<target id>`. All that is done there is done as that account, and follows no links.
+/// The owner of a branch runs programs as its server's account, and can replace anything below
+/// `<directory>/<target id>`. All work there is done as that account, and follows no links.
 ///
-/// `<directory>/<target id>/data` is a server's data, `…/copy` one that is being made, `…/server.log` its log,
-/// `…/server.pid` the number of its process, which nobody reads.
+/// `<directory>/<target id>/data` is a server's data, `…/copy` a new copy, `…/server.log` its log, `…/server.pid` its
+/// process number, which is not read.
 package struct LocalRuntime: BranchRuntime {
     let directory: String
     let installations: PostgresInstallations
@@ -22,26 +22,25 @@ package struct LocalRuntime: BranchRuntime {
     let account: ServerAccount
     let access: ServerAccess
     let serverLog: ServerLog
-    /// nil where servers stay where they are started.
+    /// nil if servers stay in the unit that starts them.
     let units: ServerUnits?
     package let ownSessions = OwnSessions()
     private let processes = ServerProcesses()
-    /// How long a start waits for a server that recovers before it lets it go on with that.
+    /// How long a start waits for a recovering server before it returns.
     let timeout: Duration
 
-    /// How long a start waits by default: longer than a start without recovery takes on a busy host, and as long as
-    /// others are kept from working on the branch.
+    /// The default: longer than a start without recovery on a busy host. It also limits how long the branch is locked.
     package static let defaultStartTimeout = Duration.seconds(20)
-    /// How long a server may take to stop, in seconds.
+    /// Time limit for a server to stop, in seconds.
     private static let stopTimeout = 120
 
     /// - Parameters:
-    ///   - directory: of all branches; made when it is not there.
-    ///   - user: that servers of new branches run as when this process is root; nil for `frost-postgres` where there is
-    ///     such a user, else `postgres`.
-    ///   - timeout: how long a start waits for a server that recovers.
+    ///   - directory: of all branches; created if missing.
+    ///   - user: for servers of new branches if this process is root; nil for `frost-postgres` if it exists, else
+    ///     `postgres`.
+    ///   - timeout: how long a start waits for a recovering server.
     ///   - logLimit: of each of the two files of a server's log, in bytes.
-    ///   - units: where systemd keeps servers; nil leaves them where they are started.
+    ///   - units: systemd scopes for servers; nil leaves them in the unit that starts them.
     package init(
         directory: String,
         installations: PostgresInstallations,
@@ -90,7 +89,7 @@ package struct LocalRuntime: BranchRuntime {
                 "-D", data(server), "-U", server.username, "--pwfile", "\(place(server))/password", "-A",
                 "scram-sha-256", "-E",
                 "UTF8",
-                // Sorted by bytes, with the letters of Unicode: upper('é'), ILIKE.
+                // Sorts by bytes, but knows the letters of Unicode: upper('é'), ILIKE.
                 "--locale=C", "--lc-ctype=C.UTF-8",
             ],
             of: server,
@@ -99,7 +98,7 @@ package struct LocalRuntime: BranchRuntime {
         try await inPlace(server) { place, _ throws(BranchError) in try place.removeFile("password") }
         // On a host of any speed: a server that does not come up has ended, and that is an error.
         while try await start(server) != .answering {}
-        // The database may be there: this is done again after a crash.
+        // The database may exist: this is repeated after a crash.
         let exists = try await psql(
             server,
             "SELECT 1 FROM pg_database WHERE datname = '\(Self.literal(server.databaseName))'"
@@ -141,12 +140,12 @@ package struct LocalRuntime: BranchRuntime {
             arguments throws(BranchError) in
             try await run("/bin/sh", ["-c", script, "frost"] + arguments, of: server, isTool: true)
         }.run(database: server.databaseName)
-        // As pg_basebackup does: the branch's old data goes when the copy is in its place.
+        // Like pg_basebackup: the branch's old data is removed once the copy is in its place.
         try await run("initdb", ["--sync-only", "-D", copy(server)], of: server, like: source, isTool: true)
         return turnedOff
     }
 
-    /// Copies the files of a server that does not run; a clone where the file system has them.
+    /// Copies the files of a stopped server, as a clone if the file system supports it.
     private func copyFiles(of source: ServerSpec, to server: ServerSpec) async throws(BranchError) {
         let (reader, writer) = (try account(of: source), try account(of: server))
         guard reader.owner != writer.owner else {
@@ -158,7 +157,7 @@ package struct LocalRuntime: BranchRuntime {
             )
             return
         }
-        // Each reads and writes what is its own. A shell tells of the last program of a pipe only.
+        // Each accesses only its own files. A shell reports only the last program of a pipe.
         let script = """
             set -eu
             status=$( { { \(reader.command.joined(separator: " ")) tar -C "$1" -cf - --one-file-system . || echo read >&3; } \
@@ -182,7 +181,7 @@ package struct LocalRuntime: BranchRuntime {
     ) async throws(BranchError) {
         try await CopySenders.check(source) { query throws(BranchError) in try await psql(source, query) }
         let way = try way(to: source, as: account(of: server))
-        // Put on disk when it is put right.
+        // Flushed to disk after its cleanup.
         try await run(
             "pg_basebackup",
             [
@@ -201,7 +200,7 @@ package struct LocalRuntime: BranchRuntime {
     package func adoptCopy(_ server: ServerSpec) async throws(BranchError) {
         try await inPlace(server) { place, _ throws(BranchError) in
             if try place.kind("copy") != nil {
-                // Repeated after a crash, each step finds what the one before has left.
+                // Repeated after a crash, each step finds the result of the previous one.
                 if try place.kind("data") != nil {
                     try place.removeTree("old")
                     try place.rename("data", to: "old")
@@ -235,7 +234,7 @@ package struct LocalRuntime: BranchRuntime {
             do throws(BranchError) {
                 try await stop(server, "immediate")
             } catch {
-                // As when somebody put something else in place of its lock file, by which it is found.
+                // For example, its lock file, by which it is found, was replaced.
                 try await account.endOrphans(in: data(server))
             }
         }
@@ -249,7 +248,7 @@ package struct LocalRuntime: BranchRuntime {
         )
     }
 
-    /// A server is stopped by a signal: programs of any version do, when its own have been removed.
+    /// A signal stops a server, so programs of any version will do if its own have been removed.
     private func stopProgram(_ server: ServerSpec) async throws(BranchError) -> String {
         do throws(BranchError) {
             return try await program("pg_ctl", of: server)
@@ -258,9 +257,9 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    /// Whether the process that `postmaster.pid` names works in this branch's data, as PostgreSQL does.
+    /// Whether the process in `postmaster.pid` has this branch's data as its working directory, like PostgreSQL.
     ///
-    /// A number alone proves nothing: after a start of the host it may be that of another branch's server.
+    /// A number alone proves nothing: after a boot of the host it may belong to another branch's server.
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
         let (data, processes) = (data(server), processes)
         let isRunning = try await inPlace(server) { place, account throws(BranchError) in
@@ -305,7 +304,7 @@ package struct LocalRuntime: BranchRuntime {
         }
     }
 
-    /// How often a directory is emptied in which files go on appearing.
+    /// How often to empty a directory in which files keep appearing.
     private static let removals = 20
 
     // MARK: Helpers
@@ -330,7 +329,7 @@ package struct LocalRuntime: BranchRuntime {
             ? account : ServerAccount(owner: FileOwner(uid: status.st_uid, gid: status.st_gid))
     }
 
-    /// Gives a branch's directory away that is root's still: frost was killed between making it and this.
+    /// Changes the owner of a branch's directory that still belongs to root, because frost was killed in between.
     private func finishPlace(_ path: String) throws(BranchError) {
         var status = stat()
         guard account.owner != nil, lstat(path, &status) == 0, status.st_uid == 0, status.st_mode & S_IFMT == S_IFDIR
@@ -338,9 +337,9 @@ package struct LocalRuntime: BranchRuntime {
         try account.makeDirectory(path)
     }
 
-    /// Does something in a branch's directory, as the account that owns it, and where blocking is allowed.
+    /// Runs `body` in a branch's directory as its owner, on a thread that may block.
     ///
-    /// - Returns: nil when there is no such directory.
+    /// - Returns: nil if there is no such directory.
     @discardableResult
     func inPlace<Value: Sendable>(
         _ server: ServerSpec,
@@ -362,9 +361,9 @@ package struct LocalRuntime: BranchRuntime {
     ///
     /// - Parameters:
     ///   - program: a path, or a name among PostgreSQL's programs.
-    ///   - other: the branch of whose version the program is; nil for the same.
-    ///   - isTool: whether it makes files that are of no use to anybody once this process is gone.
-    ///   - progress: called when it says how far it is.
+    ///   - other: the branch that determines the program's version; nil for the same.
+    ///   - isTool: whether its files are useless after this process has ended.
+    ///   - progress: called for each progress line.
     @discardableResult
     private func run(
         _ program: String,

@@ -14,21 +14,21 @@ package struct PostgresInstallation: Hashable, Sendable {
     }
 }
 
-/// The major versions of PostgreSQL that this host has, side by side.
+/// The major versions of PostgreSQL on this host.
 ///
-/// Looked up each time: a version that is installed while `frost up` runs is found without a restart.
+/// Looked up each time, so that new versions are found without a restart of `frost up`.
 package struct PostgresInstallations: Sendable {
-    /// Directories that an operator named; they go before those of packages.
+    /// Directories named by the operator, which take precedence over those of packages.
     private let named: [PostgresInstallation]
     private let base: String
 
-    /// Where Debian's packages put versions side by side.
+    /// The directory of Debian's packages, with a subdirectory for each version.
     package static let packages = "/usr/lib/postgresql"
 
     /// - Parameters:
     ///   - named: directories of programs, separated by colons; nil for none.
-    ///   - base: has a directory `<major>/bin` for each version.
-    /// - Throws: ``BranchError/invalid(_:)`` when a named directory has no `initdb`, or there is no version at all.
+    ///   - base: contains a directory `<major>/bin` for each version.
+    /// - Throws: ``BranchError/invalid(_:)`` if a named directory has no `initdb`, or no version is installed.
     package static func find(
         _ named: String? = nil,
         base: String = packages
@@ -42,13 +42,13 @@ package struct PostgresInstallations: Sendable {
         return found
     }
 
-    /// All of them, the newest first; of each version the one named first.
+    /// All versions, newest first; of several with the same version, the first.
     package func all() -> [PostgresInstallation] {
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? []
         let packaged = versions.compactMap(Int.init).map {
             PostgresInstallation(major: $0, programs: "\(base)/\($0)/bin")
         }
-        // The client's package has a directory of the same name, without the server's programs.
+        // The client package creates the same directory, without the server's programs.
         .filter { FileManager.default.isExecutableFile(atPath: "\($0.programs)/initdb") }
         var found: [Int: PostgresInstallation] = [:]
         for installation in named + packaged where found[installation.major] == nil {
@@ -57,9 +57,9 @@ package struct PostgresInstallations: Sendable {
         return found.values.sorted { $0.major > $1.major }
     }
 
-    /// The version that a new database has: the one asked for, else the newest of those named, else the newest.
+    /// The version of a new database: the requested one, else the newest of the named ones, else the newest.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` that says what to install.
+    /// - Throws: ``BranchError/invalid(_:)`` that names the package to install.
     package func forNewDatabase(_ major: Int?) throws(BranchError) -> PostgresInstallation {
         let all = all()
         if let major {
@@ -74,9 +74,9 @@ package struct PostgresInstallations: Sendable {
         throw .invalid("no PostgreSQL server under \(base); install one: apt-get install postgresql")
     }
 
-    /// The version that a server's data was made by.
+    /// The version of a server's data.
     ///
-    /// - Throws: ``BranchError/runtime(_:)`` that says what to install.
+    /// - Throws: ``BranchError/runtime(_:)`` that names the package to install.
     package func running(data major: Int) throws(BranchError) -> PostgresInstallation {
         if let found = all().first(where: { $0.major == major }) { return found }
         throw .runtime(
@@ -88,7 +88,7 @@ package struct PostgresInstallations: Sendable {
         "install postgresql-\(major), or name the directory of its programs with --postgres-bin (FROST_POSTGRES_BIN)"
     }
 
-    /// The first number of what `initdb --version` prints: `initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+    /// The first number in the output of `initdb --version`: `initdb (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
     private static func major(of directory: String) async throws(BranchError) -> Int {
         let program = "\(directory)/initdb"
         guard FileManager.default.isExecutableFile(atPath: program) else {

@@ -7,14 +7,14 @@ import Glibc
 import Musl
 #endif
 
-/// Frost's own way into its servers: a Unix socket for each, and who may come in by it.
+/// Frost's own access to its servers: a Unix socket for each, with its rules.
 ///
-/// Peer authentication needs no password, so one that a user changes does not lock frost out. The rules lie outside of
-/// the data directory, in files of this process's user: under root, a superuser of a branch can read and not edit them.
+/// Peer authentication needs no password, so a changed password does not lock frost out. The rules are outside of the
+/// data directory, in files of this process's user: under root, a superuser of a branch can read but not edit them.
 struct ServerAccess: Sendable {
-    /// `<directory>/<target id>` has the rules of a branch's server.
+    /// `<directory>/<target id>` contains the rules of a branch's server.
     private let directory: String
-    /// `<sockets>/<target id>` has its socket; beside the rules, unless that path is too long for one.
+    /// `<sockets>/<target id>` contains its socket; beside the rules, unless that path is too long.
     private let sockets: String
 
     /// Longest path of a Unix socket, in bytes (`sun_path` of sockaddr_un without its end).
@@ -23,7 +23,7 @@ struct ServerAccess: Sendable {
         "/\(Identifier.target.rawValue)_\(String(repeating: "x", count: Identifier.length))"
     private static let longestSocket = "/s/.s.PGSQL.65535"
 
-    /// - Parameter directory: made when a server starts; below what only this process's user can change.
+    /// - Parameter directory: created when a server starts; only this process's user can change its parents.
     init(directory: String) {
         self.directory = directory
         let longest = directory + Self.longestName + Self.longestSocket
@@ -39,22 +39,22 @@ struct ServerAccess: Sendable {
 
     func socketDirectory(_ server: ServerSpec) -> String { "\(sockets)/\(server.targetID)/s" }
 
-    /// Whom its socket lets in: the account that the directory belongs to.
+    /// The account that the socket accepts: the owner of the directory.
     func owner(_ server: ServerSpec) -> uid_t? {
         var status = stat()
         return lstat(socketDirectory(server), &status) == 0 ? status.st_uid : nil
     }
 
-    /// Whether the server that runs was started with it; one of an earlier frost was not.
+    /// Whether the running server was started with it, unlike one of an earlier frost.
     func isThere(_ server: ServerSpec) -> Bool {
         var status = stat()
         return lstat("\(socketDirectory(server))/.s.PGSQL.\(server.hostPort)", &status) == 0
             && status.st_mode & S_IFMT == S_IFSOCK
     }
 
-    /// Writes the rules of a server that is about to start.
+    /// Writes the rules of a server before its start.
     ///
-    /// - Parameter rules: lines of `pg_hba.conf` for everybody who comes over TCP.
+    /// - Parameter rules: lines of `pg_hba.conf` for TCP connections.
     /// - Returns: settings for the server's command line.
     /// - Throws: ``BranchError/runtime(_:)``.
     func prepare(
@@ -83,13 +83,13 @@ struct ServerAccess: Sendable {
             ("hba_file", "\(place)/pg_hba.conf"), ("ident_file", "\(place)/pg_ident.conf"),
             // A list: a comma in it would end the name.
             ("unix_socket_directories", "\"\(socketDirectory(server))\""), ("unix_socket_permissions", "0700"),
-            // Not one that its account is not in.
+            // Not a group that its account is not a member of.
             ("unix_socket_group", ""),
         ]
     }
 
-    /// Removes what a server that is gone has left of its socket: the number in its lock file may be another process's by
-    /// now, which PostgreSQL would take for the server.
+    /// Removes the socket files of a server that has ended: the number in its lock file may now belong to another
+    /// process, which PostgreSQL would mistake for the server.
     func clear(_ server: ServerSpec, account: ServerAccount) async throws(BranchError) {
         try await account.check(
             "/bin/sh",
@@ -97,14 +97,14 @@ struct ServerAccess: Sendable {
         )
     }
 
-    /// The lines of a `pg_hba.conf` that are about TCP. Versions before 16 cannot include a file from another.
+    /// The lines of a `pg_hba.conf` for TCP. Versions before 16 cannot include other files.
     static func networkRules(_ text: String) -> String {
         var rules: [Substring] = []
         var isContinued = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             let word = line.drop { $0 == " " || $0 == "\t" }.prefix { $0.isLetter }
             if isContinued || word.hasPrefix("host") { rules.append(line) }
-            // A line ends in a backslash when the next one belongs to it (PostgreSQL 14 and newer).
+            // A final backslash continues a line (PostgreSQL 14 and newer).
             isContinued = line.hasSuffix("\\") && (isContinued || word.hasPrefix("host"))
         }
         return rules.joined(separator: "\n")
@@ -113,7 +113,7 @@ struct ServerAccess: Sendable {
     func remove(_ server: ServerSpec, account: ServerAccount) async throws(BranchError) {
         for base in Set([directory, sockets]) {
             let place = "\(base)/\(server.targetID)"
-            // One level, of names known: what the account has put beside its socket stays in the way of nobody.
+            // One level of known names: other files of the account beside its socket do no harm.
             for name in ["pg_hba.conf", "pg_ident.conf"] { unlink("\(place)/\(name)") }
             let socket = "\(place)/s"
             var status = stat()
@@ -125,7 +125,7 @@ struct ServerAccess: Sendable {
         }
     }
 
-    /// - Throws: when it is there and somebody else could change it, as in `/tmp`.
+    /// - Throws: if it exists and another user could change it, as in `/tmp`.
     private static func makeOwnDirectory(_ path: String) throws(BranchError) {
         if mkdir(path, 0o711) == 0 { chmod(path, 0o711) } else if errno != EEXIST { throw failure("make", path) }
         var status = stat()
@@ -135,7 +135,7 @@ struct ServerAccess: Sendable {
         }
     }
 
-    /// In one step, so that a server that reads its rules again meanwhile finds whole ones.
+    /// Atomically, so that a server that reloads its rules finds complete ones.
     private static func write(_ text: String, to path: String) throws(BranchError) {
         let part = "\(path).new"
         unlink(part)
@@ -143,7 +143,7 @@ struct ServerAccess: Sendable {
         guard descriptor >= 0 else { throw failure("write", part) }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)
-        // Whatever the umask is, the server's account has to read it; there is no secret in it.
+        // Independent of the umask, the server's account must be able to read it; it contains no secrets.
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fchmod(descriptor, 0o644) == 0,
             rename(part, path) == 0
         else { throw failure("write", path) }

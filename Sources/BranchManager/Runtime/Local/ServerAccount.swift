@@ -8,18 +8,18 @@ import Glibc
 import Musl
 #endif
 
-/// Whom the local runtime's servers run as, and their files belong to: this process's user, or another
-/// when that is root, which PostgreSQL refuses.
+/// The account of the local runtime's servers and files: this process's user, or another one if that is root, which
+/// PostgreSQL refuses.
 struct ServerAccount: Sendable {
     private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// nil for whom this process runs as.
+    /// nil for this process's user.
     let owner: FileOwner?
 
-    /// Of new branches, where this process is root: the first of these that the host has.
+    /// For new branches if this process is root: the first of these that exists.
     static let users = ["frost-postgres", "postgres"]
 
-    /// - Throws: ``BranchError/invalid(_:)`` when this process is root and there is no such user.
+    /// - Throws: ``BranchError/invalid(_:)`` if this process is root and there is no such user.
     init(users: [String]) throws(BranchError) {
         guard geteuid() == 0 else {
             owner = nil
@@ -39,12 +39,12 @@ struct ServerAccount: Sendable {
 
     init(owner: FileOwner?) { self.owner = owner }
 
-    /// Whom the files of this account belong to.
+    /// The owner of this account's files.
     var uid: uid_t { owner?.uid ?? geteuid() }
 
-    /// Its name, as PostgreSQL learns it of who connects (peer authentication).
+    /// Its name for PostgreSQL's peer authentication.
     ///
-    /// - Throws: ``BranchError/invalid(_:)`` when it has none.
+    /// - Throws: ``BranchError/invalid(_:)`` if it has none.
     func name() throws(BranchError) -> String {
         guard let entry = getpwuid(uid) else {
             throw .invalid(
@@ -54,21 +54,21 @@ struct ServerAccount: Sendable {
         return String(cString: entry.pointee.pw_name)
     }
 
-    /// What runs a program as this account: with none of the groups that the host lets it have.
+    /// The prefix of a command that runs as this account, without supplementary groups.
     var command: [String] {
         guard let owner else { return [] }
         return ["setpriv", "--reuid=\(owner.uid)", "--regid=\(owner.gid)", "--clear-groups", "--inh-caps=-all", "--"]
     }
 
-    /// Runs a program as this user, which has to succeed.
+    /// Runs a program as this user; it must succeed.
     ///
     /// - Parameters:
-    ///   - target: of the branch whose files it makes, when it is of no use to anybody once this
-    ///     process is gone; ``endTools(of:)`` then finds it.
-    ///   - outer: the beginning of a command that runs all this, still as this process's user.
-    ///   - progress: called when it says how far it is (``CopyProgress``).
+    ///   - target: of the branch whose files it creates, if they are useless after this process has ended;
+    ///     ``endTools(of:)`` then finds the program.
+    ///   - outer: the prefix of the whole command, still as this process's user.
+    ///   - progress: called for each progress line (``CopyProgress``).
     /// - Returns: its standard output.
-    /// - Throws: ``BranchError/runtime(_:)`` with the end of what it printed; also when the task is cancelled, which ends
+    /// - Throws: ``BranchError/runtime(_:)`` with the end of its output, also when the task is cancelled, which ends
     ///   the program.
     @discardableResult
     func check(
@@ -89,9 +89,9 @@ struct ServerAccount: Sendable {
             uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
         )
         var platform = PlatformOptions()
-        // Ctrl-C is for us, who bring what is under way to an end.
+        // Ctrl-C is for this process, which finishes running operations.
         platform.processGroupID = 0
-        // With those that it has started.
+        // Including its children.
         platform.teardownSequence = [
             .send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: Self.teardown)
         ]
@@ -100,7 +100,7 @@ struct ServerAccount: Sendable {
                 command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
                 arguments: Arguments(Array(command.dropFirst())),
                 environment: .custom(environment),
-                // The servers themselves are left running: nothing of ours may be held open by them.
+                // The servers keep running, and must not inherit our descriptors.
                 workingDirectory: "/",
                 platformOptions: platform,
                 input: .none,
@@ -129,17 +129,17 @@ struct ServerAccount: Sendable {
         }
     }
 
-    /// How long a program may take to end that is not wanted any more.
+    /// Time limit for a terminated program to end.
     private static let teardown = Duration.seconds(5)
 
-    /// By which the programs are known that make the files of a branch.
+    /// The variable that identifies programs that create the files of a branch.
     private static let toolVariable = "FROST_TOOL_OF"
-    /// How long a killed program may take to be gone, in tries 50 ms apart: ten seconds.
+    /// Time limit for a killed program to end, in tries 50 ms apart: ten seconds.
     private static let tries = 200
-    /// How long those of a server that fell over have to notice it: three seconds.
+    /// How long processes of a crashed server have to notice the crash: three seconds.
     private static let graceTries = 60
 
-    /// Ends programs that an earlier process has left at work on a branch's files, when it was killed.
+    /// Ends programs left by a killed frost process that still work on a branch's files.
     func endTools(of target: String) async throws(BranchError) {
         let mark = Data("\(Self.toolVariable)=\(target)\0".utf8)
         for _ in 0..<Self.tries {
@@ -154,10 +154,10 @@ struct ServerAccount: Sendable {
         throw .runtime("a program left by an earlier frost is still working on \(target) and does not end")
     }
 
-    /// Ends what a server has left behind that fell over: backends that were busy go on writing for as long as
-    /// their query takes. They get a moment to notice by themselves.
+    /// Ends the remaining processes of a crashed server: busy backends would keep writing until their query ends. They
+    /// get a moment to notice by themselves.
     ///
-    /// - Parameter data: of a server whose first process is gone.
+    /// - Parameter data: of a server whose main process is gone.
     func endOrphans(in data: String) async throws(BranchError) {
         for attempt in 0..<Self.tries {
             var orphans: [Int32] = []
@@ -169,7 +169,7 @@ struct ServerAccount: Sendable {
         throw .runtime("processes of a crashed server are still running in \(data)")
     }
 
-    /// Whether a process of this account has a place as its working directory, as a server's processes have.
+    /// Whether a process of this account has a directory as its working directory, like a server's processes.
     ///
     /// Compares the directory itself, not its name, so that a link in its place cannot name another's server.
     ///
@@ -202,10 +202,10 @@ struct ServerAccount: Sendable {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { Int32($0) }
     }
 
-    /// Makes a directory of this account's. One that is there stays whose it is, unless it is root's: a crash came
-    /// before it was given away.
+    /// Creates a directory owned by this account. An existing one keeps its owner, unless that is root, because of a
+    /// crash before the change of the owner.
     ///
-    /// - Parameter path: in a directory of this process's own.
+    /// - Parameter path: in a directory owned by this process.
     func makeDirectory(_ path: String) throws(BranchError) {
         if mkdir(path, 0o700) != 0, errno != EEXIST { throw HeldDirectory.failure("make", path) }
         guard let owner else { return }

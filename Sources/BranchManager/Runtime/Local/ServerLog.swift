@@ -1,23 +1,23 @@
-/// A local server's log, bounded: its lines go through a pipe to a writer that keeps two files.
+/// A local server's log with bounded size: a pipe to a writer that keeps two files.
 ///
-/// `server.log` begins with the server's last start, or has it near its end; when it is full it becomes
-/// `server.log.1`, and the new one begins with the lines of that start again. So the last start and the last failure
-/// are always there, whatever a branch logs in between, and both files together have at most twice the limit.
+/// `server.log` starts with the server's last start, or has it near its end; when full, it becomes `server.log.1`, and
+/// the new one starts with the lines of that start again. So the last start and the last failure are always available,
+/// no matter what a branch logs in between, and both files together have at most twice the limit.
 ///
 /// The writer is a shell with `dd`, run as the server's account, and ends with the server. PostgreSQL's own collector
-/// will not do: it truncates by age only, and a branch's superuser can set it.
+/// is not suitable: it truncates by age only, and a branch's superuser can configure it.
 struct ServerLog: Sendable {
     /// Of each file, in bytes.
     let limit: Int
 
     static let defaultLimit = 8 * 1_024 * 1_024
-    /// What of a start's lines is carried over to a new file, in bytes.
+    /// How much of a start's lines is copied to a new file, in bytes.
     private static let head = 16 * 1_024
 
     /// `$1` is the log, `$2` the limit, `$3` the head; the rest is the program that starts the server.
     ///
-    /// Prints the program's exit code and the writer's process on standard output, and nothing else: what the program
-    /// says is in the log. It does not wait for the writer, which goes on for as long as the server does.
+    /// Prints only the program's exit code and the writer's process on standard output: the program's output goes to
+    /// the log. Does not wait for the writer, which runs as long as the server.
     static let script = """
         log=$1 limit=$2 head=$3
         shift 3
@@ -28,9 +28,9 @@ struct ServerLog: Sendable {
             size=0
         fi
         start=$((size + 1))
-        # Ends with the program: the writer holds nothing of it but the pipe.
+        # Ends with the program: the writer inherits only the pipe.
         said=$({ { "$@" 2>&1 3>&-; echo "code $?" >&3; } | setsid /bin/sh -c '
-            # Whoever stops a server by a signal to all of its processes may still read what it said last.
+            # Survive a signal to all processes of the server, to write its last messages.
             trap "" TERM
             echo "writer $$" >&3
             exec 3>&-
@@ -48,7 +48,7 @@ struct ServerLog: Sendable {
                 if dd bs=1024 iflag=count_bytes count=$((limit - size)) oflag=append conv=notrunc of="$log" status=none
                 then
                     [ "$(wc -c <"$log")" -lt "$limit" ] || continue
-                    # The end of what there is, unless somebody else has written to the file or cut it.
+                    # The end of the input, unless another process has written to the file or truncated it.
                     more=$(dd bs=1024 count=1 status=none | tee -a "$log" | wc -c)
                 else
                     # A disk that is full: the server must not wait for it.
@@ -60,7 +60,7 @@ struct ServerLog: Sendable {
         echo "$said"
         """
 
-    /// What the script has printed: `code 0` and `writer 1234`, in any order.
+    /// The script's output: `code 0` and `writer 1234`, in any order.
     static func outcome(_ printed: String) -> (code: Int?, writer: Int32?) {
         var (code, writer): (Int?, Int32?)
         for line in printed.split(separator: "\n") {

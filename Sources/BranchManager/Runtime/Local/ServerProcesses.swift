@@ -7,10 +7,10 @@ import Glibc
 import Musl
 #endif
 
-/// The first processes of servers that were seen running, held by descriptors: one call asks the kernel of all of them
-/// whether they still live, and none is taken for another that has its number by now.
+/// Descriptors (pidfd) of the main processes of running servers: one call checks whether all of them are alive, and a
+/// reused process number cannot be mistaken for one of them.
 final class ServerProcesses: Sendable {
-    /// Most that are held; others are looked for anew each time. Programs often may have 1,024 files open, and no more.
+    /// Limit of held descriptors; other processes are looked up each time. The usual limit of open files is 1,024.
     private static let limit = 512
 
     /// By the branch's target.
@@ -20,9 +20,9 @@ final class ServerProcesses: Sendable {
         held.withLock { for descriptor in $0.values { close(descriptor) } }
     }
 
-    /// Holds a process, if it is what `body` says of it.
+    /// Holds a process, if `body` confirms it.
     ///
-    /// - Parameter body: asked when the process is held already, so that the answer is about that one.
+    /// - Parameter body: called after the process is held, so that it checks the same process.
     func hold(_ pid: Int32, of target: String, if body: () throws(BranchError) -> Bool) throws(BranchError) -> Bool {
         let descriptor = frost_process_descriptor(pid)
         guard descriptor >= 0 else { return try body() }
@@ -39,14 +39,14 @@ final class ServerProcesses: Sendable {
         return isServer
     }
 
-    /// Holds the process of a target no longer, since its server was found not to run.
+    /// Releases the process of a target whose server was found not to run.
     ///
-    /// A process that is killed lets go of its files, by which a server is known, before the kernel says that it is over.
+    /// A killed process gives up its working directory, which identifies a server, before its descriptor reports the exit.
     func release(_ target: String) {
         if let descriptor = held.withLock({ $0.removeValue(forKey: target) }) { close(descriptor) }
     }
 
-    /// Those of some targets whose process still lives. Others are no longer held.
+    /// The targets whose process is alive. Releases the others.
     func living(of targets: Set<String>) -> Set<String> {
         held.withLock { held in
             let entries = Array(held)

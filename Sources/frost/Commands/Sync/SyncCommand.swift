@@ -21,7 +21,7 @@ struct SyncCommand: AsyncParsableCommand {
         defaultSubcommand: Follow.self
     )
 
-    /// What all of them read.
+    /// Options of all subcommands.
     struct Place: ParsableArguments {
         @Option(help: "Frost's database, e.g. /opt/frost/data/frost.db.") var frostDb: String
         @Option(help: "The route map to write; assigned hostnames are stored beside it, in FILE.names.")

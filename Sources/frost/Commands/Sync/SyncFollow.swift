@@ -28,7 +28,7 @@ extension SyncCommand {
                 databasePath: place.frostDb,
                 routeFile: place.routeFile,
                 logger: Logger(label: "sync") { _ in
-                    // With the notice that a fault is over.
+                    // Including the notice of recovery.
                     var handler = ErrorLogHandler()
                     handler.logLevel = .notice
                     return handler
@@ -72,7 +72,7 @@ extension SyncCommand {
             return { hostnames, areAll in kept.cover(hostnames, areAll: areAll, at: Date.now) }
         }
 
-        /// Of `sysexits.h`: tried again later, as a service manager does, it may keep the map.
+        /// Of `sysexits.h`: a later retry, such as by a service manager, may succeed.
         private static func kept(_ error: RouteFileLockError) -> ExitCode {
             ErrorOutput.print("\(error)")
             return ExitCode(75)
