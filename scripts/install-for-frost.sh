@@ -109,9 +109,9 @@ frost_setting() {
         END { print value }' "$frost_dir/.env"
 }
 
-[ -d "$frost_dir" ] || cannot "there is no directory $frost_dir; give Frost's own: --for-frost DIR"
+[ -d "$frost_dir" ] || cannot "there is no directory $frost_dir; use Frost's own: --for-frost DIR"
 frost_dir=$(cd "$frost_dir" && pwd)
-[ -f "$frost_dir/.env" ] || cannot "$frost_dir is no installation of Frost: it has no .env; give Frost's directory: --for-frost DIR"
+[ -f "$frost_dir/.env" ] || cannot "$frost_dir is not an installation of Frost: it has no .env; use Frost's directory: --for-frost DIR"
 database=$(frost_setting FROST_DB_PATH)
 if [ -z "$database" ]; then
     data_dir=$(frost_setting FROST_DATA_DIR)
@@ -174,13 +174,13 @@ own)
     ;;
 directory)
     cert_dir=$place
-    [ -d "$place" ] || fault "there is no directory $place; it has to have the certificates, as <name>.crt and <name>.key"
+    [ -d "$place" ] || fault "there is no directory $place; it must contain the certificates, as <name>.crt and <name>.key"
     ;;
 caddy)
     cert_dir=$etc/caddy
     place=${place%/}
     if [ ! -d "$place" ]; then
-        fault "there is no directory $place; Caddy's storage is /var/lib/caddy/.local/share/caddy/certificates most often"
+        fault "there is no directory $place; Caddy's storage is usually /var/lib/caddy/.local/share/caddy/certificates"
     elif ! compgen -G "$place/*wildcard_.*/*.crt" >/dev/null && ! compgen -G "$place/*/wildcard_.*/*.crt" >/dev/null; then
         fault "$place has no wildcard certificate, wildcard_.<name>/wildcard_.<name>.crt"
     fi

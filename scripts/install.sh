@@ -109,7 +109,7 @@ if [ "$with_frost" -eq 1 ]; then
         for name in "${!given[@]}"; do set_variable "$name" "${given[$name]}"; done
         answer=$(as_service "$settings" "$stage/postgres-gateway" check 2>&1) || {
             printf '%s\n' "$answer" | sed 's/^/    /' >&2
-            cannot "the gateway cannot use these settings, so nothing was turned on or changed; mend them and run this again" 78
+            cannot "the gateway cannot use these settings, so nothing was turned on or changed; correct them and run this again" 78
         }
     fi
     install_frost
@@ -130,11 +130,11 @@ changed=0
 if [ "$will_run" -eq 1 ] && ! answer=$(as_service "$settings" "$stage/postgres-gateway" check 2>&1); then
     printf '%s\n' "$answer" | sed 's/^/    /' >&2
     if [ ! -f "$environment" ]; then
-        # Something to mend them in.
+        # A file to correct them in.
         set_variable ENABLED false
         put_settings
     fi
-    cannot "the gateway cannot use these settings, so nothing was turned on or changed; mend them (options of this script, or $environment) and run this again" 78
+    cannot "the gateway cannot use these settings, so nothing was turned on or changed; correct them (options of this script, or $environment) and run this again" 78
 fi
 put_settings
 chown "root:$service" "$environment"

@@ -81,7 +81,7 @@ start_frost() {
         [ ! -e "$frost_data/$file" ] || mv -f "$frost_data/$file" "$frost_data/$file.newer"
     done
     install -m 0600 "$store_copy" "$frost_data/frost.db"
-    say "the newer frost's store cannot be read by this one, which goes on with the store as it was before the update; the newer one is $frost_data/frost.db.newer"
+    say "the newer frost's store cannot be read by this one, which continues with the store as it was before the update; the newer one is $frost_data/frost.db.newer"
     restart_frost "$wait"
 }
 store_copy=

@@ -100,7 +100,10 @@ import Musl
             try await host.manager.deploy(main)
             let copy = try await host.manager.createBranch("copy", from: main)
             let text = try #require(try message(host, copy, .create))
-            #expect(text.hasSuffix("background workers of these libraries: pg_buffercache, $libdir/pgrowlocks"), "\(text)")
+            #expect(
+                text.hasSuffix("background workers of these libraries: pg_buffercache, $libdir/pgrowlocks"),
+                "\(text)"
+            )
         }
     }
 

@@ -64,7 +64,7 @@ def log_in(page, token):
     accessible(page, "login")
     page.fill("#token", "frost_wrong")
     page.click("form button")
-    check(lambda: "not the token" in page.text("#login-fault"), "a wrong token is told so")
+    check(lambda: "Wrong token" in page.text("#login-fault"), "a wrong token is told so")
     page.fill("#token", token)
     page.click("form button")
     page.until("the overview is there", lambda: page.path == "/")
@@ -341,7 +341,7 @@ def null_states(page, host):
         # "Saved" is there until the fault is, which may come at any moment.
         page.click("#save-settings")
         fault = page.until("a port that is taken is told", lambda: page.text("#gateway-fault"))
-        check(f"port {port}" in fault and f"back to {host.port}" in fault, "with what became of it", fault)
+        check(f"port {port}" in fault and f"returned to port {host.port}" in fault, "with what became of it", fault)
         page.until("and the port is what it is", lambda: page.find("#gateway-port").get_property("value") == str(host.port))
         check(lambda: page.find("[data-saved-here]").text == "", "and not that it is in force")
         accessible(page, "gateway fault")

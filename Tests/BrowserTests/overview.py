@@ -108,7 +108,7 @@ def names(page, host, faults):
     page.until("the form is there", lambda: page.find("#new-database-dialog").is_displayed())
     page.fill("#new-database-name", "other")
     check(lambda: page.text("#new-database-preview")
-          == "Hostname: main-other.pg.shop.localhost, since another branch has main.pg.shop.localhost",
+          == "Hostname: main-other.pg.shop.localhost, because another branch has main.pg.shop.localhost",
           "a hostname that is taken is told", lambda: page.text("#new-database-preview"))
     page.click("#new-database-dialog [data-close]")
 

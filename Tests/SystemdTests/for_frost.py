@@ -47,7 +47,7 @@ class ForFrostTest(Story):
     def test_01_no_frost(self):
         before = self.host.traces()
         self.host.sh("mkdir -p /srv/other")
-        for directory, text in (("", "there is no directory /opt/frost"), ("/srv/other", "is no installation of Frost: it has no .env")):
+        for directory, text in (("", "there is no directory /opt/frost"), ("/srv/other", "is not an installation of Frost: it has no .env")):
             for option in ("--check", ""):
                 result = self.install(f"{directory} {option}", check=False)
                 self.assertEqual(result.returncode, 1, result.stderr)

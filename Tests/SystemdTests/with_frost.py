@@ -271,7 +271,7 @@ class WithFrostTest(SignatureSteps, Story):
         servers = self.servers()
         result = self.update(f"--wait 10 {self.newer.name}", check=False)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("goes on with the store as it was before the update", result.stdout)
+        self.assertIn("continues with the store as it was before the update", result.stdout)
         self.assertRegex(result.stderr, r"rolled back; postgres-gateway 1\.1\.0 .*runs again")
         self.assertEqual(self.servers(), servers)
         self.assertEqual(sorted(self.branches()), ["dev", "main"])
