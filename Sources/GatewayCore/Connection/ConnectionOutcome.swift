@@ -26,10 +26,3 @@ package enum ConnectionOutcome: Hashable, CaseIterable, Sendable {
         }
     }
 }
-
-/// The result of reloading the route map or the certificates. The raw value is the label in metrics.
-package enum ReloadOutcome: String, Hashable, Sendable {
-    case loaded
-    /// Something was invalid; the previous version stays in effect.
-    case failed
-}

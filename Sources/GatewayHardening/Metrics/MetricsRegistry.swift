@@ -1,3 +1,4 @@
+package import GatewayContract
 package import GatewayCore
 
 /// What the gateway counts since its start. Closed sets but for the ids of branches.

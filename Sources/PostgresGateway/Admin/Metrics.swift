@@ -124,7 +124,7 @@ enum Metrics {
     }
 
     private static func head(_ name: MetricName, _ help: String) -> [String] {
-        ["# HELP \(name.rawValue) \(help)", "# TYPE \(name.rawValue) \(name.isCounter ? "counter" : "gauge")"]
+        ["# HELP \(name.rawValue) \(name.help)", "# TYPE \(name.rawValue) \(name.kind.rawValue)"]
     }
 
     /// A label's value: backslash, quotation mark and line feed are escaped.
