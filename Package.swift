@@ -254,7 +254,8 @@ let package = Package(
         .testTarget(
             name: "GatewayHardeningTests",
             dependencies: [
-                "GatewayCore", "GatewayHardening", "GatewayTestSupport", "RouteMap", "TestSupport", nioCore,
+                "GatewayContract", "GatewayCore", "GatewayHardening", "GatewayTestSupport", "RouteMap", "TestSupport",
+                nioCore,
             ],
             swiftSettings: settings
         ),

@@ -54,7 +54,7 @@ final class StartupHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// A start-up packet is a length, a code and a body; requests are told by their code.
+    /// A start-up packet is a length, a code and a body; the code says which request it is.
     enum Code {
         static let cancel: UInt32 = 80_877_102
         static let ssl: UInt32 = 80_877_103

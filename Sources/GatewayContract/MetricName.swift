@@ -117,7 +117,7 @@ package enum MetricName: String, CaseIterable, Sendable {
         case .sessionDuration: "Length of ended sessions, from the server's first answer to the end of the client."
         case .eventLoopLag:
             "How late a task ran that each event loop schedules every second; long times mean that the loop was busy."
-        case .routes: "Hostnames in the current route map: active, of stopped branches, or refused for a shared address."
+        case .routes: "Hostnames in the route map: active, of stopped branches, or refused for a shared address."
         case .routeAddressConflicts: "Addresses shared by routes of different branches."
         case .routeMapAge: "Time since the route map was confirmed, or loaded if it needs no confirmation."
         case .routeMapExpired:

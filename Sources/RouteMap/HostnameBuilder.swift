@@ -189,7 +189,7 @@ package enum HostnameBuilder {
         /// Whether this target may be given a name, so that it keeps the one it has.
         func allows(_ name: Hostname) -> Bool {
             if plain.contains(name) || name == suffixed { return true }
-            // With a number: made anew from what is read as one, so that no other text passes for it.
+            // With a number: build the label again from the number that was read, so that no other text passes for it.
             let label = name.name.prefix { $0 != "." }
             guard let hyphen = label.lastIndex(of: "-"), let number = Int(label[label.index(after: hyphen)...]),
                 number >= Self.firstNumber

@@ -68,6 +68,7 @@ struct Run: AsyncParsableCommand {
         let server = GatewayServer(
             configuration: configuration,
             certificates: store,
+            version: PostgresGatewayCommand.version,
             logger: logger
         )
         // From here on, untrapped, a signal that comes early would end the process.

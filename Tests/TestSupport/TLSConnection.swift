@@ -41,6 +41,7 @@ package final class TLSConnection {
     ///   - protocols: of ALPN; none are offered when it is empty.
     ///   - suites: of TLS 1.2 and older, as OpenSSL's cipher strings have them.
     ///   - groups: for the key exchange, by OpenSSL's names and separated by colons.
+    ///   - isVerifying: whether the server's certificate must be one that is trusted; none is.
     package init(
         _ raw: RawConnection,
         serverName: String?,
@@ -48,7 +49,8 @@ package final class TLSConnection {
         version: Version? = nil,
         suites: String? = nil,
         groups: String? = nil,
-        session: Session? = nil
+        session: Session? = nil,
+        isVerifying: Bool = false
     ) throws {
         guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context),
             let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem())
@@ -72,6 +74,7 @@ package final class TLSConnection {
             }
         }
         if let session { SSL_set_session(ssl, session.pointer) }
+        if isVerifying { SSL_set_verify(ssl, SSL_VERIFY_PEER, nil) }
         if let serverName {
             var name = Array(serverName.utf8CString)
             SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), &name)
@@ -85,6 +88,12 @@ package final class TLSConnection {
     deinit {
         SSL_free(ssl)
         SSL_CTX_free(context)
+    }
+
+    /// Sends the ClientHello of a handshake, and nothing more.
+    package func sendClientHello() throws {
+        SSL_do_handshake(ssl)
+        try raw.send(takeOutgoing())
     }
 
     /// Performs the handshake.

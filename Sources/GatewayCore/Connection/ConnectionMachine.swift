@@ -57,6 +57,14 @@ package struct ConnectionMachine: Sendable {
         }
     }
 
+    /// Whether TLS has begun and is not established: from the first byte that can only be TLS's.
+    package var isHandshaking: Bool {
+        switch state {
+        case .clientHello, .lookup, .handshake: true
+        case .preface, .firstPacket, .admission, .dialing, .cancelling, .lingering, .handedOver, .closed: false
+        }
+    }
+
     /// The route of a session that waits or is dialled; nil before and after.
     package var route: Route? {
         switch state {

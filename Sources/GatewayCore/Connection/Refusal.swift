@@ -19,7 +19,7 @@ package enum RefusalReason: String, CaseIterable, Hashable, Sendable {
     case directTLSWithoutALPN = "direct_tls_without_alpn"
     case unsupportedProtocol = "unsupported_protocol"
 
-    /// The one table of which condition has which SQLSTATE (DESIGN.md, "What the client is told").
+    /// The SQLSTATE of each condition: the only place that assigns one.
     package var sqlState: SQLState {
         switch self {
         case .tlsRequired, .tooManyFailedLogins: .invalidAuthorization

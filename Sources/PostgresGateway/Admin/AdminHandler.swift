@@ -1,5 +1,7 @@
+import Dispatch
 import Foundation
 import GatewayContract
+import GatewayHardening
 import NIOCore
 import NIOHTTP1
 
@@ -10,13 +12,17 @@ final class AdminHandler: ChannelInboundHandler {
 
     private let services: AdminServices
     private let hosts: AdminHosts
+    private let files: DispatchQueue
     private let onRequest: () -> Void
     private var head: HTTPRequestHead?
 
-    /// - Parameter onRequest: called when the whole request has arrived.
-    init(_ services: AdminServices, hosts: AdminHosts, onRequest: @escaping () -> Void) {
+    /// - Parameters:
+    ///   - files: for work that blocks.
+    ///   - onRequest: called when the whole request has arrived.
+    init(_ services: AdminServices, hosts: AdminHosts, files: DispatchQueue, onRequest: @escaping () -> Void) {
         self.services = services
         self.hosts = hosts
+        self.files = files
         self.onRequest = onRequest
     }
 
@@ -64,7 +70,11 @@ final class AdminHandler: ChannelInboundHandler {
             let readiness = services.readiness()
             send(readiness.status == .ready ? .ok : .serviceUnavailable, readiness, to: head, context: context)
         case .metrics:
-            send(.ok, Data(services.metrics().utf8), Metrics.contentType, to: head, context: context)
+            let text = context.eventLoop.makePromise(of: String.self)
+            files.async { [services] in text.succeed(services.metrics()) }
+            text.futureResult.assumeIsolated().whenSuccess { [self] text in
+                send(.ok, Data(text.utf8), PrometheusText.contentType, to: head, context: context)
+            }
         case .sessions:
             send(.ok, services.sessions.sessionsDocument(), to: head, context: context)
         case nil:

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import GatewayContract
 package import NIOCore
@@ -13,10 +14,13 @@ package final class AdminServer: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let listener: Listener
+    /// For work that blocks: one at a time.
+    private let files: DispatchQueue
 
-    private init(group: MultiThreadedEventLoopGroup, listener: Listener) {
+    private init(group: MultiThreadedEventLoopGroup, listener: Listener, files: DispatchQueue) {
         self.group = group
         self.listener = listener
+        self.files = files
     }
 
     /// Starts listening.
@@ -31,6 +35,7 @@ package final class AdminServer: Sendable {
     /// - Throws: ``ListenError``; nothing is left open then.
     package static func start(at address: AdminAddress, _ services: AdminServices) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let files = DispatchQueue(label: "admin")
         do {
             // One thread: the listener and all that it accepts are on one loop.
             let loop = group.next()
@@ -39,7 +44,7 @@ package final class AdminServer: Sendable {
             }.get()
             // Sessions continue without the admin address, so retry indefinitely.
             let listener = try await Listener.open(reopenTimeout: nil) { port in
-                try await bind(address, port: port, services, connections: connections, on: group)
+                try await bind(address, port: port, services, connections: connections, files: files, on: group)
             } notify: { event in
                 switch event {
                 case .lost(let reason): services.listenerLost(reason)
@@ -47,7 +52,7 @@ package final class AdminServer: Sendable {
                 case .gaveUp(let error): services.listenerLost("\(error)")
                 }
             }
-            return AdminServer(group: group, listener: listener)
+            return AdminServer(group: group, listener: listener, files: files)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -61,6 +66,7 @@ package final class AdminServer: Sendable {
         port: Int?,
         _ services: AdminServices,
         connections: NIOLoopBound<AdminConnections>,
+        files: DispatchQueue,
         on group: MultiThreadedEventLoopGroup
     ) async throws -> any Channel {
         let hosts = AdminHosts(listeningOn: address)
@@ -85,7 +91,7 @@ package final class AdminServer: Sendable {
                         try pipeline.addHandler(limit)
                         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                         try pipeline.addHandler(
-                            AdminHandler(services, hosts: hosts) {
+                            AdminHandler(services, hosts: hosts, files: files) {
                                 connections.noteRequest(number)
                                 limit.noteRequest()
                             }
@@ -116,6 +122,8 @@ package final class AdminServer: Sendable {
 
     package func stop() async throws {
         await listener.close()
+        // An answer that is being made comes on the loop.
+        await withCheckedContinuation { done in files.async { done.resume() } }
         try await group.shutdownGracefully()
     }
 }

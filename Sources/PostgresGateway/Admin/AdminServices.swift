@@ -10,7 +10,7 @@ package struct AdminServices: Sendable {
     /// Whether the event loops turn; the answer comes on the loop that is given.
     package var liveness: @Sendable (any EventLoop) -> EventLoopFuture<Liveness>
     package var readiness: @Sendable () -> Readiness
-    /// As Prometheus reads it.
+    /// As Prometheus reads it. Blocking, never on an event loop.
     package var metrics: @Sendable () -> String
     package var sessions: any SessionsSource
     /// Called when the admin address itself cannot accept a connection.

@@ -4,131 +4,114 @@ import GatewayCore
 import GatewayHardening
 import RouteMap
 
-/// The gateway's metrics in Prometheus's text format 0.0.4.
+/// The gateway's metrics.
 ///
-/// Labels have the ids of branches that are or were in the route map, and nothing a client has sent.
+/// Labels have the ids of branches in the route map, names of certificates, and closed sets: nothing that a client
+/// has sent.
 enum Metrics {
-    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
+    /// Reads files of the kernel: never on an event loop.
     static func text(of gateway: GatewayServer) -> String {
-        var lines: [String] = []
-        let sessions = gateway.registry.countsByTarget().sorted { $0.key < $1.key }
-        lines += family(
-            .connectionsActive,
-            "Sessions by branch.",
-            sessions.map { ("target", $0.key, $0.value) }
-        )
-        lines += admission(gateway)
-        lines += family(
-            .routes,
-            "Hostnames in the current route map, including those of stopped branches.",
-            gateway.routes.current.count
-        )
-        lines += family(
-            .routeAddressConflicts,
-            "Addresses shared by routes of different branches.",
-            gateway.routes.current.conflicts.count
-        )
-        if let since = gateway.routes.period?.confirmation.confirmedAt ?? gateway.routes.loadedAt {
-            lines += family(
-                .routeMapAge,
-                "Seconds since the route map was confirmed, or loaded if it needs no confirmation.",
-                // Whole seconds. A clock that was set back makes no negative age.
-                Int(max(0, gateway.clock.now.wall.timeIntervalSince(since)))
-            )
-        }
-        lines += certificates(gateway.certificates, routes: gateway.routes)
-        return lines.joined(separator: "\n") + "\n"
+        var text = PrometheusText()
+        addConnections(of: gateway, to: &text)
+        addTargets(of: gateway, to: &text)
+        addErrors(of: gateway.metrics, to: &text)
+        addDurations(of: gateway.metrics, to: &text)
+        addRoutes(of: gateway, to: &text)
+        addCertificates(of: gateway, to: &text)
+        text.add(.buildInfo, [.init([gateway.version], 1)])
+        if let usage = ProcessUsage.current() { add(usage, to: &text) }
+        return text.text
     }
 
-    /// Connections by outcome, and the reasons.
-    private static func admission(_ gateway: GatewayServer) -> [String] {
-        let log = gateway.metrics
-        let outcomes = log.outcomes.all
-        let dialFailures = log.dialFailures.all
-        // Include zero counts, so that an alert on a rate sees the first event.
-        let byOutcome = ConnectionOutcome.allCases.map { ("outcome", $0.label, outcomes[$0, default: 0]) }
-        func byLimit(_ counts: [Limit: Int]) -> [(String, String, Int)] {
-            Limit.allCases.map { ("limit", $0.rawValue, counts[$0, default: 0]) }
-        }
-        let hostnames = gateway.routes.current.hostnames
-        // The series of a branch goes when its route goes.
-        let failures = log.authenticationFailures.all.filter { hostnames[$0.key] != nil }.sorted { $0.key < $1.key }
-        let registry = gateway.registry
-        return family(
-            .startupsActive,
-            "Connections in start-up, and refused ones that have yet to close.",
-            registry.startupCount
-        )
-            + family(
-                .handshakesWaiting,
-                "TLS handshakes waiting for their turn.",
-                registry.waitingHandshakeCount
-            )
-            + family(.connections, "Closed connections by outcome.", byOutcome)
-            + family(
-                .routeMisses,
-                "Connections refused because no branch has the hostname.",
-                outcomes[.refused(.unknownHostname), default: 0]
-            )
-            + family(
-                .backendDialErrors,
-                "Failed connections to a branch's server, by reason.",
-                DialFailure.allCases.map { ("reason", $0.rawValue, dialFailures[$0, default: 0]) }
-            )
-            + family(
-                .limitRejections,
-                "Connections refused by limit.",
-                byLimit(log.limitRejections.all)
-            )
-            + family(.evictions, "Connections closed in favor of others, by limit.", byLimit(log.evictions.all))
-            + family(
-                .authenticationFailures,
-                "Failed logins by branch.",
-                failures.map { ("target", $0.key, $0.value) }
-            )
+    private static func addConnections(of gateway: GatewayServer, to text: inout PrometheusText) {
+        let outcomes = gateway.metrics.outcomes
+        text.add(.startupsActive, gateway.registry.startupCount)
+        text.add(.handshakesActive, gateway.metrics.activeHandshakes)
+        text.add(.handshakesWaiting, gateway.registry.waitingHandshakeCount)
+        text.add(.connections, outcomes) { $0.label }
+        let cancels: [(String, ConnectionOutcome)] = [
+            ("forwarded", .cancelForwarded), ("unknown", .cancelUnknown), ("failed", .cancelFailed),
+        ]
+        text.add(.cancelRequests, cancels.map { .init([$0], outcomes[$1, default: 0]) })
+        text.add(.routeMisses, outcomes[.refused(.unknownHostname), default: 0])
     }
 
-    /// The metrics of certificates.
-    static func certificates(_ store: CertificateStore, routes: RouteStore) -> [String] {
+    private static func addTargets(of gateway: GatewayServer, to text: inout PrometheusText) {
+        let targets = gateway.registry.targetCounts().sorted { $0.key < $1.key }
+        text.add(.connectionsActive, targets.map { .init([$0.key], $0.value.sessions) })
+        text.add(.sessions, targets.map { .init([$0.key], $0.value.counts.sessions) })
+        text.add(
+            .bytes,
+            targets.flatMap { target, value in
+                [
+                    .init([BytesDirection.in.rawValue, target], value.counts.bytesIn),
+                    .init([BytesDirection.out.rawValue, target], value.counts.bytesOut),
+                ]
+            }
+        )
+        text.add(
+            .backendDialErrors,
+            targets.flatMap { target, value in
+                DialFailure.allCases.map { reason in
+                    .init([reason.rawValue, target], value.counts.dialFailures[reason, default: 0])
+                }
+            }
+        )
+        text.add(.authenticationFailures, targets.map { .init([$0.key], $0.value.counts.authenticationFailures) })
+    }
+
+    private static func addErrors(of metrics: MetricsRegistry, to text: inout PrometheusText) {
+        text.add(.handshakeErrors, metrics.handshakeFailures)
+        text.add(.limitRejections, metrics.limitRejections)
+        text.add(.evictions, metrics.evictions.all)
+        text.add(.routeReloads, metrics.routeReloads.all)
+        text.add(.certificateReloads, metrics.certificateReloads.all)
+    }
+
+    private static func addDurations(of metrics: MetricsRegistry, to text: inout PrometheusText) {
+        text.add(.handshakeDuration, metrics.histogram { $0.handshakeDurations })
+        text.add(.backendDialDuration, metrics.histogram { $0.dialDurations })
+        text.add(.startupDuration, metrics.histogram { $0.startupDurations })
+        text.add(.sessionDuration, metrics.histogram { $0.sessionDurations })
+        text.add(.eventLoopLag, metrics.histogram { $0.lags })
+    }
+
+    private static func addRoutes(of gateway: GatewayServer, to text: inout PrometheusText) {
+        let routes = gateway.routes.current
+        let conflicting = routes.conflicts.reduce(0) { $0 + $1.routes.count }
+        let states: [RouteState: Int] = [
+            .active: routes.listedRoutes.count - conflicting, .stopped: routes.listedStopped.count,
+            .conflicting: conflicting,
+        ]
+        text.add(.routes, states)
+        text.add(.routeAddressConflicts, routes.conflicts.count)
+        let now = gateway.clock.now
+        let period = gateway.routes.period
+        if let since = period?.confirmation.confirmedAt ?? gateway.routes.loadedAt {
+            // Whole seconds. A clock that was set back makes no negative age.
+            text.add(.routeMapAge, Int(max(0, now.wall.timeIntervalSince(since))))
+        }
+        text.add(.routeMapExpired, period?.isOver(at: now) == true ? 1 : 0)
+    }
+
+    private static func addCertificates(of gateway: GatewayServer, to text: inout PrometheusText) {
         // Two pairs may be for one name: the pair for all other names beside one of a file of its name.
         var expiries: [String: Int] = [:]
-        for (name, pair) in store.current.entries {
+        for (name, pair) in gateway.certificates.current.entries {
             let label = name ?? pair.names.first ?? "default"
             let expiry = Int(pair.notAfter.timeIntervalSince1970)
             expiries[label] = min(expiry, expiries[label] ?? expiry)
         }
-        return family(
-            .hostnamesUncovered,
-            "Hostnames in the route map that no certificate covers.",
-            store.uncovered(in: routes).count
-        )
-            + family(
-                .certificateExpiry,
-                "Expiry time of each certificate, in seconds since the Unix epoch.",
-                expiries.sorted { $0.key < $1.key }.map { ("name", $0.key, $0.value) }
-            )
+        text.add(.hostnamesUncovered, gateway.certificates.uncovered(in: gateway.routes).count)
+        text.add(.certificateExpiry, expiries.sorted { $0.key < $1.key }.map { .init([$0.key], $0.value) })
     }
 
-    private static func family(_ name: MetricName, _ help: String, _ value: Int) -> [String] {
-        head(name, help) + ["\(name.rawValue) \(value)"]
-    }
-
-    private static func family(
-        _ name: MetricName,
-        _ help: String,
-        _ samples: [(label: String, value: String, count: Int)]
-    ) -> [String] {
-        head(name, help)
-            + samples.map { "\(name.rawValue){\($0.label)=\"\(escape($0.value))\"} \($0.count)" }
-    }
-
-    private static func head(_ name: MetricName, _ help: String) -> [String] {
-        ["# HELP \(name.rawValue) \(name.help)", "# TYPE \(name.rawValue) \(name.kind.rawValue)"]
-    }
-
-    /// A label's value: backslash, quotation mark and line feed are escaped.
-    private static func escape(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    private static func add(_ usage: ProcessUsage, to text: inout PrometheusText) {
+        text.add(.processCPU, usage.cpuSeconds)
+        text.add(.processResidentMemory, usage.residentBytes)
+        text.add(.processVirtualMemory, usage.virtualBytes)
+        if let openFiles = usage.openFiles { text.add(.processOpenFiles, openFiles) }
+        if let maximumFiles = usage.maximumFiles { text.add(.processMaximumFiles, maximumFiles) }
+        if let startTime = usage.startTime { text.add(.processStartTime, startTime) }
     }
 }

@@ -28,8 +28,9 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let cancelKeys: CancelKeys
         let log: ConnectionLog
         let times: ConnectionTimes
-        /// Of the connection's own event loop.
+        /// Of the connection's own event loop, as the next one.
         let pacer: HandshakePacer
+        let metrics: MetricsShard
     }
 
     private let services: Services
@@ -37,6 +38,9 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var trace: ConnectionTrace?
     /// The state last reported to the registry.
     private var startup: StartupTurn?
+    /// As the machine had it before the last action.
+    private var isHandshaking = false
+    private var hasTLSFailed = false
     private var isHandedOver = false
     private var isStartupArmed = true
     private var hasPendingRead = false
@@ -63,7 +67,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard trace == nil else { return }
         let client = context.remoteAddress
         let id = services.registry.enter(context.channel, from: client)
-        trace = ConnectionTrace(id: id, client: client, log: services.log)
+        trace = ConnectionTrace(id: id, client: client, log: services.log, metrics: services.metrics)
         startup = machine.startup
         schedule(services.times.handshake, context) { $0.deadlineReached() }
     }
@@ -77,6 +81,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         deadline?.cancel()
         deadline = nil
         pacing = nil
+        trace?.endHandshake()
         if !isHandedOver, let trace { services.registry.leave(trace.id) }
         trace = nil
     }
@@ -92,6 +97,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case TLSUserEvent.handshakeCompleted(let applicationProtocol):
             pacing?.finish()
             pacing = nil
+            trace?.completeHandshake()
             run(machine.handshakeCompleted(applicationProtocol: applicationProtocol), context: context)
         case ChannelEvent.inputClosed:
             run(machine.inputClosed(), context: context)
@@ -122,6 +128,9 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         // A FIN without close_notify, also reported as `inputClosed`; some drivers always do this.
         if case NIOSSLError.uncleanShutdown = error { return }
         if machine.isStartingUp || machine.route != nil { trace?.failure = error }
+        if case NIOSSLError.handshakeFailed(let cause) = error, cause != .sslError([.eofDuringHandshake]) {
+            hasTLSFailed = true
+        }
         run(machine.failed(), context: context)
     }
 
@@ -136,6 +145,8 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func run(_ action: ConnectionMachine.Action, context: ChannelHandlerContext) {
         // A start-up that becomes a session gives its place up with the permits it gets, at once.
         if case .admit = action { disarmStartup() } else { notifyRegistry() }
+        let wasHandshaking = isHandshaking
+        isHandshaking = machine.isHandshaking
         switch action {
         case .wait:
             break
@@ -161,12 +172,24 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .finish:
             finish(context: context)
         case .close(let reason):
+            if wasHandshaking { countHandshakeFailure(reason) }
             trace?.logClose(reason)
             endSession()
             context.closeNow()
         case .closeLingering:
             endSession()
             context.closeNow()
+        }
+    }
+
+    /// Counts a handshake that failed; one that made way for another, or for the gateway's end, did not.
+    private func countHandshakeFailure(_ reason: CloseReason) {
+        switch reason {
+        case .handshakeTimeout: trace?.countHandshakeFailure(.timeout)
+        case .handshakeFailed, .clientClosed:
+            guard hasTLSFailed, let pacing else { trace?.countHandshakeFailure(.closed); break }
+            pacing.fail { [trace] in trace?.countHandshakeFailure($0) }
+        case .probe, .bytesBehindRequest, .repeatedGSSENCRequest, .unknownProtocol, .evicted, .gatewayClosed: break
         }
     }
 
@@ -203,6 +226,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func startTLS(serverName: String?, received: ByteBuffer, context: ChannelHandlerContext) {
         guard let trace else { return context.closeNow() }
+        trace.beginHandshake()
         let tls = NIOSSLServerHandler(context: services.certificates.current.context(serverName: serverName))
         let pacing = HandshakePacingHandler(id: trace.id, pacer: services.pacer) { [weak self] event in
             guard let self else { return }
@@ -265,6 +289,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             .whenComplete { [self] result in
                 switch result {
                 case .success(let backend):
+                    services.metrics.dialDurations.observe(.now() - start)
                     // A change of routes that came meanwhile has found the session, or is seen here.
                     let action = services.router.serves(route) ? machine.dialed() : machine.routeGone()
                     guard case .relay(let route, let bytes) = action else {
@@ -337,6 +362,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ refusal: Refusal, context: ChannelHandlerContext) {
+        if refusal.reason == .directTLSWithoutALPN { trace?.countHandshakeFailure(.noALPN) }
         trace?.logRefusal(refusal)
         endSession()
         var buffer = context.channel.allocator.buffer(capacity: 512)

@@ -2,7 +2,7 @@ import GatewayCore
 import NIOCore
 
 /// Stands between the socket and TLS during the handshake: holds what the client sends until it is the
-/// connection's turn, then lets TLS answer it. Leaves when the handshake is done.
+/// connection's turn, then lets TLS answer it. Finds out why a handshake failed. Leaves when the handshake is done.
 final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -23,6 +23,8 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
     private var isQueued = false
     private var isDone = false
     private var hasPendingRead = false
+    private var alerts = HandshakeAlerts()
+    private var reportFailure: ((HandshakeFailure) -> Void)?
 
     init(id: ConnectionID, pacer: HandshakePacer, _ notify: @escaping (Event) -> Void) {
         self.id = id
@@ -33,8 +35,13 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
     /// The handshake is done; later bytes belong to the session.
     func finish() { isDone = true }
 
+    /// TLS has failed. The reason is reported when the connection is closed: only then has TLS sent its alert.
+    func fail(_ report: @escaping (HandshakeFailure) -> Void) { reportFailure = report }
+
     func handlerRemoved(context: ChannelHandlerContext) {
         pacer.cancel(id)
+        reportFailure?(alerts.failure)
+        reportFailure = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -59,6 +66,11 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
 
     func read(context: ChannelHandlerContext) {
         if isQueued { hasPendingRead = true } else { context.read() }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if !isDone { alerts.sending(unwrapOutboundIn(data)) }
+        context.write(data, promise: promise)
     }
 
     private func work(context: ChannelHandlerContext) {

@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import RouteMap
 
-/// The facts about one connection, for its log lines and the outcome counts.
+/// The facts about one connection, for its log lines and for metrics.
 ///
 /// Never start-up parameters, passwords or keys: they are not kept here at all.
 final class ConnectionTrace {
@@ -18,26 +18,75 @@ final class ConnectionTrace {
 
     private var isRefused = false
     private let start = NIODeadline.now()
+    private var handshakeStart: NIODeadline?
+    private var sessionStart: NIODeadline?
     private let log: ConnectionLog
+    private let metrics: MetricsShard
 
-    init(id: ConnectionID, client: SocketAddress?, log: ConnectionLog) {
+    /// - Parameter metrics: of the connection's event loop.
+    init(id: ConnectionID, client: SocketAddress?, log: ConnectionLog, metrics: MetricsShard) {
         self.id = id
         self.client = client
         self.log = log
+        self.metrics = metrics
+    }
+
+    // MARK: Metrics alone
+
+    /// The ClientHello is complete.
+    func beginHandshake() {
+        guard handshakeStart == nil else { return }
+        handshakeStart = .now()
+        metrics.handshakes.count(.begun)
+    }
+
+    func completeHandshake() {
+        if let handshakeStart { metrics.handshakeDurations.observe(.now() - handshakeStart) }
+        endHandshake()
+    }
+
+    /// The handshake is over in any way, if one was in progress.
+    func endHandshake() {
+        guard handshakeStart != nil else { return }
+        handshakeStart = nil
+        metrics.handshakes.count(.ended)
+    }
+
+    func countHandshakeFailure(_ reason: HandshakeFailure) {
+        metrics.handshakeFailures.count(reason)
     }
 
     /// Connecting to the branch's server failed; the client's error is separate.
     func countDialFailure(_ reason: DialFailure) {
-        log.metrics.dialFailures.count(reason)
+        countForTarget { $0.dialFailures[reason, default: 0] += 1 }
     }
 
+    /// The server's first ReadyForQuery.
+    func countReady() {
+        metrics.startupDurations.observe(.now() - start)
+    }
+
+    func countLoginFailure() {
+        countForTarget { $0.authenticationFailures += 1 }
+    }
+
+    private func countForTarget(_ change: (inout TargetCount) -> Void) {
+        if let target { log.metrics.targets.count(target.id, change) }
+    }
+
+    // MARK: Log lines, and the metrics of what they report
+
+    /// The server has answered.
     func logStart() {
+        sessionStart = .now()
+        countForTarget { $0.sessions += 1 }
         log.logger.info("session started", metadata: fields([:]))
     }
 
     func logEnd(reason: String) {
+        if let sessionStart { metrics.sessionDurations.observe(.now() - sessionStart) }
         guard !isRefused else { return }
-        log.metrics.outcomes.count(.relayed)
+        metrics.outcomes.count(.relayed)
         log.logger.info(
             "session ended",
             metadata: fields([
@@ -49,8 +98,8 @@ final class ConnectionTrace {
 
     func logRefusal(_ refusal: Refusal) {
         isRefused = true
-        log.metrics.outcomes.count(.refused(refusal.reason))
-        if let limit = refusal.limit { log.metrics.limitRejections.count(limit) }
+        metrics.outcomes.count(.refused(refusal.reason))
+        if let limit = refusal.limit { metrics.limitRejections.count(limit) }
         if let target = refusal.target { self.target = target }
         log.burst.log(
             level: .warning,
@@ -67,7 +116,7 @@ final class ConnectionTrace {
     }
 
     func logClose(_ reason: CloseReason) {
-        log.metrics.outcomes.count(.closed(reason))
+        metrics.outcomes.count(.closed(reason))
         log.burst.log(
             level: reason == .probe ? .debug : .info,
             "connection closed before routing",
@@ -79,7 +128,7 @@ final class ConnectionTrace {
     }
 
     func logCancel(_ outcome: ConnectionOutcome) {
-        log.metrics.outcomes.count(outcome)
+        metrics.outcomes.count(outcome)
         log.burst.log(level: .info, "cancel request", reason: outcome.label, target: nil) {
             fields([.outcome: outcome.label, .durationMilliseconds: duration])
         }

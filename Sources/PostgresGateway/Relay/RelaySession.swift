@@ -137,8 +137,10 @@ final class RelaySession {
                 cancel(.authentication)
                 services.registry.authenticated(trace.id)
             case .loginFailed:
+                trace.countLoginFailure()
                 services.registry.loginFailed(trace.id)
             case .ready:
+                trace.countReady()
                 machine.ready()
             }
         }

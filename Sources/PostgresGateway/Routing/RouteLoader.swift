@@ -10,7 +10,7 @@ package final class RouteLoader: Sendable {
     private let path: String
     private let routes: RouteStore
     private let clock: GatewayClock
-    private let outcomes: LabelledCounter<ReloadOutcome>
+    private let metrics: MetricsRegistry
     private let logger: Logger
     /// Notifies the sessions; returns how many lose their route.
     private let notifySessions: @Sendable (RouteTable) -> Int
@@ -19,14 +19,14 @@ package final class RouteLoader: Sendable {
         path: String,
         routes: RouteStore,
         clock: GatewayClock,
-        outcomes: LabelledCounter<ReloadOutcome>,
+        metrics: MetricsRegistry,
         logger: Logger,
         notifySessions: @escaping @Sendable (RouteTable) -> Int
     ) {
         self.path = path
         self.routes = routes
         self.clock = clock
-        self.outcomes = outcomes
+        self.metrics = metrics
         self.logger = logger
         self.notifySessions = notifySessions
     }
@@ -56,7 +56,7 @@ package final class RouteLoader: Sendable {
             let isNewFault = isForced || routes.fault != error
             routes.keepCurrent(becauseOf: error, in: error.isReadFailure ? nil : file)
             guard isNewFault else { return }
-            outcomes.count(.failed)
+            metrics.routeReloads.count(.failed)
             let inForce = routes.current.count
             logger.error(
                 routes.loadedAt == nil
@@ -76,10 +76,12 @@ package final class RouteLoader: Sendable {
             return
         }
         let changes = table.changes(since: old)
+        // Before the first session of a new branch can be counted.
+        metrics.targets.keep(table.hostnames.keys)
         routes.replace(with: table, from: file, at: clock.now)
         // A session being dialled checks the table again once it is registered.
         let closed = notifySessions(table)
-        outcomes.count(.loaded)
+        metrics.routeReloads.count(.loaded)
         logger.info(
             "route map loaded",
             metadata: .init([

@@ -49,11 +49,11 @@ package final class ConnectionRegistry: Sendable {
     /// Between two looks whether a session that does not authenticate makes way for one that waits.
     private static let tick = TimeAmount.milliseconds(250)
 
-    private let log: ConnectionLog
+    private let metrics: MetricsRegistry
     private let state: Mutex<State>
 
-    init(limits: AdmissionLimits, log: ConnectionLog) {
-        self.log = log
+    init(limits: AdmissionLimits, metrics: MetricsRegistry) {
+        self.metrics = metrics
         state = Mutex(State(startups: StartupAdmission(limits: limits), sessions: SessionAdmission(limits: limits)))
     }
 
@@ -144,16 +144,13 @@ package final class ConnectionRegistry: Sendable {
 
     /// The server rejected the client's login.
     func loginFailed(_ id: ConnectionID) {
-        let target = state.withLock { state in
-            state.sessions.loginFailed(id, at: .now())
-            return state.entries[id]?.session?.route.target.id
-        }
-        if let target { log.metrics.authenticationFailures.count(target) }
+        state.withLock { $0.sessions.loginFailed(id, at: .now()) }
     }
 
     /// The client's leg is over, or the session was never begun. Its permits go back.
     func endSession(_ id: ConnectionID) {
         let (notices, resumed) = state.withLock { state -> ([Notice], [@Sendable () -> Void]) in
+            if let session = state.entries[id]?.session { countBytes(of: session) }
             state.entries[id]?.session = nil
             let notices = state.notices(for: state.sessions.end(id, at: .now()))
             return (notices, state.takeWaitingForEnd())
@@ -181,6 +178,7 @@ package final class ConnectionRegistry: Sendable {
     func leave(_ id: ConnectionID) {
         let (notices, resumed) = state.withLock { state -> ([Notice], [@Sendable () -> Void]) in
             guard let entry = state.entries.removeValue(forKey: id) else { return ([], []) }
+            if let session = entry.session { countBytes(of: session) }
             let now = NIODeadline.now()
             state.abandoned.remove(id)
             // Gives a place back, so nobody is evicted.
@@ -190,6 +188,11 @@ package final class ConnectionRegistry: Sendable {
         }
         send(notices)
         for resume in resumed { resume() }
+    }
+
+    /// Called in the critical section in which the session leaves, so that ``targetCounts()`` has its bytes once.
+    private func countBytes(of session: Session) {
+        metrics.targets.count(session.route.target.id) { $0.add(session.tally) }
     }
 
     // MARK: Changes for all connections
@@ -261,12 +264,16 @@ package final class ConnectionRegistry: Sendable {
         state.withLock { $0.lastHit.filter { $1 + time > now }.keys.sorted { $0.rawValue < $1.rawValue } }
     }
 
-    /// Sessions by the branch they lead to.
-    func countsByTarget() -> [String: Int] {
+    /// The counts of each branch of the route map, and its open sessions, whose bytes are included.
+    func targetCounts() -> [String: (counts: TargetCount, sessions: Int)] {
         state.withLock { state in
-            state.entries.values.reduce(into: [:]) { counts, entry in
-                if let session = entry.session { counts[session.route.target.id, default: 0] += 1 }
+            var all = metrics.targets.all.mapValues { (counts: $0, sessions: 0) }
+            for entry in state.entries.values {
+                guard let session = entry.session, let index = all.index(forKey: session.route.target.id) else { continue }
+                all.values[index].counts.add(session.tally)
+                all.values[index].sessions += 1
             }
+            return all
         }
     }
 
@@ -309,7 +316,7 @@ package final class ConnectionRegistry: Sendable {
     private func send(_ notices: [Notice]) {
         for notice in notices {
             switch notice.event {
-            case .evicted(let limit), .evictedSession(let limit): log.metrics.evictions.count(limit)
+            case .evicted(let limit), .evictedSession(let limit): metrics.evictions.count(limit)
             case .admitted, .routeGone, .routeReturned, .draining, .finish, .closeNow: break
             }
             // Later, and on its loop: the sender may be in the middle of an event of its own.
@@ -363,5 +370,12 @@ extension ConnectionRegistry.State {
         guard isDraining, !waitingForEnd.isEmpty, isDrained else { return [] }
         defer { waitingForEnd = [] }
         return waitingForEnd
+    }
+}
+
+extension TargetCount {
+    fileprivate mutating func add(_ tally: SessionTally) {
+        bytesIn += tally.bytesIn
+        bytesOut += tally.bytesOut
     }
 }

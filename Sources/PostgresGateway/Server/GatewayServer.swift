@@ -14,7 +14,9 @@ package final class GatewayServer: Sendable {
     package let configuration: GatewayConfiguration
     package let certificates: CertificateStore
     package let logger: Logger
-    package let metrics = MetricsRegistry()
+    package let metrics: MetricsRegistry
+    /// Of the program, for people.
+    let version: String
     package let registry: ConnectionRegistry
     package let routes: RouteStore
     package let routeLoader: RouteLoader
@@ -28,29 +30,42 @@ package final class GatewayServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let listeners = Mutex<[Listener]>([])
     private let pacers = Mutex<[ObjectIdentifier: NIOLoopBound<HandshakePacer>]>([:])
+    /// By event loop.
+    private let shards: [ObjectIdentifier: MetricsShard]
     private let refusalSummaries: RepeatedTask
     private let memoryChecks: RepeatedTask
+    private let lagProbes: [RepeatedTask]
     private let isClosed = Mutex(false)
     /// Fails when the gateway cannot listen any more.
     private let lost: EventLoopPromise<Void>
 
     /// Makes a gateway that does not listen yet. The caller must start or close it.
     ///
-    /// - Parameter routes: in effect until a route map is read.
+    /// - Parameters:
+    ///   - routes: in effect until a route map is read.
+    ///   - version: of the program, for metrics.
     package init(
         configuration: GatewayConfiguration,
         certificates: CertificateStore,
         routes table: RouteTable = .empty,
         clock: GatewayClock = .system,
         times: ConnectionTimes? = nil,
+        version: String = "unknown",
         logger: Logger
     ) {
+        // A group of its own: nothing else that runs in the process can hold up a relay.
+        group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let loops = Array(group.makeIterator())
+        let metrics = MetricsRegistry(loops: loops.count)
+        metrics.targets.keep(table.hostnames.keys)
         let log = ConnectionLog(logger: logger, metrics: metrics)
-        let registry = ConnectionRegistry(limits: AdmissionLimits(configuration), log: log)
+        let registry = ConnectionRegistry(limits: AdmissionLimits(configuration), metrics: metrics)
         let routes = RouteStore(table)
         self.configuration = configuration
         self.certificates = certificates
         self.logger = logger
+        self.metrics = metrics
+        self.version = version
         self.log = log
         self.registry = registry
         self.routes = routes
@@ -62,11 +77,11 @@ package final class GatewayServer: Sendable {
             path: configuration.routeFile,
             routes: routes,
             clock: clock,
-            outcomes: metrics.routeReloads,
+            metrics: metrics,
             logger: logger
         ) { table in registry.routesChanged { table.serves($0) } }
-        // A group of its own: nothing else that runs in the process can hold up a relay.
-        group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        shards = Dictionary(uniqueKeysWithValues: zip(loops.map { ObjectIdentifier($0) }, metrics.shards))
+        lagProbes = zip(loops, metrics.shards).map { EventLoopLag.measure($0, into: $1.lags) }
         lost = group.next().makePromise(of: Void.self)
         refusalSummaries = group.next().scheduleRepeatedTask(
             initialDelay: RefusalLog.window,
@@ -169,6 +184,7 @@ package final class GatewayServer: Sendable {
     package func close() async throws {
         refusalSummaries.cancel()
         memoryChecks.cancel()
+        for probe in lagProbes { probe.cancel() }
         isClosed.withLock { $0 = true }
         lost.succeed()
         try await group.shutdownGracefully()
@@ -236,7 +252,8 @@ package final class GatewayServer: Sendable {
             }
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let pacer = pacers.withLock({ $0[ObjectIdentifier(channel.eventLoop)] }) else {
+                    let loop = ObjectIdentifier(channel.eventLoop)
+                    guard let pacer = pacers.withLock({ $0[loop] }), let shard = shards[loop] else {
                         throw ChannelError.inappropriateOperationForState
                     }
                     let services = ClientHandler.Services(
@@ -246,7 +263,8 @@ package final class GatewayServer: Sendable {
                         cancelKeys: cancelKeys,
                         log: log,
                         times: times,
-                        pacer: pacer.value
+                        pacer: pacer.value,
+                        metrics: shard
                     )
                     try channel.pipeline.syncOperations.addHandler(ClientHandler(services))
                 }

@@ -1,6 +1,5 @@
 package import Foundation
 package import GatewayContract
-package import GatewayCore
 package import GatewayHardening
 package import Logging
 

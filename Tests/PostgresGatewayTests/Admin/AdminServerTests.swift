@@ -53,8 +53,8 @@ import Testing
             let answer = try request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", to: address)
             #expect(answer.hasPrefix("HTTP/1.1 200"))
             #expect(answer.contains("Content-Type: text/plain; version=0.0.4"))
-            #expect(answer.contains("\n# TYPE postgres_gateway_connections_active gauge\n"))
-            #expect(answer.contains("\npostgres_gateway_routes 0\n"))
+            #expect(answer.contains("\n# TYPE postgres_gateway_startups_active gauge\n"))
+            #expect(answer.contains("\npostgres_gateway_routes{state=\"active\"} 0\n"))
             #expect(answer.contains("\npostgres_gateway_route_address_conflicts 0\n"))
             #expect(answer.contains("\npostgres_gateway_hostnames_uncovered 0\n"))
             #expect(answer.contains("\npostgres_gateway_certificate_expiry_seconds{name=\"*.pg.shop.example.net\"} "))
@@ -69,10 +69,9 @@ import Testing
                 .map { $0.prefix { $0 != " " } }
             #expect(Set(series).count == series.count)
             for name in MetricName.allCases {
-                let type = name.rawValue.hasSuffix("_total") ? "counter" : "gauge"
-                // There is no age without a route map.
-                let isThere = name != .routeMapAge
-                #expect(answer.contains("\n# TYPE \(name.rawValue) \(type)\n") == isThere, "\(name)")
+                // There is no age without a route map, and no branch.
+                let isThere = name != .routeMapAge && !name.labels.contains(.target)
+                #expect(answer.contains("\n# TYPE \(name.rawValue) \(name.kind.rawValue)\n") == isThere, "\(name)")
             }
             #expect(answer.contains("\npostgres_gateway_limit_rejections_total{limit=\"connections\"} 0\n"))
         }

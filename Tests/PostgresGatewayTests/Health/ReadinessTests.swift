@@ -1,4 +1,5 @@
 import Foundation
+import GatewayContract
 import GatewayCore
 import GatewayHardening
 import NIOCore
@@ -112,7 +113,7 @@ import Testing
                 #"postgres_gateway_connections_total{outcome="too_many_connections"} 1"#,
                 #"postgres_gateway_connections_total{outcome="unknown_hostname"} 1"#,
                 "postgres_gateway_route_misses_total 1",
-                #"postgres_gateway_backend_dial_errors_total{reason="refused"} 0"#,
+                #"postgres_gateway_backend_dial_errors_total{reason="refused",target="dbt_1"} 0"#,
             ] {
                 #expect(metrics.contains("\n\(line)\n"), "\(line)")
             }

@@ -253,7 +253,7 @@ import Testing
             #expect(!one.hasConnection)
             try gateway.relays(try gateway.ready(one, from: 2))
             try gateway.relays(try gateway.ready(two, serverName: "qa.pg.shop.example.net"))
-            #expect(gateway.server.metrics.authenticationFailures["dbt_dev"] == 3)
+            #expect(gateway.server.metrics.targets.all["dbt_dev"]?.authenticationFailures == 3)
         }
     }
 

@@ -67,10 +67,14 @@ import Musl
                 if name == "closing" { _ = try closing.accept() }
                 #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")
             }
-            #expect(gateway.server.metrics.dialFailures.all == [.timeout: 1, .reset: 1, .refused: 1])
+            let expected: [String: [DialFailure: Int]] = [
+                Fixtures.target.id: [.timeout: 1, .refused: 1], "dbt_closing": [.reset: 1],
+            ]
+            #expect(gateway.server.metrics.targets.all.mapValues(\.dialFailures) == expected)
             #expect(gateway.server.metrics.outcomes[.refused(.backendUnavailable)] == 3)
             let metrics = AdminServices(of: gateway.server).metrics()
-            #expect(metrics.contains("\npostgres_gateway_backend_dial_errors_total{reason=\"refused\"} 1\n"))
+            let series = #"postgres_gateway_backend_dial_errors_total{reason="reset",target="dbt_closing"} 1"#
+            #expect(metrics.contains("\n\(series)\n"))
         }
     }
 
