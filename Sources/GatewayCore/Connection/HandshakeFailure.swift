@@ -33,7 +33,7 @@ package enum HandshakeFailure: String, CaseIterable, Hashable, Sendable {
     }
 }
 
-/// Watches the records that the gateway sends during a handshake, to learn which side ended it, and why.
+/// Watches the records of a handshake, to learn which side ended it, and why.
 ///
 /// TLS sends an alert for an error that it finds, and none in answer to an alert. Pure; reads only the headers of
 /// records, and alerts that are not encrypted.
@@ -45,45 +45,67 @@ package struct HandshakeAlerts: Sendable {
         case alert(HandshakeFailure)
     }
 
-    private static let headerLength = 5
+    private struct Record {
+        var type: UInt8
+        var body: ByteBuffer
+    }
+
     private static let alertType: UInt8 = 21
     private static let encryptedType: UInt8 = 23
     /// Of an alert's record in TLS 1.3: two bytes, the type, and the tag of any AEAD. No other message is as short.
     private static let encryptedAlertLength = 2 + 1 + 16
 
     private var sent = Sent.nothing
+    private var hasReceivedAlert = false
+    /// The beginning of a record that the client has yet to send in full.
+    private var unread = ByteBuffer()
 
     package init() {}
 
     /// Bytes that TLS sends to the client: whole records.
     package mutating func sending(_ bytes: ByteBuffer) {
         var bytes = bytes
-        while bytes.readableBytes >= Self.headerLength,
-            let type = bytes.readInteger(as: UInt8.self), bytes.readInteger(as: UInt16.self) != nil,
-            let length = bytes.readInteger(as: UInt16.self), let body = bytes.readSlice(length: Int(length))
-        {
-            note(type: type, body: body)
+        while let record = Self.takeRecord(from: &bytes) {
+            switch (record.type, record.body.readableBytes, sent) {
+            case (Self.alertType, 2, .nothing):
+                let description = record.body.getInteger(at: record.body.readerIndex + 1, as: UInt8.self)
+                sent = .alert(description.map(HandshakeFailure.init(alertSent:)) ?? .other)
+            case (Self.alertType, _, _), (Self.encryptedType, Self.encryptedAlertLength, _):
+                sent = .alert(.other)
+            default:
+                sent = .flight
+            }
         }
     }
 
-    private mutating func note(type: UInt8, body: ByteBuffer) {
-        switch (type, body.readableBytes, sent) {
-        case (Self.alertType, 2, .nothing):
-            let description = body.getInteger(at: body.readerIndex + 1, as: UInt8.self)
-            sent = .alert(description.map(HandshakeFailure.init(alertSent:)) ?? .other)
-        case (Self.alertType, _, _), (Self.encryptedType, Self.encryptedAlertLength, _):
-            sent = .alert(.other)
-        default:
-            sent = .flight
+    /// Bytes from the client, in any pieces.
+    ///
+    /// OpenSSL does not encrypt an alert in the handshake of TLS 1.3, which BoringSSL answers with an alert of its own.
+    package mutating func received(_ bytes: ByteBuffer) {
+        unread.writeImmutableBuffer(bytes)
+        while let record = Self.takeRecord(from: &unread) {
+            if record.type == Self.alertType { hasReceivedAlert = true }
         }
+    }
+
+    private static func takeRecord(from bytes: inout ByteBuffer) -> Record? {
+        let start = bytes.readerIndex
+        guard let type = bytes.readInteger(as: UInt8.self), bytes.readInteger(as: UInt16.self) != nil,
+            let length = bytes.readInteger(as: UInt16.self), let body = bytes.readSlice(length: Int(length))
+        else {
+            bytes.moveReaderIndex(to: start)
+            return nil
+        }
+        return Record(type: type, body: body)
     }
 
     /// Why the handshake failed, after TLS has sent everything about it.
     package var failure: HandshakeFailure {
+        if hasReceivedAlert { return .clientAlert }
         switch sent {
-        case .nothing: .badClientHello
-        case .flight: .clientAlert
-        case .alert(let failure): failure
+        case .nothing: return .badClientHello
+        case .flight: return .clientAlert
+        case .alert(let failure): return failure
         }
     }
 }

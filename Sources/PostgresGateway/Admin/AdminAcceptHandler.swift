@@ -54,7 +54,7 @@ final class AdminAcceptHandler: ChannelInboundHandler {
         }
     }
 
-    /// Errors that another descriptor, or memory, mends (accept(2)); NIO closes the listener after any other.
+    /// Errors that end once a descriptor or memory is free (accept(2)); NIO closes the listener after any other.
     private static func isExhaustion(_ code: CInt) -> Bool {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code)
     }

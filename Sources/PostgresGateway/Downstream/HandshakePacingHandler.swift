@@ -53,6 +53,7 @@ final class HandshakePacingHandler: ChannelDuplexHandler, RemovableChannelHandle
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDone else { return context.fireChannelRead(data) }
         let bytes = unwrapInboundIn(data)
+        alerts.received(bytes)
         held.writeImmutableBuffer(bytes)
     }
 

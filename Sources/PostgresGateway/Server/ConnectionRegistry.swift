@@ -269,7 +269,9 @@ package final class ConnectionRegistry: Sendable {
         state.withLock { state in
             var all = metrics.targets.all.mapValues { (counts: $0, sessions: 0) }
             for entry in state.entries.values {
-                guard let session = entry.session, let index = all.index(forKey: session.route.target.id) else { continue }
+                guard let session = entry.session, let index = all.index(forKey: session.route.target.id) else {
+                    continue
+                }
                 all.values[index].counts.add(session.tally)
                 all.values[index].sessions += 1
             }

@@ -31,4 +31,19 @@ import Testing
         alerts.sending(ByteBuffer(bytes: sent))
         #expect(alerts.failure == reason)
     }
+
+    @Test("A client's alert is the reason, in any pieces, and though an alert of the gateway's answers it")
+    func clientAlert() {
+        let hello = Self.record(22, [UInt8](repeating: 1, count: 60))
+        for size in [1, 3, 1_000] {
+            var alerts = HandshakeAlerts()
+            let received = hello + Self.record(20, [1]) + Self.alert(48)
+            for start in stride(from: 0, to: received.count, by: size) {
+                #expect(alerts.failure == .badClientHello)
+                alerts.received(ByteBuffer(bytes: received[start..<min(start + size, received.count)]))
+            }
+            alerts.sending(ByteBuffer(bytes: Self.serverHello + Self.record(23, [UInt8](repeating: 0, count: 19))))
+            #expect(alerts.failure == .clientAlert)
+        }
+    }
 }

@@ -27,7 +27,9 @@ struct MetricsSnapshot {
     private static let moving =
         [MetricName.routeMapAge, .eventLoopLag].map(\.rawValue)
         + MetricName.allCases.map(\.rawValue).filter { $0.hasPrefix("process_") }
-        + MetricName.allCases.filter { $0.kind == .histogram }.flatMap { ["\($0.rawValue)_bucket", "\($0.rawValue)_sum"] }
+        + MetricName.allCases.filter { $0.kind == .histogram }.flatMap {
+            ["\($0.rawValue)_bucket", "\($0.rawValue)_sum"]
+        }
 
     init(_ text: String) throws {
         var values: [String: Double] = [:]
@@ -140,7 +142,9 @@ final class MetricsScene {
     @discardableResult
     func unauthenticated(from source: UInt8 = 1) throws -> (client: TLSConnection, server: RawConnection) {
         let client = try gateway.start(from: source)
-        return keep((client, try backend.accept()))
+        let session = keep((client, try backend.accept()))
+        #expect(try session.server.receive().count == ByteBuffer.startup().readableBytes)
+        return session
     }
 
     private func keep(
