@@ -108,6 +108,15 @@ import Testing
     private static let readyBytes = TestBackend.ready(processID: 7).count
     private static let loginErrorBytes = TestBackend.fatal("28P01").count
 
+    private static let route = Fixtures.route(TestGateway.hostname, port: 1)
+
+    /// Of the ErrorResponse that the gateway sends in a session, in bytes.
+    private static func length(of refusal: Refusal) -> Int {
+        var buffer = ByteBuffer()
+        refusal.errorResponse.encode(into: &buffer)
+        return buffer.readableBytes
+    }
+
     private static func by(_ count: Int) -> SeriesChange { .by(Double(count)) }
 
     // MARK: Rows
@@ -154,6 +163,32 @@ import Testing
             configure: { $0.connectTimeout = .milliseconds(300) },
             { try $0.refused("full") },
             moved: [outcome(.refused(.backendUnavailable)): 1, dialError(.timeout, "full"): 1, handshake: 1]
+        ),
+        Row(
+            "a server that closes without a byte",
+            {
+                let client = try $0.gateway.start()
+                _ = try $0.backend.accept()
+                #expect(ReceivedError(try client.readToEnd())?.sqlState == "57P03")
+            },
+            moved: [
+                outcome(.refused(.backendUnavailable)): 1, dialError(.reset, "dev"): 1, handshake: 1, dial: 1,
+                bytes(.in): by(startupBytes), bytes(.out): by(length(of: .backendUnavailable(route))),
+            ]
+        ),
+        Row(
+            "AUTHENTICATION_TIMEOUT",
+            configure: { $0.authenticationTimeout = .milliseconds(500) },
+            {
+                let client = try $0.gateway.start()
+                $0.hold(try $0.backend.accept())
+                #expect(ReceivedError(try client.readToEnd())?.sqlState == "57014")
+                try client.shutdown()
+            },
+            moved: [
+                outcome(.refused(.authenticationTimeout)): 1, handshake: 1, dial: 1, bytes(.in): by(startupBytes),
+                bytes(.out): by(length(of: .authenticationTimeout(route))),
+            ]
         ),
     ]
 
@@ -301,7 +336,7 @@ import Testing
             moved: [
                 outcome(.refused(.tooManyConnections)): 1, rejection(.unauthenticatedPerRoute): 1,
                 eviction(.unauthenticatedPerRoute): 1, handshake: 1, dial: 1, bytes(.in): by(startupBytes),
-                bytes(.out): by(evictionBytes),
+                bytes(.out): by(length(of: .limitReached(.unauthenticatedPerRoute, route))),
             ]
         ),
         Row(
@@ -463,12 +498,4 @@ import Testing
             moved: [#"certificate_reloads_total{result="failed"}"#: 1]
         ),
     ]
-
-    /// Of the ErrorResponse that an evicted session gets.
-    private static let evictionBytes: Int = {
-        var buffer = ByteBuffer()
-        let route = Fixtures.route(TestGateway.hostname, port: 1)
-        Refusal.limitReached(.unauthenticatedPerRoute, route).errorResponse.encode(into: &buffer)
-        return buffer.readableBytes
-    }()
 }
