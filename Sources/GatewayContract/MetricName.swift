@@ -30,9 +30,11 @@ package enum MetricName: String, CaseIterable, Sendable {
     case routeAddressConflicts = "postgres_gateway_route_address_conflicts"
     case routeMapAge = "postgres_gateway_route_map_age_seconds"
     case routeMapExpired = "postgres_gateway_route_map_expired"
+    case routeMapStale = "postgres_gateway_route_map_stale"
     case routeReloads = "postgres_gateway_route_reloads_total"
     case certificateExpiry = "postgres_gateway_certificate_expiry_seconds"
     case certificateReloads = "postgres_gateway_certificate_reloads_total"
+    case certificatesStale = "postgres_gateway_certificates_stale"
     case hostnamesUncovered = "postgres_gateway_hostnames_uncovered"
 
     // The program, by the names that Prometheus's own clients use
@@ -62,7 +64,8 @@ package enum MetricName: String, CaseIterable, Sendable {
         case .handshakeDuration, .backendDialDuration, .startupDuration, .sessionDuration, .eventLoopLag:
             .histogram
         case .connectionsActive, .startupsActive, .handshakesActive, .handshakesWaiting, .routes,
-            .routeAddressConflicts, .routeMapAge, .routeMapExpired, .certificateExpiry, .hostnamesUncovered,
+            .routeAddressConflicts, .routeMapAge, .routeMapExpired, .routeMapStale, .certificatesStale,
+            .certificateExpiry, .hostnamesUncovered,
             .buildInfo, .processResidentMemory, .processVirtualMemory, .processOpenFiles, .processMaximumFiles,
             .processStartTime:
             .gauge
@@ -84,7 +87,8 @@ package enum MetricName: String, CaseIterable, Sendable {
         case .buildInfo: [.version]
         case .startupsActive, .handshakesActive, .handshakesWaiting, .routeMisses, .handshakeDuration,
             .backendDialDuration, .startupDuration, .sessionDuration, .eventLoopLag, .routeAddressConflicts,
-            .routeMapAge, .routeMapExpired, .hostnamesUncovered, .processCPU, .processResidentMemory,
+            .routeMapAge, .routeMapExpired, .routeMapStale, .certificatesStale, .hostnamesUncovered, .processCPU,
+            .processResidentMemory,
             .processVirtualMemory, .processOpenFiles, .processMaximumFiles, .processStartTime:
             []
         }
@@ -123,8 +127,12 @@ package enum MetricName: String, CaseIterable, Sendable {
         case .routeMapExpired:
             "1 if the route map was not confirmed in time, so that new connections are refused, else 0."
         case .routeReloads: "Changed route maps that were loaded, or could not be."
+        case .routeMapStale:
+            "1 if the route map file cannot be loaded, so that the previous map stays in effect, else 0."
         case .certificateExpiry: "When each certificate expires, in seconds since the Unix epoch."
         case .certificateReloads: "Changed certificates that were loaded, or could not be."
+        case .certificatesStale:
+            "Certificates whose files cannot be loaded; the previous ones, if any, stay in effect."
         case .hostnamesUncovered: "Hostnames in the route map that no certificate covers."
         case .buildInfo: "Always 1; the label is the version of the gateway."
         case .processCPU: "Total user and system CPU time spent in seconds."

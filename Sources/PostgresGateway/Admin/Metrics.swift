@@ -92,6 +92,7 @@ enum Metrics {
             text.add(.routeMapAge, Int(max(0, now.wall.timeIntervalSince(since))))
         }
         text.add(.routeMapExpired, period?.isOver(at: now) == true ? 1 : 0)
+        text.add(.routeMapStale, gateway.routes.fault == nil ? 0 : 1)
     }
 
     private static func addCertificates(of gateway: GatewayServer, to text: inout PrometheusText) {
@@ -102,6 +103,7 @@ enum Metrics {
             let expiry = Int(pair.notAfter.timeIntervalSince1970)
             expiries[label] = min(expiry, expiries[label] ?? expiry)
         }
+        text.add(.certificatesStale, gateway.certificates.faults.count)
         text.add(.hostnamesUncovered, gateway.certificates.uncovered(in: gateway.routes).count)
         text.add(.certificateExpiry, expiries.sorted { $0.key < $1.key }.map { .init([$0.key], $0.value) })
     }

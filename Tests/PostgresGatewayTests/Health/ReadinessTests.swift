@@ -40,10 +40,13 @@ import Testing
             gateway.server.routeLoader.reload(isForced: true)
             #expect(gateway.server.readiness().status == .ready)
             #expect(gateway.server.readiness().warnings.isEmpty)
+            #expect(AdminServices(of: gateway.server).metrics().contains("\npostgres_gateway_route_map_stale 0\n"))
 
             try directory.write(#"{ "version": 2 }"#, to: "routes.json")
             gateway.server.routeLoader.reload(isForced: true)
             let stale = gateway.server.readiness()
+            let metrics = AdminServices(of: gateway.server).metrics()
+            #expect(metrics.contains("\npostgres_gateway_route_map_stale 1\n"))
             #expect(stale.status == .ready)
             #expect(stale.warnings.map(\.code) == [.routeMapStale])
             #expect(stale.warnings.first?.message.contains("version") == true)
@@ -92,6 +95,7 @@ import Testing
             #expect(warnings.map(\.code) == [.certificateStale])
             #expect(warnings.first?.message.contains(directory.file("server.key")) == true)
             #expect(gateway.server.metrics.certificateReloads[.failed] == 1)
+            #expect(AdminServices(of: gateway.server).metrics().contains("\npostgres_gateway_certificates_stale 1\n"))
             #expect(gateway.log.all.contains { $0.contains("could not load certificate") })
         }
     }

@@ -482,7 +482,7 @@ import Testing
         Row(
             "a route map that is invalid",
             { try $0.spoilRoutes() },
-            moved: [#"route_reloads_total{result="failed"}"#: 1]
+            moved: [#"route_reloads_total{result="failed"}"#: 1, "route_map_stale": 1]
         ),
         Row(
             "certificates",
@@ -495,7 +495,7 @@ import Testing
                 try Data("nonsense".utf8).write(to: URL(fileURLWithPath: scene.keyFile))
                 await scene.gateway.certificateReloader.reload(isForced: true)
             },
-            moved: [#"certificate_reloads_total{result="failed"}"#: 1]
+            moved: [#"certificate_reloads_total{result="failed"}"#: 1, "certificates_stale": 1]
         ),
     ]
 }
