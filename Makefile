@@ -25,7 +25,7 @@ test-phase2: ## phase 2: branches, and a route map that follows them
 test-phase3: ## phase 3: the API, and the page in a browser
 	@scripts/test.sh phase3
 
-test-phase4: ## phase 4: strangers at the port, limits, the ends of connections, TLS
+test-phase4: ## phase 4: strangers at the port, limits, the ends of connections, TLS, monitoring
 	@scripts/test.sh phase4
 
 test-tsan: ## the gateway's suites under Thread Sanitizer, with a build of their own (ARGS='--filter ListenerTests')

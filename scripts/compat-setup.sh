@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prepares the gate's clients: a Python virtual environment and one image for each Docker client; what drives the
-# browser of the page's tests; what scans TLS; and the image that the tests of the Docker runtime have branches of.
+# browser of the page's tests; what scans TLS and what writes the dashboard; and the image that the tests of the Docker runtime
+# have branches of.
 #
 # Quick if nothing has changed. Needs the packages of scripts/setup.sh test.
 set -euo pipefail
@@ -30,6 +31,7 @@ make_venv .build-compat/venv Compat/Clients/python/requirements.txt "the Python 
 make_venv .build-compat/snippets Tests/Snippets/requirements.txt "what the page's tabs for Python name"
 make_venv .build-compat/browser Tests/BrowserTests/requirements.txt "what drives a browser"
 make_venv .build-compat/tls Tests/SecurityTests/requirements.txt "what scans the gateway's TLS"
+make_venv .build-compat/monitoring monitoring/requirements.txt "what writes the Grafana dashboard"
 
 scripts/base-image.sh
 for file in Compat/Clients/*/Dockerfile Tests/Snippets/*/Dockerfile Tests/BranchManagerTests/Image/Dockerfile; do

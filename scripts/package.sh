@@ -35,11 +35,17 @@ install -m 0644 scripts/frost{.service,.environment,-servers.service} scripts/in
 for file in scripts/{install-for-frost,copy-caddy-certificates}.sh; do
     [ ! -f "$file" ] || install -m 0755 "$file" "$root/$name/"
 done
-for file in scripts/postgres-gateway-frost{.,-}* LICENSE CHANGELOG.md SECURITY.md; do
+for file in scripts/postgres-gateway-frost{.,-}* LICENSE {ARCHITECTURE,CHANGELOG,CONTRIBUTING,PHASES,SECURITY}.md; do
     [ ! -f "$file" ] || install -m 0644 "$file" "$root/$name/"
 done
-mkdir -m 0755 "$root/$name/docs"
-find docs -maxdepth 1 -name '*.md' -exec install -m 0644 -t "$root/$name/docs" {} +
+# With every page and picture that one of them links to: scripts/tarball_test.py looks for links that lead nowhere.
+for folder in docs docs/decisions docs/images monitoring; do
+    mkdir -m 0755 "$root/$name/$folder"
+    find "$folder" -maxdepth 1 -type f -exec install -m 0644 -t "$root/$name/$folder" {} +
+done
+chmod 0755 "$root/$name/monitoring/dashboard.py"
+mkdir -m 0755 "$root/$name/Compat"
+install -m 0644 Compat/RESULTS.md "$root/$name/Compat/"
 printf '%s\n' "$version" >"$root/$name/VERSION"
 # What a host has to have, as the programs themselves say: install.sh compares before it runs them. Of the versions of a
 # library's symbols the newest of each kind.

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh up       packages for `make up`: to build, and PostgreSQL servers
 #   scripts/setup.sh release  also packages to build and test a release: Python
-#   scripts/setup.sh test     also packages for the tests and the gate: Docker, a browser
+#   scripts/setup.sh test     also packages for the tests and the gate: Docker, a browser, Prometheus
 #
 # Quick if nothing is missing. Uses sudo if not root. On an error it prints one line, with a command
 # that fixes it, and exits with 1.
@@ -45,6 +45,7 @@ if [ "$scope" = test ]; then
         "chromium:/usr/bin/chromium"
         "chromium-driver:/usr/bin/chromedriver"
         "testssl.sh:/usr/bin/testssl"
+        "prometheus:/usr/bin/promtool"
     )
 fi
 
@@ -81,10 +82,15 @@ if [ ${#missing[@]} -gt 0 ]; then
             echo "create_main_cluster = false" |
                 "${as_root[@]}" tee /etc/postgresql-common/createcluster.d/frost.conf >/dev/null
         fi
+        # Tests start a Prometheus of their own; the package's service would take port 9090. RUNLEVEL, below, does the same
+        # where systemd does not run.
+        if [ "$name" = prometheus ] && [ -d /run/systemd/system ]; then
+            "${as_root[@]}" systemctl --quiet mask prometheus.service 2>/dev/null
+        fi
     done
     {
         "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 update -qq &&
-            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
                 apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}"
     } >"$log" 2>&1 || {
         tail -n 5 "$log" >&2

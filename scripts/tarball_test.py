@@ -27,6 +27,8 @@ FILES = [
     "postgres-gateway-common.sh", "postgres-gateway-release.sh", "postgres-gateway.service", "postgres-gateway.environment",
     "install-for-frost.sh", "copy-caddy-certificates.sh", "postgres-gateway-frost.service", "postgres-gateway-frost-caddy.service",
     "postgres-gateway-frost-caddy.timer", "frost.service", "frost-servers.service", "frost.environment", "README.md", "VERSION", "SOURCES", "REQUIREMENTS",
+    "monitoring/grafana-dashboard.json", "monitoring/dashboard.py", "monitoring/alerts.yml", "monitoring/alerts_test.yml",
+    "monitoring/prometheus.yml", "docs/monitoring.md",
 ]
 SECONDS = 300
 
@@ -55,7 +57,17 @@ def unpack(tarball, directory):
     release = next(path for path in directory.iterdir() if path.is_dir())
     missing = [name for name in PROGRAMS + FILES if not (release / name).is_file()]
     check(not missing, "the release is whole", ", ".join(missing))
+    dead = [f"{page.relative_to(release)}: {link}" for page in sorted(release.rglob("*.md")) for link in dead_links(page)]
+    check(not dead, "every link in its pages leads somewhere", "; ".join(dead))
     return release
+
+
+def dead_links(page):
+    """Relative links of a page to files that were not packed."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        name = link.partition("#")[0]
+        if name and not re.match(r"[a-z]+:", link) and not (page.parent / name).exists():
+            yield link
 
 
 def versions(release):

@@ -6,7 +6,7 @@
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
 #   scripts/test.sh phase2    what shows phase 2: branches, and a route map that follows them
 #   scripts/test.sh phase3    what shows phase 3: the API, and the page in a browser
-#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections, TLS
+#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections, TLS, monitoring
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -107,6 +107,10 @@ fi
 if in_phase 0 4; then
     step "the gate, ${ROUNDS:-1} round(s)"
     scripts/gate.sh quick
+fi
+if in_phase 4; then
+    step "monitoring: the dashboard and the alerts, with a real Prometheus"
+    .build-compat/monitoring/bin/python Tests/MonitoringTests/monitoring_test.py
 fi
 if in_phase 1; then
     step "install, run, break, update and remove both programs on real systemd"
