@@ -94,7 +94,7 @@ import Testing
             #expect(!rules.contains("root:"))
             try await inside(main, "rm pg_hba.conf; head -c 2000000 /dev/zero >pg_hba.conf")
             let error = await #expect(throws: BranchError.self) { try await host.manager.deploy(main) }
-            #expect(error?.description.contains("longer than") == true, "\(error?.description ?? "")")
+            #expect(error?.description.contains("larger than") == true, "\(error?.description ?? "")")
         }
     }
 

@@ -18,7 +18,7 @@ extension BranchCommand {
                 """
         )
         @OptionGroup var selection: BranchSelection
-        @Argument(help: "1h to 365d, e.g. 7d, or none. (default: change nothing)") var ttl: String?
+        @Argument(help: "1h to 365d, e.g. 7d, or none; without it, shows the current setting.") var ttl: String?
         @OptionGroup(title: "Global options") var options: FrostOptions
 
         func run() async throws {

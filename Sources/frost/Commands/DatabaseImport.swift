@@ -8,7 +8,7 @@ extension DatabaseCommand {
             abstract: "Create a database from one of a running PostgreSQL server, which is not changed.",
             discussion: """
                 Copies schema and data from one snapshot (pg_dump), owned by the new database's role. Does not copy roles, \
-                privileges, publications and subscriptions. A failed import leaves nothing behind.
+                privileges, publications or subscriptions. A failed import leaves nothing behind.
 
                 EXAMPLE
                   frost database import shop --from postgresql://admin:secret@db.example.net/shop --project shop

@@ -9,7 +9,7 @@ import UnixSignals
 extension SyncCommand {
     struct Follow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write the route map and follow Frost's changes (the default of frost sync)."
+            abstract: "Write the route map and follow Frost's changes."
         )
 
         @OptionGroup var place: Place
