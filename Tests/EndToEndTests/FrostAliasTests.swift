@@ -117,7 +117,7 @@ import Testing
                 #expect(try await host.check("settings", "--json").contains("\"wildcardBase\" : \"\(base)\""))
             }
             let none = try await onTerminal(host, ["settings", "--wildcard-base", "none"], typing: "other.localhost")
-            #expect(none.exitCode == 0 && none.output.contains("1 hostname will be taken away"), "\(none.output)")
+            #expect(none.exitCode == 0 && none.output.contains("1 hostname will be removed"), "\(none.output)")
             // Nobody loses a hostname: no question.
             try await host.check("settings", "--wildcard-base", "localhost")
         }

@@ -39,7 +39,7 @@ import Testing
                 #expect(host.log().contains("idle has expired: not used for 1 hour"), "\(host.log())")
                 let status = try await host.frost(["status"]).output
                 #expect(status.contains("expired, will be deleted unless started: idle"), "\(status)")
-                #expect(try await host.check("branch", "ttl", "idle").contains("has expired, and is deleted"))
+                #expect(try await host.check("branch", "ttl", "idle").contains("has expired; will be deleted"))
                 let history = try await host.check("branch", "history", "idle")
                 #expect(history.contains(/expire +frost +succeeded/), "\(history)")
 
