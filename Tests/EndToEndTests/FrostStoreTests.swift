@@ -142,7 +142,9 @@ import Testing
             )
             #expect(refused.exitCode == 1)
             #expect(
-                refused.errors.contains("no Docker engine at \(host.directory.file("none.sock")); start it, or choose"),
+                refused.errors.contains(
+                    "no Docker engine at \(host.directory.file("none.sock")); start it, or use --runtime local"
+                ),
                 "\(refused.errors)"
             )
             #expect(!refused.errors.contains("errno") && !refused.errors.contains("descriptor"))

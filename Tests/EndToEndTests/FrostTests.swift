@@ -127,7 +127,7 @@ import Testing
                 (["branch", "rename", "main", "x", "--database", "shop"], 77, "cannot be renamed"),
                 (["branch", "reset", "main", "--database", "shop"], 77, "cannot be reset"),
                 (["settings", "--wildcard-base", "-"], 64, "wildcard domain"),
-                (["settings", "--gateway-port", "0"], 64, "no port"),
+                (["settings", "--gateway-port", "0"], 64, "invalid port 0"),
                 (["recover", "--host-ports", "9-1"], 64, "10000-20000"),
                 (["settings", "--container-memory", "much"], 64, "512MiB"),
                 (["settings", "--container-memory", "1"], 64, "at least"),

@@ -89,7 +89,7 @@ import Testing
                 try await eventually("it says that the name is on no certificate") {
                     try await said().contains(
                         "no certificate of the gateway covers main.pg.shop.other.localhost, so clients with "
-                            + "sslmode=verify-full refuse it; give the gateway a certificate for *.pg.shop.other.localhost"
+                            + "sslmode=verify-full cannot connect; give the gateway a certificate for *.pg.shop.other.localhost"
                     )
                 }
                 try await host.check("settings", "--wildcard-base", "localhost", "--yes")
