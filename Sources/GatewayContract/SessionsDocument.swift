@@ -114,18 +114,35 @@ package struct SessionsDocument: Codable, Hashable, Sendable {
     package var limits: [Limit]
     package var certificates: [Certificate]
     package var hostnamesUncovered: Uncovered
+    /// The most recent refusals, the latest first; at most ``Refusal/most``.
+    package var refusals: [Refusal]
 
     package init(
         targets: [Target],
         startups: Startups,
         limits: [Limit],
         certificates: [Certificate],
-        hostnamesUncovered: Uncovered
+        hostnamesUncovered: Uncovered,
+        refusals: [Refusal] = []
     ) {
         self.targets = targets
         self.startups = startups
         self.limits = limits
         self.certificates = certificates
         self.hostnamesUncovered = hostnamesUncovered
+        self.refusals = refusals
+    }
+
+    /// Reads a document of this version, or of an older one: what that did not have yet is empty.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            targets: try values.decode([Target].self, forKey: .targets),
+            startups: try values.decode(Startups.self, forKey: .startups),
+            limits: try values.decode([Limit].self, forKey: .limits),
+            certificates: try values.decode([Certificate].self, forKey: .certificates),
+            hostnamesUncovered: try values.decode(Uncovered.self, forKey: .hostnamesUncovered),
+            refusals: try values.decodeIfPresent([Refusal].self, forKey: .refusals) ?? []
+        )
     }
 }

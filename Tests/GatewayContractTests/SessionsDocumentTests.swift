@@ -27,7 +27,17 @@ import Testing
             certificates: [
                 .init(file: "/c", names: ["*.a"], notBefore: "2026-01-01T00:00:00Z", notAfter: "2027-01-01T00:00:00Z")
             ],
-            hostnamesUncovered: .init(count: 1, first: ["b.c"])
+            hostnamesUncovered: .init(count: 1, first: ["b.c"]),
+            refusals: [
+                .init(
+                    reason: "branch_stopped",
+                    target: "dbt_1",
+                    hostname: "b.c",
+                    count: 2,
+                    ageSeconds: 4,
+                    hint: "Start it."
+                )
+            ]
         )
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -37,9 +47,19 @@ import Testing
                 + #""notBefore":"2026-01-01T00:00:00Z"}],"hostnamesUncovered":{"count":1,"first":["b.c"]},"#
                 + #""limits":[{"maximum":10,"of":"dbt_1","used":9,"#
                 + #""variable":"FROST_POSTGRES_GATEWAY_MAX_CONNECTIONS_PER_ROUTE"}],"#
+                + #""refusals":[{"ageSeconds":4,"count":2,"hint":"Start it.","hostname":"b.c","#
+                + #""reason":"branch_stopped","target":"dbt_1"}],"#
                 + #""startups":{"count":1,"handshakesWaiting":0},"targets":[{"count":1,"id":"dbt_1","sessions":["#
                 + #"{"ageSeconds":3,"backendProcess":42,"bytesIn":1,"bytesOut":2,"client":"192.0.2.1:5","number":7}]}]}"#
         )
         #expect(try JSONDecoder().decode(SessionsDocument.self, from: Data(text.utf8)) == document)
+    }
+    @Test("A document of a gateway that had no refusals in it yet is read all the same")
+    func olderGateway() throws {
+        let text = #"""
+            {"certificates":[],"hostnamesUncovered":{"count":0,"first":[]},"limits":[],
+            "startups":{"count":0,"handshakesWaiting":0},"targets":[],"later":{"some":"thing"}}
+            """#
+        #expect(try JSONDecoder().decode(SessionsDocument.self, from: Data(text.utf8)).refusals.isEmpty)
     }
 }

@@ -78,7 +78,8 @@ extension GatewayServer: SessionsSource {
             startups: .init(count: registry.startupCount, handshakesWaiting: registry.waitingHandshakeCount),
             limits: nearLimits,
             certificates: certificates.current.documents,
-            hostnamesUncovered: certificates.uncovered(in: routes)
+            hostnamesUncovered: certificates.uncovered(in: routes),
+            refusals: log.recentRefusals.documents { routes.current.hostnames.mapValues(\.description) }
         )
     }
 

@@ -6,6 +6,7 @@ final class ConnectionLog: Sendable {
     let logger: Logger
     let metrics: MetricsRegistry
     let burst: RefusalLog
+    let recentRefusals = RecentRefusals()
 
     init(logger: Logger, metrics: MetricsRegistry) {
         self.logger = logger

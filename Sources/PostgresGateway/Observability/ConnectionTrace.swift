@@ -101,6 +101,7 @@ final class ConnectionTrace {
         metrics.outcomes.count(.refused(refusal.reason))
         if let limit = refusal.limit { metrics.limitRejections.count(limit) }
         if let target = refusal.target { self.target = target }
+        log.recentRefusals.note(refusal)
         log.burst.log(
             level: .warning,
             "connection refused",

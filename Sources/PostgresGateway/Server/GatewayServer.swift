@@ -23,7 +23,7 @@ package final class GatewayServer: Sendable {
     package let cancelKeys = CancelKeys()
     package let acceptFailures: AcceptFailures
     let clock: GatewayClock
-    private let log: ConnectionLog
+    let log: ConnectionLog
     private let router: Router
     private let times: ConnectionTimes
     private let listening = Atomic(false)
