@@ -57,7 +57,7 @@ struct GatewayProbe: Sendable {
         }
     }
 
-    private func get(_ path: AdminPath) async throws -> (status: UInt, body: Data) {
+    func get(_ path: AdminPath) async throws -> (status: UInt, body: Data) {
         let limit = TimeAmount(timeout)
         let response = try await Self.client.execute(HTTPClientRequest(url: place.url(path)), timeout: limit)
         let body = try await response.body.collect(upTo: Self.maximumBody)
