@@ -296,8 +296,8 @@ let package = Package(
         .testTarget(
             name: "FrostServerTests",
             dependencies: [
-                "BranchManager", "BranchTestSupport", "FrostServer", "GatewayContract", "RouteMap", "RouteSync",
-                "TestSupport", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1,
+                "BranchManager", "BranchTestSupport", "FrostPages", "FrostServer", "GatewayContract", "GatewayCore",
+                "RouteMap", "RouteSync", "TestSupport", asyncHTTPClient, grdb, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: settings
         ),

@@ -37,7 +37,7 @@ package struct GatewayMark: Sendable {
     package let href: String
 
     package init(_ notice: GatewayNotice) {
-        href = "/settings"
+        href = "/gateway"
         dot = StatusDot(status: notice.code == "unseen" ? "waiting" : "failed", text: "Gateway: \(notice.word)")
     }
 

@@ -16,6 +16,7 @@ package struct PageRenderer: Sendable {
     private let homePage: MustacheTemplate
     private let branchPage: MustacheTemplate
     private let settingsPage: MustacheTemplate
+    private let gatewayPage: MustacheTemplate
     private let problemPage: MustacheTemplate
 
     /// Parses all templates, so that an invalid one is reported at start and not to the first visitor.
@@ -37,6 +38,7 @@ package struct PageRenderer: Sendable {
         homePage = try page("home")
         branchPage = try page("branch")
         settingsPage = try page("settings")
+        gatewayPage = try page("gatewaypage")
         problemPage = try page("problem")
         self.library = library
     }
@@ -45,13 +47,14 @@ package struct PageRenderer: Sendable {
     package func home(_ view: HomeView) -> String { homePage.render(view, library: library) }
     package func branch(_ view: BranchView) -> String { branchPage.render(view, library: library) }
     package func settings(_ view: SettingsView) -> String { settingsPage.render(view, library: library) }
+    package func gateway(_ view: GatewayPageView) -> String { gatewayPage.render(view, library: library) }
     package func problem(_ view: ProblemView) -> String { problemPage.render(view, library: library) }
 
     /// `/assets/frost.css`.
     package static let css: [UInt8] =
         PackageResources.frost_css + PackageResources.components_css + PackageResources.pages_css
         + PackageResources.branch_css + PackageResources.connect_css + PackageResources.gateway_css
-        + PackageResources.wildcard_css + PackageResources.overview_css
+        + PackageResources.wildcard_css + PackageResources.overview_css + PackageResources.gatewaypage_css
 
     /// `/assets/frost.js`.
     package static let js: [UInt8] =
@@ -85,6 +88,7 @@ package struct PageRenderer: Sendable {
         "home": PackageResources.home_mustache,
         "branch": PackageResources.branch_mustache,
         "settings": PackageResources.settings_mustache,
+        "gatewaypage": PackageResources.gatewaypage_mustache,
         "problem": PackageResources.problem_mustache,
     ]
 }
@@ -93,7 +97,7 @@ package struct PageRenderer: Sendable {
 ///
 /// The library's own goes by characters, and a quotation mark with a combining accent behind it is another
 /// character than a quotation mark: it stays as it is, and a name with one breaks out of its attribute.
-private struct ScalarEscapedHTML: MustacheContentType {
+struct ScalarEscapedHTML: MustacheContentType {
     static let name = "SCALAR-ESCAPED-HTML"
 
     func escapeText(_ text: String) -> String {

@@ -1,3 +1,4 @@
+import BranchManager
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -44,6 +45,7 @@ package struct FrostServer: Sendable {
         ) { channel in ready(channel.localAddress?.port ?? address.port) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await hub.run() }
+            group.addTask(executorPreference: BlockingWork.executor) { await state.recorder.run() }
             group.addTask { try await server.run() }
             // Running operations are finished in any case.
             let ended = await group.nextResult()

@@ -12,6 +12,8 @@ package struct ServerState: Sendable {
     let version: String
     /// The state of the gateway.
     let gateway: GatewayWatch
+    /// Its last hour.
+    let recorder: GatewayRecorder
     /// nil if the gateway uses the operator's certificates.
     let certificateAuthority: CertificateAuthorityInfo?
     /// Whether frost's own CA issues the gateway's certificates.
@@ -38,6 +40,7 @@ package struct ServerState: Sendable {
         self.image = image
         self.version = version
         self.gateway = GatewayWatch(gateway, store: manager.store)
+        recorder = GatewayRecorder(gateway, store: manager.store)
         self.certificateAuthority = certificateAuthority
         self.lookup = lookup
         facts = ServerFactsWatch { try? await manager.facts(of: $0) }

@@ -24,6 +24,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from branch_page import branch_page  # noqa: E402
 from checks import accessible, answers, check, counts, keyboard, refuses  # noqa: E402
 from dialogs import dialogs  # noqa: E402
+from gateway_page import gateway_killed, gateway_page, without_scripts  # noqa: E402
 from gateway_states import frost_gone, gateway_states  # noqa: E402
 from host import ROOT, Host, client_environment, listens, psql  # noqa: E402
 from operations import cancel  # noqa: E402
@@ -460,6 +461,7 @@ def frost_gone_and_gateway(page, host):
     branch = page.path
     frost_gone(page, host, branch, KNOWN_FAULTS, accessible)
     gateway_states(page, host, branch, accessible)
+    gateway_killed(page, host)
 
 
 def main():
@@ -490,6 +492,8 @@ def main():
         followed(page, host)
         overview(page, host, lambda name: open_branch(page, name), KNOWN_FAULTS)
         without_javascript(page)
+        gateway_page(page, host)
+        without_scripts(page)
         frost_gone_and_gateway(page, host)
         faults = [fault for fault in page.faults() if not any(re.search(known, fault) for known in KNOWN_FAULTS)]
         check(not faults, "the browser complains of nothing", "; ".join(faults[:5]))

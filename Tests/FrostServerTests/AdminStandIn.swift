@@ -15,6 +15,8 @@ final class AdminStandIn: Sendable {
         case bytes(String)
         /// As a gateway: `/readyz` and `/sessions`, each with its status.
         case gateway(readiness: (Int, String), sessions: (Int, String))
+        /// The same, and metrics as they are then.
+        case measured(document: String, metrics: @Sendable () -> String)
     }
 
     private struct State {
@@ -65,6 +67,12 @@ final class AdminStandIn: Sendable {
                         request.hasPrefix("GET \(AdminPath.readiness.rawValue) ") ? readiness : sessions
                     return Self.http(status, body)
                 }
+            case .measured(let document, let metrics):
+                answer(connection) { request in
+                    if request.hasPrefix("GET \(AdminPath.metrics.rawValue) ") { return Self.http(200, metrics()) }
+                    let isReadiness = request.hasPrefix("GET \(AdminPath.readiness.rawValue) ")
+                    return isReadiness ? Self.http(Self.ready.0, Self.ready.1) : Self.http(200, document)
+                }
             }
         }
     }
@@ -106,14 +114,17 @@ final class AdminStandIn: Sendable {
     static func document(
         _ certificates: [SessionsDocument.Certificate] = [],
         sessions: [String: Int] = [:],
-        uncovered: [String] = []
+        uncovered: [String] = [],
+        limits: [SessionsDocument.Limit] = [],
+        refusals: [SessionsDocument.Refusal] = []
     ) -> String {
         let document = SessionsDocument(
             targets: sessions.sorted { $0.key < $1.key }.map { .init(id: $0.key, count: $0.value, sessions: []) },
             startups: .init(count: 0, handshakesWaiting: 0),
-            limits: [],
+            limits: limits,
             certificates: certificates,
-            hostnamesUncovered: .init(count: uncovered.count, first: uncovered)
+            hostnamesUncovered: .init(count: uncovered.count, first: uncovered),
+            refusals: refusals
         )
         return (try? JSONEncoder().encode(document)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }

@@ -1,5 +1,6 @@
-@testable import FrostServer
 import Testing
+
+@testable import FrostServer
 
 /// The hour of the gateway, sample by sample.
 @Suite struct GatewayHistoryTests {

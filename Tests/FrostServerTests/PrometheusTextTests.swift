@@ -1,5 +1,6 @@
-@testable import FrostServer
 import Testing
+
+@testable import FrostServer
 
 /// What comes from an admin address, whoever answers there.
 @Suite struct PrometheusTextTests {

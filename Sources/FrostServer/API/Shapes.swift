@@ -220,5 +220,6 @@ enum Shapes {
         settings.name: settings.schema, health.name: health.schema, error.name: error.schema, fault.name: fault.schema,
         snippet.name: snippet.schema, connection.name: connection.schema, connections.name: connections.schema,
         gateway.name: gateway.schema, certificate.name: certificate.schema, gatewayReason.name: gatewayReason.schema,
+        gatewayLimit.name: gatewayLimit.schema, gatewayRefusal.name: gatewayRefusal.schema,
     ]
 }

@@ -87,7 +87,7 @@ actor EventHub {
         for await _ in arrivals {
             while !listeners.isEmpty, (try? await Task.sleep(for: Self.gatewayInterval)) != nil {
                 guard let now = try? await state.gateway.condition() else { continue }
-                if now.sessions != seen?.sessions {
+                if now.sessions != seen?.sessions || now.refusalCounts != seen?.refusalCounts {
                     let counts = now.sessions?.mapValues { JSONValue.integer($0) }
                     tell(Event(kind: .sessions, data: counts.map { .object($0) } ?? .null))
                 }

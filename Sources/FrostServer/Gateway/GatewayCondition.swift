@@ -71,6 +71,9 @@ package struct GatewayCondition: Hashable, Sendable {
     /// Sessions by the branch's id; nil while unknown.
     package var sessions: [String: Int]? { answer?.sessions }
 
+    /// How many clients it has refused of each kind that it lists.
+    var refusalCounts: [UInt64]? { answer?.refusals.map(\.count) }
+
     /// Its own reasons for not serving; empty when it serves, and without a report.
     package var reasons: [GatewayReason] { if case .notReady(let reasons, _) = state { reasons } else { [] } }
 
@@ -96,12 +99,10 @@ package struct GatewayCondition: Hashable, Sendable {
         var copy = self
         switch state {
         case .on(var answer):
-            answer.sessions = [:]
-            answer.clients = [:]
+            answer.forgetTraffic()
             copy.state = .on(answer)
         case .notReady(let reasons, var answer):
-            answer.sessions = [:]
-            answer.clients = [:]
+            answer.forgetTraffic()
             copy.state = .notReady(reasons, answer)
         case .off, .unreachable, .hung, .failed, .stranger, .unseen: break
         }
@@ -117,6 +118,9 @@ package struct GatewayAnswer: Hashable, Sendable {
     package var clients: [String: [SessionsDocument.Session]]
     package var certificates: [SessionsDocument.Certificate]
     package var uncovered: SessionsDocument.Uncovered
+    package var limits: [SessionsDocument.Limit]
+    /// The latest first; empty from a gateway that does not list them.
+    package var refusals: [SessionsDocument.Refusal]
 
     /// The number of a branch's sessions that a page lists.
     package static let most = 20
@@ -126,6 +130,16 @@ package struct GatewayAnswer: Hashable, Sendable {
         clients = Dictionary(document.targets.map { ($0.id, $0.sessions) }) { $0 + $1 }
         certificates = document.certificates
         uncovered = document.hostnamesUncovered
+        limits = document.limits
+        refusals = document.refusals
+    }
+
+    /// What changes all the time.
+    fileprivate mutating func forgetTraffic() {
+        sessions = [:]
+        clients = [:]
+        limits = []
+        refusals = []
     }
 }
 

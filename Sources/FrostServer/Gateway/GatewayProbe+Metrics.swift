@@ -11,7 +11,7 @@ extension GatewayProbe {
                 return GatewaySample(PrometheusText(Array(body), names: GatewaySample.names))
             }
             group.addTask {
-                try? await Task.sleep(for: patience)
+                try? await Task.sleep(for: timeout)
                 return nil
             }
             let first = await group.next()

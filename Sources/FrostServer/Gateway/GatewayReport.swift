@@ -99,6 +99,8 @@ extension Shapes {
             },
             .init("certificates", .list(.object("Certificate"))) { .array($0.certificates.map { certificate($0) }) },
             .init("hostnamesUncovered", .list(.string)) { .array($0.uncovered.map { .string($0) }) },
+            .init("limits", .list(.object("GatewayLimit"))) { .array($0.limits.map { gatewayLimit($0) }) },
+            .init("refusals", .list(.object("GatewayRefusal"))) { .array($0.refusals.map { gatewayRefusal($0) }) },
         ]
     )
 

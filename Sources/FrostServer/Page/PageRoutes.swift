@@ -35,14 +35,22 @@ struct PageRoutes: Sendable {
         router.get("/settings") { request, context in
             await page(request, context) { renderer.settings(try await content.settings()) }
         }
+        router.get("/gateway") { request, context in
+            await page(request, context) {
+                do {
+                    return renderer.gateway(try await content.gateway(query: Self.query(request)))
+                } catch BranchError.notFound {
+                    throw MissingPage(sentence: "There is no branch with this id. It may have been deleted.")
+                }
+            }
+        }
         router.get("/branches/{targetId}") { request, context in
             await page(request, context) {
-                let parameters = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
                 do {
                     return renderer.branch(
                         try await content.branch(
                             context.parameters.require("targetId"),
-                            query: Dictionary(parameters) { first, _ in first }
+                            query: Self.query(request)
                         )
                     )
                 } catch BranchError.notFound {
@@ -188,6 +196,11 @@ struct PageRoutes: Sendable {
             (try? Login.hasEndedWithToken(value, in: state.store)) == true
         else { return nil }
         return "You were logged out because the token was changed."
+    }
+
+    private static func query(_ request: Request) -> [String: String] {
+        let parameters = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+        return Dictionary(parameters) { first, _ in first }
     }
 
     // MARK: Answers

@@ -6,7 +6,7 @@ import Foundation
 /// That is one HTTP request to the admin address each time, whether somebody looks at the page or not.
 package actor GatewayRecorder {
     /// A gateway that does not answer in that time was not heard.
-    private static let patience = Duration.seconds(2)
+    private static let timeout = Duration.seconds(2)
 
     private var kept = GatewayHistory()
     /// nil when nothing was heard.
@@ -15,7 +15,7 @@ package actor GatewayRecorder {
     package init(ask: @escaping @Sendable () async -> GatewaySample?) { self.ask = ask }
 
     init(_ place: GatewayPlace, store: BranchStore) {
-        let probe = GatewayProbe(place: place, patience: Self.patience)
+        let probe = GatewayProbe(place: place, timeout: Self.timeout)
         self.init {
             guard (try? store.isGatewayEnabled()) == true else { return nil }
             return await probe.sample()
