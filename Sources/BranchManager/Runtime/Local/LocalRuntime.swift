@@ -262,21 +262,22 @@ package struct LocalRuntime: BranchRuntime {
     /// A number alone proves nothing: after a boot of the host it may belong to another branch's server.
     package func isRunning(_ server: ServerSpec) async throws(BranchError) -> Bool {
         let (data, processes) = (data(server), processes)
-        let isRunning = try await inPlace(server) { place, account throws(BranchError) in
-            guard try place.kind("data") == .directory, let directory = try place.directory("data"),
-                try directory.kind("postmaster.pid") != nil
-            else { return false }
-            let file = try directory.end(of: "postmaster.pid", atMost: Self.lockFileLimit, owner: account.uid)
-            guard let file,
-                let pid = String(decoding: file, as: UTF8.self).split(separator: "\n").first.flatMap({ Int32($0) })
-            else {
-                // No server has written this file: the processes alone show whether one is running.
-                return !account.processes(in: data).isEmpty
-            }
-            return try processes.hold(pid, of: server.targetID) { () throws(BranchError) in
-                try account.worksIn(data, pid)
-            }
-        } ?? false
+        let isRunning =
+            try await inPlace(server) { place, account throws(BranchError) in
+                guard try place.kind("data") == .directory, let directory = try place.directory("data"),
+                    try directory.kind("postmaster.pid") != nil
+                else { return false }
+                let file = try directory.end(of: "postmaster.pid", atMost: Self.lockFileLimit, owner: account.uid)
+                guard let file,
+                    let pid = String(decoding: file, as: UTF8.self).split(separator: "\n").first.flatMap({ Int32($0) })
+                else {
+                    // No server has written this file: the processes alone show whether one is running.
+                    return !account.processes(in: data).isEmpty
+                }
+                return try processes.hold(pid, of: server.targetID) { () throws(BranchError) in
+                    try account.worksIn(data, pid)
+                }
+            } ?? false
         if !isRunning { processes.release(server.targetID) }
         return isRunning
     }
