@@ -28,6 +28,9 @@ struct HostStatus {
     /// Below these limits, copies soon fail.
     private static let leastFree = 1_000_000_000
     private static let leastPorts = 10
+    /// Longer than the gateway takes to load a certificate that was issued.
+    private static let certificateWait = Duration.seconds(5)
+    private static let certificateLook = Duration.milliseconds(500)
 
     private let options: FrostOptions
     private let store: BranchStore
@@ -42,13 +45,24 @@ struct HostStatus {
     /// - Throws: ``BranchError/store(_:)`` when the store cannot be read.
     func checks() async throws -> [HostCheck] {
         let branches = try store.branches()
-        let report = try GatewayReport(try await GatewayLook.condition(store, in: directory), store)
+        let report = try await report()
         return [
             up(UpLock.isHeld(in: directory)), gateway(report), certificates(report), try await dns(branches),
             try await routeMap(),
             state(branches), expiry(branches),
             await runtimes(branches), disk(), try ports(branches), try operations(),
         ]
+    }
+
+    /// The gateway's report. Waits a moment for a certificate: the gateway loads a new one some seconds after it was
+    /// issued, and a command that made a project may have ended just now.
+    private func report() async throws -> GatewayReport {
+        let end = ContinuousClock.now + Self.certificateWait
+        while true {
+            let report = try GatewayReport(try await GatewayLook.condition(store, in: directory), store)
+            if report.uncovered.isEmpty || ContinuousClock.now >= end { return report }
+            try await Task.sleep(for: Self.certificateLook)
+        }
     }
 
     private func up(_ isRunning: Bool) -> HostCheck {

@@ -23,10 +23,14 @@ package actor CertificateReloader {
     /// Sessions keep the certificate they began with.
     ///
     /// - Parameter isForced: reload even if the files have not changed.
-    package func reload(isForced: Bool) {
+    /// - Returns: whether the files have changed and may be changing still, so that another look is due soon.
+    @discardableResult
+    package func reload(isForced: Bool) -> Bool {
         switch isForced ? store.reload() : store.reloadIfChanged() {
-        case .unchanged, .settling:
+        case .unchanged:
             break
+        case .settling:
+            return true
         case .loaded(let table):
             outcomes.count(.loaded)
             logger.info("certificates loaded", metadata: .init([.certificates: String(table.pairs.count)]))
@@ -40,6 +44,7 @@ package actor CertificateReloader {
                 )
             }
         }
+        return false
     }
 
     /// Logs which certificates are left out since they could not be read at the start.

@@ -26,8 +26,8 @@ import Testing
 
             _ = try await SelfSignedCertificate.make(in: directory, for: ["*.pg.shop.example.net"])
             let reloader = gateway.certificateReloader
-            await reloader.reload(isForced: false)
-            await reloader.reload(isForced: false)
+            #expect(await reloader.reload(isForced: false), "it is to be looked at again soon")
+            #expect(await !reloader.reload(isForced: false))
             #expect(gateway.server.metrics.certificateReloads[.loaded] == 1)
 
             try server.send(Array("still here".utf8))
