@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each installs the packages that it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz bench release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ gate: ## the whole compatibility gate: 20 rounds, release build, writes Compat/R
 fuzz: ## both fuzzers, a minute each (SECONDS_EACH=60)
 	@scripts/setup.sh up
 	@scripts/fuzz.sh
+
+bench: ## the gateway beside nginx, HAProxy, stunnel and a bare C relay (ARGS=--write for docs/benchmarks.md)
+	@scripts/setup.sh bench
+	@python3 Benchmarks/bench.py $(ARGS)
 
 release: ## dist/*.tar.gz with checksum, tested; only if the gate passed on these sources
 	@scripts/setup.sh release

@@ -13,8 +13,8 @@ scope=${1:-test}
 cannot() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 case "$scope" in
-up | release | test) ;;
-*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test" ;;
+up | release | test | bench) ;;
+*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test|bench" ;;
 esac
 
 command -v swift >/dev/null ||
@@ -46,6 +46,19 @@ if [ "$scope" = test ]; then
         "chromium-driver:/usr/bin/chromedriver"
         "testssl.sh:/usr/bin/testssl"
         "prometheus:/usr/bin/promtool"
+    )
+fi
+if [ "$scope" = bench ]; then
+    packages+=(
+        "openssl:/usr/bin/openssl"
+        "gcc:/usr/bin/cc"
+        "binutils:/usr/bin/strip"
+        "nginx-light:/usr/sbin/nginx"
+        "libnginx-mod-stream:/usr/lib/nginx/modules/ngx_stream_module.so"
+        "haproxy:/usr/sbin/haproxy"
+        "stunnel4:/usr/bin/stunnel4"
+        "strace:/usr/bin/strace"
+        "valgrind:/usr/bin/valgrind"
     )
 fi
 
@@ -82,10 +95,15 @@ if [ ${#missing[@]} -gt 0 ]; then
             echo "create_main_cluster = false" |
                 "${as_root[@]}" tee /etc/postgresql-common/createcluster.d/frost.conf >/dev/null
         fi
-        # Tests start a Prometheus of their own; the package's service would take port 9090. RUNLEVEL, below, does the same
-        # where systemd does not run.
-        if [ "$name" = prometheus ] && [ -d /run/systemd/system ]; then
-            "${as_root[@]}" systemctl --quiet mask prometheus.service 2>/dev/null
+        # Tests and the benchmark start these themselves; the packages' services would take ports. RUNLEVEL, below, does the
+        # same where systemd does not run.
+        case "$name" in
+        prometheus | haproxy | stunnel4) service=$name ;;
+        nginx-light) service=nginx ;;
+        *) service= ;;
+        esac
+        if [ -n "$service" ] && [ -d /run/systemd/system ]; then
+            "${as_root[@]}" systemctl --quiet mask "$service.service" 2>/dev/null
         fi
     done
     {
