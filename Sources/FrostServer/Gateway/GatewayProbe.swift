@@ -32,16 +32,21 @@ struct GatewayProbe: Sendable {
 
     func ask() async -> Finding {
         guard place.isKnown else { return .unseen }
-        // The client's own limit ends with the head of a response.
-        return await withTaskGroup(of: Finding.self) { group in
-            group.addTask { await exchange() }
+        return await withinTimeout { await exchange() } ?? .hung
+    }
+
+    /// The result of some requests; nil when ``timeout`` is over first. The client's own limit ends with the head of a
+    /// response.
+    func withinTimeout<Value: Sendable>(_ requests: @escaping @Sendable () async -> Value) async -> Value? {
+        await withTaskGroup(of: Value?.self) { group in
+            group.addTask { await requests() }
             group.addTask {
                 try? await Task.sleep(for: timeout)
-                return .hung
+                return nil
             }
             let first = await group.next()
             group.cancelAll()
-            return first ?? .hung
+            return first ?? nil
         }
     }
 
