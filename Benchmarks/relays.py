@@ -12,18 +12,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
+
+from ports import free_port  # noqa: E402
 
 HOSTNAME = "dev.pg.bench.example.net"
 THREADS = 2
 # Until a program listens; in seconds. Under valgrind that takes a while.
 START_PATIENCE = 60
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Place:

@@ -7,15 +7,14 @@
 
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
+from ports import free_port, free_range
 from up_test import read_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -31,21 +30,6 @@ def check(condition, what):
     if not condition:
         failures.append(what)
     return condition
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_range(count):
-    """Host ports for branches, of which none is in use."""
-    while True:
-        first = random.randrange(21_000, 31_000)
-        with socket.socket() as probe:
-            if all(probe.connect_ex(("127.0.0.1", port)) for port in range(first, first + count)):
-                return f"{first}-{first + count - 1}"
 
 
 def commands(readme):

@@ -12,13 +12,14 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 import urllib.request
+
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ["postgres-gateway", "frost"]
@@ -41,12 +42,6 @@ def check(condition, what, detail=""):
     if not condition:
         raise Failure(f"{what}: {detail}" if detail else what)
     print(f"ok      {what}", flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def unpack(tarball, directory):

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = str(ROOT / ".build-release/release")
 failures = []
@@ -25,12 +27,6 @@ def check(condition, what):
     print(("ok      " if condition else "FAILED  ") + what, flush=True)
     if not condition:
         failures.append(what)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def without_openssl(scratch):

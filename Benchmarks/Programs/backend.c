@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { row_size = 8192, events_at_once = 256, longest_kept = 256 };
+enum { row_size = 8192, longest_kept = 256 };
 
 struct client {
     int socket;
@@ -202,6 +202,18 @@ static bool serve(struct client *client, uint32_t events) {
     return count > 0 && take(client, bytes, (size_t)count);
 }
 
+static void accepted(int socket) {
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL) fail("calloc");
+    client->socket = socket;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, socket, &event) != 0) fail("epoll_ctl");
+}
+
+static void served(void *client, uint32_t events) {
+    if (!serve(client, events)) end(client);
+}
+
 int main(int count, char **arguments) {
     uint16_t port = count > 1 ? (uint16_t)number(arguments[1], "PORT", 0, 65535) : 0;
     if (count > 2) name = arguments[2];
@@ -217,38 +229,7 @@ int main(int count, char **arguments) {
     put_u32(body + 2, row_size);
     memset(body + 6, 'x', row_size);
 
-    int listener = listen_on(&port);
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (poller < 0) fail("epoll_create1");
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener};
-    epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
-    event.data.ptr = NULL;
-    // A file in place of a terminal or a pipe cannot be waited for, and ends nothing.
-    epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &event);
-    printf("%u\n", port);
-    fflush(stdout);
-
-    for (;;) {
-        struct epoll_event events[events_at_once];
-        int ready = epoll_wait(poller, events, events_at_once, -1);
-        if (ready < 0 && errno != EINTR) fail("epoll_wait");
-        for (int index = 0; index < ready; index += 1) {
-            void *of = events[index].data.ptr;
-            if (of == NULL) {
-                char ignored[64];
-                if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) return 0;
-            } else if (of == &listener) {
-                int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-                if (socket < 0) continue;
-                prepare_socket(socket);
-                struct client *client = calloc(1, sizeof *client);
-                if (client == NULL) fail("calloc");
-                client->socket = socket;
-                struct epoll_event first = {.events = EPOLLIN, .data.ptr = client};
-                if (epoll_ctl(poller, EPOLL_CTL_ADD, socket, &first) != 0) fail("epoll_ctl");
-            } else if (!serve(of, events[index].events)) {
-                end(of);
-            }
-        }
-    }
+    serve_clients(poller, port, accepted, served, NULL);
 }

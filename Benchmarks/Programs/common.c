@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -82,6 +83,37 @@ void raise_descriptor_limit(void) {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("getrlimit");
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("setrlimit");
+}
+
+void serve_clients(int poller, uint16_t port, void (*accepted)(int), void (*served)(void *, uint32_t), void (*turned)(void)) {
+    int listener = listen_on(&port);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event) != 0) fail("epoll_ctl");
+    event.data.ptr = NULL;
+    // A file in place of a terminal or a pipe cannot be waited for, and ends nothing.
+    epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+    printf("%u\n", port);
+    fflush(stdout);
+    for (;;) {
+        struct epoll_event events[events_at_once];
+        int ready = epoll_wait(poller, events, events_at_once, -1);
+        if (ready < 0 && errno != EINTR) fail("epoll_wait");
+        for (int index = 0; index < ready; index += 1) {
+            void *of = events[index].data.ptr;
+            if (of == NULL) {
+                char ignored[64];
+                if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) return;
+            } else if (of == &listener) {
+                int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                if (socket < 0) continue;
+                prepare_socket(socket);
+                accepted(socket);
+            } else {
+                served(of, events[index].events);
+            }
+        }
+        if (turned != NULL) turned();
+    }
 }
 
 void put_u32(uint8_t *at, uint32_t value) {

@@ -26,6 +26,12 @@ void prepare_socket(int socket);
 /// Raises the limit of open files to what is allowed.
 void raise_descriptor_limit(void);
 
+/// Listens on 127.0.0.1, prints the port, and serves clients until standard input ends.
+///
+/// `accepted` takes each new socket, prepared, and adds it to `poller`, an epoll descriptor, with a pointer of its own;
+/// `served` takes that pointer and what it is ready for. `turned` runs after each turn's events; it may be NULL.
+void serve_clients(int poller, uint16_t port, void (*accepted)(int), void (*served)(void *, uint32_t), void (*turned)(void));
+
 /// A message of the protocol after its type byte, and the first packets without one, begin with their length.
 void put_u32(uint8_t *at, uint32_t value);
 uint32_t get_u32(const uint8_t *at);
@@ -36,6 +42,8 @@ enum {
     cancel_request = 80877102,
     /// Most that is read or written at a time, in bytes.
     chunk = 65536,
+    /// Events that are taken from epoll at a time.
+    events_at_once = 256,
 };
 
 #endif

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { events_at_once = 256, copy_size = 8192 };
+enum { copy_size = 8192 };
 
 enum kind { query, connects, down, up, idle };
 

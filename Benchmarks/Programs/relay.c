@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { events_at_once = 256, buffer_size = 16384 };
+enum { buffer_size = 16384 };
 
 struct session;
 
@@ -126,7 +126,8 @@ static void await_both(struct session *session) {
           (session->to_client_count == 0 ? EPOLLIN : 0) | (session->to_backend_count > 0 ? EPOLLOUT : 0));
 }
 
-static void serve(struct leg *leg, uint32_t events) {
+static void serve(void *of, uint32_t events) {
+    struct leg *leg = of;
     struct session *session = leg->session;
     if (session->is_over) return;
     if (!session->is_shaken) {
@@ -154,6 +155,15 @@ static void serve(struct leg *leg, uint32_t events) {
         return;
     }
     await_both(session);
+}
+
+static void accepted(int socket) {
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) fail("calloc");
+    session->tls = SSL_new(context);
+    if (session->tls == NULL || SSL_set_fd(session->tls, socket) != 1) fail("SSL_new");
+    SSL_set_accept_state(session->tls);
+    add(&session->client, session, socket, EPOLLIN);
 }
 
 static int choose_alpn(SSL *tls, const unsigned char **out, unsigned char *count, const unsigned char *offered,
@@ -187,40 +197,7 @@ int main(int count, char **arguments) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 0);
 
-    uint16_t port = 0;
-    int listener = listen_on(&port);
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (poller < 0) fail("epoll_create1");
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener};
-    epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
-    event.data.ptr = NULL;
-    epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &event);
-    printf("%u\n", port);
-    fflush(stdout);
-
-    for (;;) {
-        struct epoll_event events[events_at_once];
-        int ready = epoll_wait(poller, events, events_at_once, -1);
-        if (ready < 0 && errno != EINTR) fail("epoll_wait");
-        for (int index = 0; index < ready; index += 1) {
-            void *of = events[index].data.ptr;
-            if (of == NULL) {
-                char ignored[64];
-                if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) return 0;
-            } else if (of == &listener) {
-                int socket = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-                if (socket < 0) continue;
-                prepare_socket(socket);
-                struct session *session = calloc(1, sizeof *session);
-                if (session == NULL) fail("calloc");
-                session->tls = SSL_new(context);
-                if (session->tls == NULL || SSL_set_fd(session->tls, socket) != 1) fail("SSL_new");
-                SSL_set_accept_state(session->tls);
-                add(&session->client, session, socket, EPOLLIN);
-            } else {
-                serve(of, events[index].events);
-            }
-        }
-        free_ended();
-    }
+    serve_clients(poller, 0, accepted, serve, free_ended);
 }

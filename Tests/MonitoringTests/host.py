@@ -9,9 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from ports import free_port  # noqa: E402
+
 PROGRAMS = pathlib.Path(os.environ.get("FROST_PROGRAMS", ROOT / ".build-release/release"))
 DOMAIN = "pg.shop.test"
 PASSWORD = "correct horse"
@@ -31,12 +36,6 @@ def until(what, condition, seconds=SECONDS):
             raise Failure(f"not within {seconds} s: {what}")
         time.sleep(0.1)  # between two looks; what is waited for is the condition
     return value
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(arguments, **options):

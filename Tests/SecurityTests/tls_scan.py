@@ -28,7 +28,7 @@ import warnings
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from docs_test import free_port, free_range  # noqa: E402
+from ports import free_port, free_range  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("FROST_PROGRAMS", ROOT / ".build-release/release"))
 SSLYZE = ROOT / ".build-compat/tls/bin/sslyze"
