@@ -11,7 +11,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=(swift build -c release --static-swift-stdlib --scratch-path .build-release)
+# Without the run-time checks of exclusive access, which cost a relayed query a quarter of its instructions
+# (docs/benchmarks.md): debug builds keep them, so the suites of libraries look for what they would find, and strict
+# concurrency keeps threads apart at compile time.
+build=(
+    swift build -c release --static-swift-stdlib --scratch-path .build-release
+    -Xswiftc -enforce-exclusivity=unchecked
+)
 FROST_VERSION=${FROST_VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)}
 hashes=$(scripts/sources.py hash frost gate)
 FROST_SOURCES=${hashes%%$'\n'*}
