@@ -52,17 +52,19 @@ package struct StderrLogHandler: LogHandler {
     }
 
     private static func json(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
-        var object: [(String, String)] = [
-            ("time", time),
-            ("level", level.rawValue),
-            ("message", message.description),
-        ]
-        for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object.append((key, value.description)) }
-        let pairs = object.map { key, value in
-            LogKey(rawValue: key)?.isNumber == true && Int(value) != nil
-                ? "\(quote(key)):\(value)" : "\(quote(key)):\(quote(value))"
+        var object = JSONObjectText()
+        object.add("time", time)
+        object.add("level", level.rawValue)
+        object.add("message", message.description)
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+            let text = value.description
+            if Int(text) != nil, LogKey(rawValue: key)?.isNumber == true {
+                object.addNumber(key, text)
+            } else {
+                object.add(key, text)
+            }
         }
-        return "{\(pairs.joined(separator: ","))}"
+        return object.finish()
     }
 
     private static func text(level: Logger.Level, message: Logger.Message, fields: Logger.Metadata) -> String {
@@ -72,22 +74,6 @@ package struct StderrLogHandler: LogHandler {
 
     private static var time: String {
         Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    }
-
-    /// A JSON text (RFC 8259 section 7).
-    private static func quote(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }
 
