@@ -76,8 +76,8 @@ MUTANTS = [
     Mutant(
         "alert-lost",
         f"{GATEWAY}/Downstream/TLSAlertHandler.swift",
-        "guard isReading, mode == .all else",
-        "guard isReading, mode == .all, isCloseHeld else",
+        "        try? operations.addHandler(TLSAlertHandler(), position: .before(tls))\n",
+        "        _ = tls\n",
         "EndsTests",
     ),
     Mutant(
@@ -91,34 +91,44 @@ MUTANTS = [
     Mutant(
         "client-keepalive",
         f"{GATEWAY}/Net/SocketOptions.swift",
-        "            .childChannelOption(.socketOption(.so_keepalive), value: 1)\n",
-        "",
-        "SocketOptionsTests",
-    ),
-    Mutant(
-        "client-keepalive-times",
-        f"{GATEWAY}/Net/SocketOptions.swift",
-        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)\n"
-        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)\n"
-        "            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)",
-        "",
+        "            _ = bootstrap.serverChannelOption(option, value: value)\n",
+        "            _ = (option, value)\n",
         "SocketOptionsTests",
     ),
     Mutant(
         "backend-keepalive",
         f"{GATEWAY}/Net/SocketOptions.swift",
-        "            .channelOption(.socketOption(.so_keepalive), value: 1)\n",
+        "            for (option, value) in keepalive { try options.setOption(option, value: value) }\n",
         "",
         "SocketOptionsTests",
     ),
     Mutant(
-        "backend-keepalive-times",
+        "keepalive-times",
         f"{GATEWAY}/Net/SocketOptions.swift",
-        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)\n"
-        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)\n"
-        "            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)",
+        "        (.init(level: .tcp, name: .init(rawValue: TCP_KEEPIDLE)), keepaliveIdleSeconds),\n",
         "",
         "SocketOptionsTests",
+    ),
+    Mutant(
+        "direct-write-overtakes",
+        f"{GATEWAY}/Net/DirectOutput.swift",
+        "guard queued == 0, channel.isActive else",
+        "guard channel.isActive else",
+        "RelayTests",
+    ),
+    Mutant(
+        "direct-write-loses-the-rest",
+        f"{GATEWAY}/Net/DirectOutput.swift",
+        "        return bytes.readableBytes == 0\n",
+        "        return sent > 0\n",
+        "RelayTests",
+    ),
+    Mutant(
+        "full-leg-read",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "            return !clientFlow.isFull\n",
+        "            return true\n",
+        "RelayTests",
     ),
     Mutant(
         "listener-stays-dead",

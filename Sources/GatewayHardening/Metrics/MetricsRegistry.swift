@@ -30,8 +30,7 @@ package final class MetricsRegistry: Sendable {
 
     /// The histogram of all event loops.
     package func histogram(_ part: (MetricsShard) -> LoopHistogram) -> Histogram {
-        // Of a shard that counts nothing, for the buckets.
-        shards.reduce(into: part(MetricsShard()).current) { $0.add(part($1).current) }
+        shards.dropFirst().reduce(into: part(shards.first ?? MetricsShard()).current) { $0.add(part($1).current) }
     }
 
     private func sum<Label>(_ counts: (MetricsShard) -> LoopCounts<Label>) -> [Label: Int] {

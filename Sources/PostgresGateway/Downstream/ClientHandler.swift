@@ -127,6 +127,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A FIN without close_notify, also reported as `inputClosed`; some drivers always do this.
         if case NIOSSLError.uncleanShutdown = error { return }
+        TLSAlertHandler.hold(error, in: context.pipeline)
         if machine.isStartingUp || machine.route != nil { trace?.failure = error }
         if case NIOSSLError.handshakeFailed(let cause) = error, cause != .sslError([.eofDuringHandshake]) {
             hasTLSFailed = true
@@ -238,7 +239,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let pipeline = context.pipeline.syncOperations
         do {
-            try pipeline.addHandlers([TLSAlertHandler(), pacing, tls], position: .first)
+            try pipeline.addHandlers([pacing, tls], position: .first)
         } catch {
             errorCaught(context: context, error: error)
             return
@@ -296,7 +297,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
                         backend.close(promise: nil)
                         return run(action, context: context)
                     }
-                    relay(route, toBackend: bytes, backend: backend, dialledAt: start, context: context)
+                    relay(route, toBackend: bytes, backend: backend, at: address, dialledAt: start, context: context)
                 case .failure(let error):
                     dialFailed(error, context: context)
                 }
@@ -313,6 +314,7 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         _ route: Route,
         toBackend bytes: ByteBuffer,
         backend: any Channel,
+        at address: SocketAddress,
         dialledAt start: NIODeadline,
         context: ChannelHandlerContext
     ) {
@@ -323,12 +325,14 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
         isHandedOver = true
         let session = RelaySession(
             route: route,
+            backendAddress: address,
             trace: trace,
             services: .init(registry: services.registry, cancelKeys: services.cancelKeys, times: services.times)
         )
         let pipeline = context.pipeline.syncOperations
         do {
             try backend.pipeline.syncOperations.addHandler(RelayHandler(side: .backend, session: session))
+            try pipeline.addHandler(ClientSocketHandler(session), position: .first)
             try pipeline.addHandler(RelayHandler(side: .client, session: session))
         } catch {
             // One of the two was closed within this very tick; the session has not begun.

@@ -13,18 +13,22 @@ import Musl
 ///
 /// A flight costs a private-key operation, some hundred microseconds during which nothing else happens on
 /// the loop; a flood of handshakes would otherwise stop its relays. A task that submits the next one does
-/// not help, since NIO runs all tasks before it polls again. So the next flight is begun by an event that
-/// comes through the selector itself, with those of the sockets: a descriptor that wakes the loop.
+/// not help, since NIO runs all tasks before it polls again. So a flight that has to wait is begun by an event that
+/// comes through the selector itself, with those of the sockets: a descriptor that wakes the loop. It is written to
+/// only when a flight waits: a task tells when the events of a poll are dealt with, and costs no system call.
 package final class HandshakePacer {
     private let registry: ConnectionRegistry
+    private let loop: any EventLoop
     private let wakeUp: Int32
     private var channel: (any Channel)?
+    /// A flight was worked on since the last poll.
     private var isSpent = false
     private var waiting: CircularBuffer<ConnectionID> = []
     private var works: [ConnectionID: () -> Void] = [:]
 
-    private init(registry: ConnectionRegistry, wakeUp: Int32) {
+    private init(registry: ConnectionRegistry, loop: any EventLoop, wakeUp: Int32) {
         self.registry = registry
+        self.loop = loop
         self.wakeUp = wakeUp
     }
 
@@ -36,7 +40,7 @@ package final class HandshakePacer {
         let descriptor = gateway_eventfd()
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "eventfd") }
         let pacer = try await loop.submit {
-            NIOLoopBound(HandshakePacer(registry: registry, wakeUp: descriptor), eventLoop: loop)
+            NIOLoopBound(HandshakePacer(registry: registry, loop: loop, wakeUp: descriptor), eventLoop: loop)
         }.get()
         do {
             _ = try await NIOPipeBootstrap(group: loop)
@@ -71,10 +75,19 @@ package final class HandshakePacer {
 
     private func perform(_ work: () -> Void) {
         isSpent = true
+        loop.assumeIsolated().execute { [self] in eventsEnded() }
+        work()
+    }
+
+    /// The events of this poll are dealt with: what comes from now on comes with the next.
+    private func eventsEnded() {
+        guard !waiting.isEmpty else {
+            isSpent = false
+            return
+        }
         var one: UInt64 = 1
         // Cannot fail but when the counter is at its end, and then the loop is woken all the same.
         if channel?.isActive == true { _ = write(wakeUp, &one, MemoryLayout.size(ofValue: one)) }
-        work()
     }
 
     private func polled() {
@@ -86,7 +99,7 @@ package final class HandshakePacer {
         }
     }
 
-    /// The loop has polled since the last flight.
+    /// The loop has polled since the last flight, and another waits.
     private final class Waker: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 

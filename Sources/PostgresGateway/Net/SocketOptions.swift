@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOCore
 import NIOPosix
 
@@ -15,6 +16,12 @@ enum SocketOptions {
     private static let keepaliveIdleSeconds: SocketOptionValue = 60
     private static let keepaliveIntervalSeconds: SocketOptionValue = 10
     private static let keepaliveCount: SocketOptionValue = 6
+    private static let keepalive: [(ChannelOptions.Types.SocketOption, SocketOptionValue)] = [
+        (.init(level: .socket, name: .so_keepalive), 1),
+        (.init(level: .tcp, name: .init(rawValue: TCP_KEEPIDLE)), keepaliveIdleSeconds),
+        (.init(level: .tcp, name: .init(rawValue: TCP_KEEPINTVL)), keepaliveIntervalSeconds),
+        (.init(level: .tcp, name: .init(rawValue: TCP_KEEPCNT)), keepaliveCount),
+    ]
 
     /// What one read may bring, in bytes: two of the records that go to the client in bulk
     /// transfers, and a bound for what NIOSSL's buffers grow to and keep.
@@ -34,30 +41,36 @@ enum SocketOptions {
             let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
             _ = bootstrap.serverChannelOption(onlyIPv6, value: isIPv6Only ? 1 : 0)
         }
+        // Accepted sockets inherit those of TCP from the listening one (tcp(7)): set once, not for every client.
+        for (option, value) in keepalive {
+            _ = bootstrap.serverChannelOption(option, value: value)
+        }
         return
             bootstrap
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: receiveBuffer)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)
-            .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)
     }
 
+    /// Prepares one leg of a session, on its event loop, before it is active.
+    ///
+    /// Not as options of the bootstrap, which makes a future for each.
+    ///
+    /// - Throws: `ChannelError` for a channel that is closed already.
+    static func prepare(_ channel: any Channel, as side: Side) throws {
+        guard let options = channel.syncOptions else { throw ChannelError.inappropriateOperationForState }
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        try options.setOption(.recvAllocator, value: receiveBuffer)
+        try options.setOption(.maxMessagesPerRead, value: 1)
+        if side == .backend {
+            for (option, value) in keepalive { try options.setOption(option, value: value) }
+        }
+    }
+
+    /// For connections to servers. TCP_NODELAY is what every bootstrap of NIO sets.
     static func apply(to bootstrap: ClientBootstrap) -> ClientBootstrap {
-        bootstrap
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.recvAllocator, value: receiveBuffer)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: keepaliveIdleSeconds)
-            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: keepaliveIntervalSeconds)
-            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: keepaliveCount)
+        bootstrap.channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture { try prepare(channel, as: .backend) }
+        }
     }
 }

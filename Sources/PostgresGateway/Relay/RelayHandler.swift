@@ -29,7 +29,7 @@ final class RelayHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        session.readCompleted(side)
+        session.readNext(side)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -52,6 +52,7 @@ final class RelayHandler: ChannelDuplexHandler {
         // A FIN without close_notify comes as an error and then as `inputClosed`; it is no reason
         // to cut the other direction short.
         if case NIOSSLError.uncleanShutdown = error { return }
+        TLSAlertHandler.hold(error, in: context.pipeline)
         session.failed(side, error)
     }
 

@@ -31,7 +31,16 @@ final class RelaySession {
         case idle
     }
 
+    /// How far data may go, of one leg.
+    private struct Flow {
+        /// It takes no more data now, as its channel's writability has it.
+        var isFull = false
+        /// A read waits until the other leg takes data again.
+        var isReadPending = false
+    }
+
     private let route: Route
+    private let backendAddress: SocketAddress
     private let trace: ConnectionTrace
     private let tally: SessionTally
     private let services: Services
@@ -40,16 +49,21 @@ final class RelaySession {
     private var key: CancelKey?
     private var client: ChannelHandlerContext?
     private var backend: ChannelHandlerContext?
-    private var isClientReadPending = false
-    private var isBackendReadPending = false
+    /// In front of TLS, next to the socket; ``backend`` is next to its own.
+    private var clientSocket: ChannelHandlerContext?
+    private var backendOutput: DirectOutput?
+    private var clientFlow = Flow()
+    private var backendFlow = Flow()
     private var hasClientTerminated = false
     private var timers: [Timer: Scheduled<Void>] = [:]
     /// Who ended the session first, for the log.
     private var endReason: String?
     private let isIdleWatched: Bool
 
-    init(route: Route, trace: ConnectionTrace, services: Services) {
+    /// - Parameter backendAddress: where the server was connected to, for cancel requests.
+    init(route: Route, backendAddress: SocketAddress, trace: ConnectionTrace, services: Services) {
         self.route = route
+        self.backendAddress = backendAddress
         self.trace = trace
         self.services = services
         tally = trace.tally
@@ -62,6 +76,7 @@ final class RelaySession {
     func start(toBackend bytes: ByteBuffer, dialledAt start: NIODeadline) {
         tally.addBytesIn(bytes.readableBytes)
         backend?.writeAndFlush(NIOAny(bytes), promise: nil)
+        backendOutput = backend.flatMap { DirectOutput($0) }
         schedule(.authentication, at: start + services.times.authentication) { [self] in
             guard upstream?.isUnauthenticated == true else { return }
             end(with: upstream?.authenticationTimedOut(), because: "authentication_timeout")
@@ -73,17 +88,26 @@ final class RelaySession {
 
     func attach(_ context: ChannelHandlerContext, as side: Side) {
         switch side {
-        case .client: client = context
-        case .backend: backend = context
+        case .client:
+            client = context
+            clientFlow.isFull = !context.channel.isWritable
+        case .backend:
+            backend = context
+            backendFlow.isFull = !context.channel.isWritable
         }
     }
 
     func detach(_ side: Side) {
         switch side {
         case .client: client = nil
-        case .backend: backend = nil
+        case .backend:
+            backend = nil
+            backendOutput = nil
         }
     }
+
+    func attachSocket(_ context: ChannelHandlerContext) { clientSocket = context }
+    func detachSocket() { clientSocket = nil }
 
     private func context(_ side: Side) -> ChannelHandlerContext? {
         switch side {
@@ -94,12 +118,12 @@ final class RelaySession {
 
     // MARK: Bytes
 
-    func received(_ bytes: ByteBuffer, from side: Side) {
+    func received(_ bytes: consuming ByteBuffer, from side: Side) {
         switch side {
         case .client:
             tally.addBytesIn(bytes.readableBytes)
             hasClientTerminated = TerminateMessage.ends(bytes)
-            backend?.write(NIOAny(bytes), promise: nil)
+            sendToBackend(bytes)
         case .backend:
             // The key is known before the client can have it, so no cancel comes too early.
             if upstream != nil { observe(bytes) }
@@ -110,29 +134,31 @@ final class RelaySession {
         if isIdleWatched { machine.active(at: .now()) }
     }
 
-    func readCompleted(_ side: Side) {
-        context(side.other)?.flush()
+    private func sendToBackend(_ bytes: consuming ByteBuffer) {
+        guard let backend else { return }
+        guard backendOutput?.send(&bytes) != true else { return }
+        backend.writeAndFlush(NIOAny(bytes), promise: backendOutput?.queued(nil))
     }
 
-    private func sendToClient(_ bytes: ByteBuffer) {
+    private func sendToClient(_ bytes: consuming ByteBuffer) {
         guard let client else { return }
-        var rest = bytes
-        while rest.readableBytes > Self.maximumRecordPayload,
-            let part = rest.readSlice(length: Self.maximumRecordPayload)
+        while bytes.readableBytes > Self.maximumRecordPayload,
+            let part = bytes.readSlice(length: Self.maximumRecordPayload)
         {
             client.write(NIOAny(part), promise: nil)
         }
-        client.write(NIOAny(rest), promise: nil)
+        // One read of a socket is one call here, so a flush for each is one for each burst.
+        client.writeAndFlush(NIOAny(bytes), promise: nil)
     }
 
     private func observe(_ bytes: ByteBuffer) {
         for action in upstream?.received(bytes) ?? [] {
             switch action {
             case .learn(let found):
-                guard key == nil, let address = backend?.remoteAddress else { continue }
+                guard key == nil, backend != nil else { continue }
                 key = found
                 tally.setProcessID(found.processID)
-                services.cancelKeys.add(found, session: trace.id, backend: address)
+                services.cancelKeys.add(found, session: trace.id, backend: backendAddress)
             case .authenticated:
                 cancel(.authentication)
                 services.registry.authenticated(trace.id)
@@ -149,27 +175,45 @@ final class RelaySession {
 
     // MARK: Backpressure
 
+    /// Asks for what a channel would ask for next by the way of the whole pipeline; from next to the socket it is shorter.
+    func readNext(_ side: Side) {
+        guard canRead(side) else { return }
+        switch side {
+        case .client: clientSocket?.read()
+        case .backend: backend?.read()
+        }
+    }
+
     /// Whether this leg may be read now; if not, it is read when the other leg is writable again.
     func canRead(_ side: Side) -> Bool {
-        // Drop data for a closed leg, so that its partner can finish sending and end.
-        let isAllowed = context(side.other).map { !$0.channel.isActive || $0.channel.isWritable } ?? true
-        setReadPending(!isAllowed, side)
-        return isAllowed
+        switch side {
+        case .client:
+            clientFlow.isReadPending = backendFlow.isFull
+            return !backendFlow.isFull
+        case .backend:
+            backendFlow.isReadPending = clientFlow.isFull
+            return !clientFlow.isFull
+        }
     }
 
     func writabilityChanged(_ side: Side) {
-        guard let written = context(side), written.channel.isWritable else { return }
-        let reading = side.other
-        guard reading == .client ? isClientReadPending : isBackendReadPending else { return }
-        setReadPending(false, reading)
-        context(reading)?.read()
+        guard let written = context(side) else { return }
+        setFull(!written.channel.isWritable, side)
     }
 
-    private func setReadPending(_ isPending: Bool, _ side: Side) {
+    private func setFull(_ isFull: Bool, _ side: Side) {
+        let isReadWanted: Bool
         switch side {
-        case .client: isClientReadPending = isPending
-        case .backend: isBackendReadPending = isPending
+        case .client:
+            clientFlow.isFull = isFull
+            isReadWanted = !isFull && backendFlow.isReadPending
+            if isReadWanted { backendFlow.isReadPending = false }
+        case .backend:
+            backendFlow.isFull = isFull
+            isReadWanted = !isFull && clientFlow.isReadPending
+            if isReadWanted { clientFlow.isReadPending = false }
         }
+        if isReadWanted { context(side.other)?.read() }
     }
 
     // MARK: Ending
@@ -184,7 +228,8 @@ final class RelaySession {
         note("\(side.rawValue)_closed")
         if side == .backend { refuseIfSilent() }
         run(machine.closed(side))
-        setReadPending(false, side.other)
+        // Data for a closed leg is dropped, so that its partner can finish sending and end.
+        setFull(false, side)
         context(side.other)?.read()
     }
 

@@ -266,6 +266,7 @@ package final class GatewayServer: Sendable {
                         pacer: pacer.value,
                         metrics: shard
                     )
+                    try SocketOptions.prepare(channel, as: .client)
                     try channel.pipeline.syncOperations.addHandler(ClientHandler(services))
                 }
             }

@@ -100,12 +100,29 @@ import Testing
         }
     }
 
+    /// Mutations: direct-write-overtakes, direct-write-loses-the-rest.
+    @Test("All that a client sends arrives in order, however slow the server is")
+    func slowServer() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend) { gateway in
+            let (client, server) = try session(gateway, backend)
+            let sent = Self.pattern(24_000_000)
+            async let written: Void = client.write(sent)
+            var received: [UInt8] = []
+            // Small reads, of sizes that no buffer has: the gateway's socket is full nearly all the time.
+            while received.count < sent.count { received += try server.receive(atMost: 3_001 + received.count % 997) }
+            #expect(received == sent)
+            try await written
+        }
+    }
+
     private static func serve(_ backend: RawListener, _ bytes: [UInt8]) throws {
         let server = try backend.accept()
         _ = try server.receive()
         try server.send(bytes)
     }
 
+    /// Mutation: full-leg-read.
     @Test("A client that does not read stops the server, not the gateway")
     func backpressure() async throws {
         let backend = try RawListener()

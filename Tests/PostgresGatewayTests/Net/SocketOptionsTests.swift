@@ -8,7 +8,7 @@ import Glibc
 import Musl
 #endif
 
-/// Mutations: client-keepalive, client-keepalive-times, backend-keepalive, backend-keepalive-times.
+/// Mutations: client-keepalive, backend-keepalive, keepalive-times.
 @Suite struct SocketOptionsTests {
     @Test("Both legs have keepalive and no delay, as the kernel has it: a dead peer is noticed in two minutes")
     func bothLegs() async throws {
