@@ -50,8 +50,10 @@ extension RouteMapFile {
         }
         let document = WrittenDocument(
             version: version,
-            generatedAt: generatedAt.formatted(.iso8601),
-            confirmedAt: confirmation?.confirmedAt.formatted(.iso8601),
+            generatedAt: try written(generatedAt, key: "generatedAt"),
+            confirmedAt: try confirmation.map { confirmation throws(RouteMapError) in
+                try written(confirmation.confirmedAt, key: "confirmedAt")
+            },
             validForSeconds: confirmation?.validForSeconds,
             routes: routes.map(WrittenRoute.init),
             stopped: stopped.map { WrittenStopped(hostname: $0.hostname.name, target: $0.target) }
@@ -63,6 +65,13 @@ extension RouteMapFile {
         } catch {
             throw RouteMapError(key: "", problem: "cannot be encoded: \(error.localizedDescription)")
         }
+    }
+
+    private static func written(_ time: Date, key: String) throws(RouteMapError) -> String {
+        guard let text = time.utcTimestamp else {
+            throw RouteMapError(key: key, problem: "is not in the years 1 to 9999")
+        }
+        return text
     }
 
     /// Replaces the route map atomically. Blocking.

@@ -146,6 +146,43 @@ import Testing
             }
             #expect(error?.key == "validForSeconds")
         }
+        // Years that a timestamp has no place for: 10000, and 0, which Foundation writes as 1.
+        for time in [253_402_300_800, -62_135_596_801] as [TimeInterval] {
+            let time = Date(timeIntervalSince1970: time)
+            var error = #expect(throws: RouteMapError.self) {
+                try RouteMapFile.encode(routes: [], stopped: [], generatedAt: time)
+            }
+            #expect(error?.key == "generatedAt")
+            error = #expect(throws: RouteMapError.self) {
+                try RouteMapFile.encode(
+                    routes: [],
+                    stopped: [],
+                    generatedAt: .now,
+                    confirmation: RouteMapConfirmation(confirmedAt: time, validForSeconds: 1)
+                )
+            }
+            #expect(error?.key == "confirmedAt")
+        }
+    }
+
+    @Test(
+        "Times are written as Foundation writes them, and read as the same second",
+        arguments: [-1, 0, 951_782_400, 1_709_164_799, 1_709_251_199, 4_107_542_400, 253_402_300_799] as [TimeInterval]
+    )
+    func times(seconds: TimeInterval) throws {
+        let time = Date(timeIntervalSince1970: seconds)
+        #expect(time.utcTimestamp == time.formatted(.iso8601))
+        #expect(Date(utcTimestamp: try #require((time + 0.75).utcTimestamp)) == time)
+    }
+
+    @Test(
+        "Every time that is written is read again, and no other year is read",
+        arguments: ["0001-01-01T00:00:00Z", "1582-10-10T12:00:00Z", "2000-02-29T23:59:59Z", "9999-12-31T23:59:59Z"]
+    )
+    func timestamps(text: String) throws {
+        #expect(try #require(Date(utcTimestamp: text)).utcTimestamp == text)
+        #expect(Date(utcTimestamp: "0000-12-31T23:59:59Z") == nil)
+        #expect(Date(utcTimestamp: "9999-12-31T23:59:60Z") == nil)
     }
 
     @Test("100,000 routes are written, read, compared and looked up")
