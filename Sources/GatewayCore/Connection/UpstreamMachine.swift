@@ -76,9 +76,12 @@ package struct UpstreamMachine: Sendable {
         isUnauthenticated ? end(with: .authenticationTimeout(route)) : nil
     }
 
-    /// Another session needs the place of this unauthenticated one.
+    /// Another session has got the permits of this one, which had not authenticated. It ends even if it has since.
+    ///
+    /// - Returns: the refusal to send to the client; nil when the session has begun, or when the server stopped in the
+    ///   middle of a message.
     package mutating func evicted(_ limit: Limit) -> Refusal? {
-        isUnauthenticated ? end(with: .limitReached(limit, route)) : nil
+        isFinished ? nil : end(with: .limitReached(limit, route))
     }
 
     package var isUnauthenticated: Bool { !isAuthenticated && !isEnded }

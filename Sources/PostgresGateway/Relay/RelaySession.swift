@@ -248,7 +248,7 @@ final class RelaySession {
         case .routeReturned:
             run(machine.routeReturned())
         case .evictedSession(let limit):
-            guard upstream?.isUnauthenticated == true else { return }
+            // Its permits are another's already: it ends, even if it has authenticated since it was chosen.
             end(with: upstream?.evicted(limit), because: "evicted")
         case .finish:
             note("gateway_closed")

@@ -80,11 +80,28 @@ import Testing
         machine = UpstreamMachine(route: Self.route)
         _ = machine.received(Self.authenticationOk)
         #expect(machine.authenticationTimedOut() == nil)
-        #expect(machine.evicted(.unauthenticatedPerRoute) == nil)
         #expect(!machine.isFinished)
 
         machine = UpstreamMachine(route: Self.route)
         let refusal = machine.evicted(.unauthenticatedPerRoute)
         #expect(refusal == .limitReached(.unauthenticatedPerRoute, Self.route))
+    }
+
+    @Test("A session that authenticates while it makes way for another ends all the same")
+    func authenticatedTooLate() {
+        var machine = UpstreamMachine(route: Self.route)
+        _ = machine.received(Self.authenticationOk)
+        #expect(machine.evicted(.unauthenticatedPerRoute) == .limitReached(.unauthenticatedPerRoute, Self.route))
+        #expect(machine.evicted(.unauthenticatedPerRoute) == nil, "once")
+
+        machine = UpstreamMachine(route: Self.route)
+        _ = machine.received(Self.authenticationOk)
+        _ = machine.received(ByteBuffer(bytes: [0x53, 0, 0]))
+        #expect(machine.evicted(.unauthenticatedPerRoute) == nil, "in the middle of a message")
+        #expect(machine.isFinished)
+
+        machine = UpstreamMachine(route: Self.route)
+        _ = machine.received(Self.ready)
+        #expect(machine.evicted(.unauthenticatedPerRoute) == nil, "the client is past its start-up")
     }
 }
