@@ -46,7 +46,7 @@ gate: ## the whole compatibility gate: 20 rounds, release build, writes Compat/R
 	@scripts/setup.sh test
 	@scripts/gate.sh $(ARGS)
 
-fuzz: ## both fuzzers, a minute each (SECONDS_EACH=60)
+fuzz: ## five fuzzers, ten minutes each, with their coverage (SECONDS_EACH=60, AT_ONCE=2)
 	@scripts/setup.sh up
 	@scripts/fuzz.sh
 

@@ -113,6 +113,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What holds for any input of a fuzzer; the inputs that are kept are part of the ordinary tests.
+        .target(
+            name: "FuzzProperties",
+            dependencies: ["GatewayCore", "GatewayHardening", "PostgresWire", "RouteMap", "TLSWire", nioCore],
+            path: "Fuzz/FuzzProperties",
+            swiftSettings: settings
+        ),
+
         // MARK: Phase 1
         // What the gateway and frost both name. No dependencies, so that neither drags in the other.
         .target(name: "GatewayContract", swiftSettings: settings),
@@ -260,6 +268,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "FuzzCorpusTests",
+            dependencies: ["FuzzProperties", "TestSupport", nioCore],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "PostgresGatewayTests",
             dependencies: [
                 "GatewayContract", "GatewayCore", "GatewayHardening", "GatewayTestSupport", "PostgresGateway",
@@ -316,22 +329,37 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The fuzzers and what they fuzz are instrumented, so they are no part of an ordinary build: `make fuzz`.
+// The fuzzers' own programs, and instrumentation of what they fuzz: no part of an ordinary build, but of `make fuzz`. What they
+// check is in FuzzProperties, and `FuzzCorpusTests` checks it of the inputs that are kept.
 // The value is the path of libFuzzer without its main (libclang_rt.fuzzer_no_main), which the toolchain has.
 if let libFuzzer = Context.environment["FUZZ"] {
-    let instrumented = settings + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["PostgresWire", "TLSWire", "GatewayCore", "RouteMap"].contains(target.name) {
+    // Edges for libFuzzer, and regions for llvm-cov.
+    let instrumented =
+        settings + [
+            .unsafeFlags(["-sanitize=fuzzer", "-parse-as-library", "-profile-generate", "-profile-coverage-mapping"])
+        ]
+    let fuzzed = ["FuzzProperties", "GatewayCore", "GatewayHardening", "PostgresWire", "RouteMap", "TLSWire"]
+    for target in package.targets where fuzzed.contains(target.name) {
         target.swiftSettings = instrumented
     }
-    package.targets.append(.target(name: "FuzzDriver", path: "Fuzz/FuzzDriver", swiftSettings: instrumented))
-    for name in ["fuzz-startup", "fuzz-machine"] {
+    package.targets.append(
+        .target(
+            name: "FuzzDriver",
+            dependencies: ["FuzzProperties"],
+            path: "Fuzz/FuzzDriver",
+            swiftSettings: instrumented
+        )
+    )
+    for name in ["fuzz-admission", "fuzz-hello", "fuzz-machine", "fuzz-routes", "fuzz-startup"] {
         package.targets.append(
             .executableTarget(
                 name: name,
-                dependencies: ["FuzzDriver", "GatewayCore", "PostgresWire", "RouteMap", "TLSWire", nioCore],
+                dependencies: ["FuzzDriver", "FuzzProperties"],
                 path: "Fuzz/\(name)",
                 swiftSettings: instrumented,
-                linkerSettings: [.unsafeFlags(["-Xlinker", libFuzzer]), .linkedLibrary("stdc++")]
+                linkerSettings: [
+                    .unsafeFlags(["-profile-generate", "-Xlinker", libFuzzer]), .linkedLibrary("stdc++"),
+                ]
             )
         )
     }
@@ -340,7 +368,8 @@ if let libFuzzer = Context.environment["FUZZ"] {
 // The gateway and its suites alone, for builds that would take long with all of frost: `make test-tsan`, scripts/mutants.sh.
 if Context.environment["FROST_TARGETS"] == "gateway" {
     let kept = [
-        "CGateway", "COpenSSL", "GatewayContract", "GatewayContractTests", "GatewayCore", "GatewayCoreTests",
+        "CGateway", "COpenSSL", "FuzzCorpusTests", "FuzzProperties", "GatewayContract", "GatewayContractTests",
+        "GatewayCore", "GatewayCoreTests",
         "GatewayHardening", "GatewayHardeningTests", "GatewayTestSupport", "PostgresGateway", "PostgresGatewayTests",
         "PostgresWire", "PostgresWireTests", "RouteMap", "ServiceNotify", "ServiceNotifyTests", "TestSupport",
         "TLSWire",

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 case ${1:-all} in
 all) libraries=. programs_of='' ;;
 phase0)
-    libraries='^(PostgresWireTests|TLSWireTests|RouteMapTests|GatewayCoreTests|PostgresGatewayTests)'
+    libraries='^(PostgresWireTests|TLSWireTests|RouteMapTests|GatewayCoreTests|FuzzCorpusTests|PostgresGatewayTests)'
     programs_of='(TwoBranchesTests|SymptomTests)'
     ;;
 phase1)
@@ -30,7 +30,7 @@ phase3)
     programs_of='(FrostUp|FrostAPITests|FrostAliasTests|GatewayWarningTests|VerifyFullTests)'
     ;;
 phase4)
-    libraries='^(GatewayContractTests|GatewayCoreTests|GatewayHardeningTests|TLSWireTests|PostgresGatewayTests)'
+    libraries='^(FuzzCorpusTests|GatewayContractTests|GatewayCoreTests|GatewayHardeningTests|TLSWireTests|PostgresGatewayTests)'
     programs_of='(GatewayProgramTests|GatewayServiceTests)'
     ;;
 *)

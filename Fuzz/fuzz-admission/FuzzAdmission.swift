@@ -1,0 +1,9 @@
+import FuzzDriver
+import FuzzProperties
+
+@main
+struct FuzzAdmission {
+    static func main() {
+        FuzzDriver.run { FuzzDriver.check(.admission, $0, $1) }
+    }
+}
