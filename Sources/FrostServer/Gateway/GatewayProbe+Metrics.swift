@@ -6,7 +6,7 @@ extension GatewayProbe {
         guard place.isKnown else { return nil }
         let sample = await withinTimeout { () -> GatewaySample? in
             guard let (status, body) = try? await get(.metrics), status == 200 else { return nil }
-            return GatewaySample(PrometheusText(Array(body), names: GatewaySample.names))
+            return GatewaySample(PrometheusSamples(Array(body), names: GatewaySample.names))
         }
         return sample ?? nil
     }

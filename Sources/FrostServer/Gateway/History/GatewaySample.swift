@@ -66,7 +66,7 @@ package struct GatewaySample: Hashable, Sendable {
     package init() {}
 
     /// nil for what is no answer of a gateway's.
-    package init?(_ text: PrometheusText) {
+    package init?(_ text: PrometheusSamples) {
         var handshakes: [(bound: Double, count: Double)] = []
         var dials: [(bound: Double, count: Double)] = []
         var isGateway = false

@@ -2,7 +2,7 @@
 ///
 /// Reads what any program may send: a line that is not understood, or is one too many, is counted in ``faults`` and left out.
 /// Comments, types and time stamps are ignored.
-package struct PrometheusText: Sendable {
+package struct PrometheusSamples: Sendable {
     package struct Series: Hashable, Sendable {
         package var name: String
         package var labels: [String: String]
@@ -70,7 +70,7 @@ private struct SeriesReader {
         while true {
             skipSpace()
             if take("}") { return labels }
-            guard labels.count < PrometheusText.maximumLabels, let name = name() else { return nil }
+            guard labels.count < PrometheusSamples.maximumLabels, let name = name() else { return nil }
             skipSpace()
             guard take("=") else { return nil }
             skipSpace()

@@ -3,9 +3,9 @@ import Testing
 @testable import FrostServer
 
 /// What comes from an admin address, whoever answers there.
-@Suite struct PrometheusTextTests {
-    private static func read(_ text: String, _ names: Set<String> = ["a"]) -> PrometheusText {
-        PrometheusText(Array(text.utf8), names: names)
+@Suite struct PrometheusSamplesTests {
+    private static func read(_ text: String, _ names: Set<String> = ["a"]) -> PrometheusSamples {
+        PrometheusSamples(Array(text.utf8), names: names)
     }
 
     @Test(
@@ -32,7 +32,7 @@ import Testing
             "1a 1",
             "{} 1", "é 1", "a{,} 1", "<html>", "\u{0}", "a 1\u{0}", "a{" + String(repeating: "x", count: 5_000),
             "a " + String(repeating: "9", count: 5_000),
-            "a{" + (0...PrometheusText.maximumLabels).map { "l\($0)=\"\"" }.joined(separator: ",") + "} 1",
+            "a{" + (0...PrometheusSamples.maximumLabels).map { "l\($0)=\"\"" }.joined(separator: ",") + "} 1",
         ]
     )
     func faults(line: String) {
@@ -46,20 +46,20 @@ import Testing
         let line = Array(#"a{x="\\y\"",z="w"} 12 34"#.utf8)
         for end in line.indices {
             for byte: UInt8 in [0, 0x22, 0x5C, 0x7B, 0x7D, 0xFF] {
-                let text = PrometheusText(line[..<end] + [byte] + line[end...], names: ["a"])
+                let text = PrometheusSamples(line[..<end] + [byte] + line[end...], names: ["a"])
                 #expect(text.series.count + text.faults <= 1)
             }
-            #expect(PrometheusText(Array(line[..<end]), names: ["a"]).series.count <= 1)
+            #expect(PrometheusSamples(Array(line[..<end]), names: ["a"]).series.count <= 1)
         }
-        #expect(PrometheusText([UInt8](repeating: 0x0A, count: 1_000_000), names: ["a"]).faults == 0)
-        #expect(PrometheusText([UInt8](repeating: 0xFF, count: 1_000_000), names: ["a"]).faults == 1)
+        #expect(PrometheusSamples([UInt8](repeating: 0x0A, count: 1_000_000), names: ["a"]).faults == 0)
+        #expect(PrometheusSamples([UInt8](repeating: 0xFF, count: 1_000_000), names: ["a"]).faults == 1)
     }
 
     @Test("No more series than the bound; what is not wanted does not count")
     func bound() {
-        let lines = String(repeating: "b 1\na 1\n", count: PrometheusText.maximumSeries + 3)
+        let lines = String(repeating: "b 1\na 1\n", count: PrometheusSamples.maximumSeries + 3)
         let text = Self.read(lines)
-        #expect(text.series.count == PrometheusText.maximumSeries)
+        #expect(text.series.count == PrometheusSamples.maximumSeries)
         #expect(text.faults == 3)
     }
 }
