@@ -189,6 +189,9 @@ import Testing
                 log: host.directory.file("up.log")
             ) { _ in
                 try await eventually("it is there") { host.log().contains("page and API: http://[::1]:") }
+                try await eventually("it says what Ctrl-C stops") { host.log().contains("Ctrl-C here stops ") }
+                let ends = "Ctrl-C here stops frost; branches and the gateway keep running."
+                #expect(host.log().contains(ends), "it has no gateway to stop: \(host.log())")
                 let health = try await host.api().send(.GET, "health").body
                 #expect(String(decoding: health, as: UTF8.self).contains("ok"))
             }

@@ -161,7 +161,7 @@ struct Up: AsyncParsableCommand {
             try await certificates.copy()
             settings = certificates.settings(settings)
         }
-        let greeting = UpGreeting(options, isTemporary: temporary)
+        let greeting = UpGreeting(options, isTemporary: temporary, hasGateway: gateway)
         let keeper = GatewayKeeper(
             store: store,
             settings: settings,
@@ -234,7 +234,7 @@ struct Up: AsyncParsableCommand {
         at address: FrostServer.Address,
         ready: @escaping @Sendable () -> Void
     ) async throws {
-        let greeting = UpGreeting(options, isTemporary: temporary)
+        let greeting = UpGreeting(options, isTemporary: temporary, hasGateway: gateway)
         let state = ServerState(
             manager: context.manager,
             routes: context.routes,

@@ -13,12 +13,15 @@ import Musl
 final class UpGreeting: Sendable {
     private let options: FrostOptions
     private let isTemporary: Bool
+    private let hasGateway: Bool
     private let isTerminal: Bool
     private let isShown = Mutex(false)
 
-    init(_ options: FrostOptions, isTemporary: Bool) {
+    /// - Parameter hasGateway: whether the gateway is this program's own.
+    init(_ options: FrostOptions, isTemporary: Bool, hasGateway: Bool) {
         self.options = options
         self.isTemporary = isTemporary
+        self.hasGateway = hasGateway
         isTerminal = isatty(STDOUT_FILENO) == 1
     }
 
@@ -60,7 +63,12 @@ final class UpGreeting: Sendable {
             text += "  and \(active.count - 1) more: \(options.command("branch list"))\n\n"
         }
         if try store.isExampleMade() { text += "  Try:  SELECT * FROM item;\n" }
-        text += "  Ctrl-C here stops \(isTemporary ? "everything" : "the gateway; branches keep running").\n\n"
+        text += "  Ctrl-C here stops \(whatEnds).\n\n"
         Output.write(text, to: STDOUT_FILENO)
+    }
+
+    private var whatEnds: String {
+        if isTemporary { return "everything" }
+        return hasGateway ? "the gateway; branches keep running" : "frost; branches and the gateway keep running"
     }
 }
