@@ -72,6 +72,9 @@ def gateway_page(page, host):
                   lambda: page.text(f"#chart-{chart}-caption"))
         check(lambda: page.js("return document.querySelectorAll('#gateway-charts .chart-line').length") >= 5,
               "in charts")
+        times = page.js("return [...document.querySelectorAll('#gateway-charts .chart-text')].map(text => text.textContent)")
+        check(len(times) == 6 and all(text.endswith("now") and " min" in text and "1 h" not in text for text in times),
+              "which begin with the first sample", times)
         nobody = string.replace("dev.pg.shop", "nobody.pg.shop")
         stderr = psql(nobody, "SELECT 1").stderr
         check("no branch has the hostname" in stderr, "a wrong hostname is refused", stderr)

@@ -15,6 +15,7 @@ import Testing
         _ unit: ChartUnit = .count,
         _ series: [TimeChart.Series],
         known: [Bool]? = nil,
+        stretch: Int = 900,
         title: String = "Sessions"
     ) -> TimeChart {
         TimeChart(
@@ -23,6 +24,7 @@ import Testing
             form: form,
             unit: unit,
             series: series,
+            stretch: stretch,
             known: known ?? Array(repeating: true, count: series.first?.values.count ?? 4),
             summary: title
         )
@@ -108,6 +110,19 @@ import Testing
         // The policy of the pages allows no style attributes.
         #expect(all.allSatisfy { $0.attributes["style"] == nil && $0.name != "style" })
         #expect(!chart.hasLegend, "one series needs no legend")
+    }
+
+    @Test(arguments: [
+        (300, ["5 min", "4 min", "3 min", "2 min", "1 min", "now"]),
+        (320, ["5 min", "4 min", "3 min", "2 min", "1 min", "now"]),
+        (420, ["6 min", "4 min", "2 min", "now"]), (1_500, ["25 min", "20 min", "15 min", "10 min", "5 min", "now"]),
+        (3_590, ["50 min", "40 min", "30 min", "20 min", "10 min", "now"]),
+        (3_600, ["1 h", "45 min", "30 min", "15 min", "now"]),
+    ])
+    func `A chart has the times of its own length`(seconds: Int, times: [String]) {
+        let chart = Self.chart(.lines, .count, [.init("a", Array(repeating: 1, count: seconds / 10))], stretch: 10)
+        let texts = chart.svg.split(separator: "</text>").compactMap { $0.split(separator: ">").last.map(String.init) }
+        #expect(texts.filter { $0.hasSuffix("min") || $0.hasSuffix(" h") || $0 == "now" } == times)
     }
 
     @Test

@@ -95,8 +95,8 @@ import Testing
         for tick in 1...(GatewayHistory.length + 20) {
             history.add(Self.sample(sessions: 1, connections: Double(tick)), at: begin + tick)
             #expect(history.hour(of: nil).count <= GatewayHistory.length)
-            #expect(history.isKnown().count == GatewayHistory.length)
-            #expect(history.isColumnKnown().count == 60)
+            #expect(history.isKnown().count == min(GatewayHistory.length, max(GatewayHistory.shortestChart, tick + 1)))
+            #expect(history.isColumnKnown().count == min(60, max(5, tick / 6 + 1)))
         }
         #expect(history.busyBranches == ["dbt_1"])
         #expect(history.hour(of: nil).count == GatewayHistory.length)
@@ -109,6 +109,25 @@ import Testing
         #expect(history.total(of: nil).isZero)
     }
 
+    @Test("Charts begin with the first sample, and show five minutes at least")
+    func beginning() {
+        var history = GatewayHistory()
+        #expect(history.isKnown() == Array(repeating: false, count: GatewayHistory.shortestChart))
+        #expect(history.isColumnKnown() == Array(repeating: false, count: 5))
+        for tick in 0..<40 {
+            history.add(Self.sample(sessions: 1, connections: Double(tick)), at: begin + tick)
+            let gap = max(0, GatewayHistory.shortestChart - 1 - tick)
+            #expect(history.isKnown().prefix { !$0 }.count == gap)
+            #expect(history.line(of: "dbt_1") { $0.counts.sessions }.count == history.isKnown().count)
+        }
+        #expect(history.isKnown().count == 40, "and no more, so that a new gateway is not mostly a gap")
+        #expect(history.isColumnKnown() == Array(repeating: true, count: 7))
+        #expect(history.columns(of: nil, \.connections) == [5, 6, 6, 6, 6, 6, 4])
+        // A gap behind the beginning stays.
+        history.add(Self.sample(connections: 40), at: begin + 80)
+        #expect(history.isKnown().count == 81 && history.isKnown().count { !$0 } == 40)
+    }
+
     @Test("A clock that jumps: back, it begins anew from there; ahead, the hour is over")
     func clock() {
         var history = GatewayHistory()
@@ -118,7 +137,7 @@ import Testing
         history.add(Self.sample(connections: 20), at: begin + 3)
         #expect(history.hour(of: nil).map(\.tick) == Array(begin...(begin + 3)))
         #expect(history.hour(of: nil).last?.seconds == nil)
-        #expect(history.columns(of: "dbt_1", \.connections).count == 60)
+        #expect(history.columns(of: "dbt_1", \.connections).count == 5)
         history.add(Self.sample(connections: 21), at: begin + 3)
         #expect(history.hour(of: nil).count == 4, "the same tick again is in its place")
         history.add(Self.sample(connections: 30), at: begin * 2)
@@ -220,7 +239,7 @@ import Testing
             postgres_gateway_handshake_duration_seconds_sum 6
             process_start_time_seconds 1.7e9
             """
-        let read = PrometheusText(Array(text.utf8), names: GatewaySample.names)
+        let read = PrometheusSamples(Array(text.utf8), names: GatewaySample.names)
         #expect(read.faults == 0)
         let sample = try #require(GatewaySample(read))
         var counts = GatewaySample.Counts()
@@ -231,7 +250,7 @@ import Testing
         #expect(sample.failedHandshakes == 3)
         #expect(sample.handshakes?.counts == [4, 6] && sample.dials == nil)
         #expect(sample.startTime == 1.7e9)
-        let other = PrometheusText(Array("process_start_time_seconds 1\nup 1\n".utf8), names: GatewaySample.names)
+        let other = PrometheusSamples(Array("process_start_time_seconds 1\nup 1\n".utf8), names: GatewaySample.names)
         #expect(GatewaySample(other) == nil)
     }
 
@@ -239,7 +258,7 @@ import Testing
     func outcomes() throws {
         let lines = (0..<500).map { "postgres_gateway_connections_total{outcome=\"o\($0)\"} 1" }
         let text = (["postgres_gateway_startups_active 0"] + lines).joined(separator: "\n")
-        let sample = try #require(GatewaySample(PrometheusText(Array(text.utf8), names: GatewaySample.names)))
+        let sample = try #require(GatewaySample(PrometheusSamples(Array(text.utf8), names: GatewaySample.names)))
         #expect(sample.outcomes.count == 64)
     }
 

@@ -1,4 +1,4 @@
-/// A chart of the last hour, as an SVG element that needs no script and no size: it is as wide as its place, and its
+/// A chart of the time until now, as an SVG element that needs no script and no size: it is as wide as its place, and its
 /// text is as large as that of the page.
 package struct TimeChart: Sendable {
     package enum Form: Sendable {
@@ -10,7 +10,7 @@ package struct TimeChart: Sendable {
     package struct Series: Sendable {
         /// As text; it is escaped where it is shown.
         package var name: String
-        /// Equally long stretches of the hour, the oldest first; nil where there is nothing to show.
+        /// Equally long stretches, the oldest first; nil where there is nothing to show.
         package var values: [Double?]
 
         package init(_ name: String, _ values: [Double?]) {
@@ -45,6 +45,7 @@ package struct TimeChart: Sendable {
 
     /// - Parameters:
     ///   - id: a name for attributes of HTML.
+    ///   - stretch: the length of each stretch, in seconds.
     ///   - known: the stretches of which something is known, as many as values; the others are shown as gaps.
     package init(
         id: String,
@@ -52,6 +53,7 @@ package struct TimeChart: Sendable {
         form: Form,
         unit: ChartUnit,
         series: [Series],
+        stretch: Int,
         known: [Bool],
         summary: String
     ) {
@@ -95,7 +97,7 @@ package struct TimeChart: Sendable {
             <title id="\(id)-name">\(escape(title))</title><desc id="\(id)-summary">\(escape(summary))</desc>\
             <svg x="0" y="\(Self.plotTop)" width="100%" height="\(Self.plotHeight)" \
             viewBox="0 0 \(Self.width) \(Self.height)" preserveAspectRatio="none" aria-hidden="true">\(paths)</svg>\
-            <g class="chart-text" aria-hidden="true">\(Self.labels(top: top, unit))</g></svg>
+            <g class="chart-text" aria-hidden="true">\(Self.labels(top: top, unit, seconds: known.count * stretch))</g></svg>
             """
     }
 
@@ -104,19 +106,30 @@ package struct TimeChart: Sendable {
     }
 
     /// Values above the lines of the grid, and times below the plot.
-    private static func labels(top: Double, _ unit: ChartUnit) -> String {
+    ///
+    /// - Parameter seconds: of the whole chart.
+    private static func labels(top: Double, _ unit: ChartUnit, seconds: Int) -> String {
         let values = [(plotTop, top), (plotTop + plotHeight / 2, top / 2)].map { y, value in
             #"<text x="0" y="\#(y - 4)">\#(ScalarEscapedHTML().escapeText(unit.text(value)))</text>"#
         }
-        let times = [
-            ("0", "start", "1 h"), ("25%", "middle", "45 min"), ("50%", "middle", "30 min"),
-            ("75%", "middle", "15 min"), ("100%", "end", "now"),
-        ]
         return values.joined()
-            + times.map { x, anchor, text in
-                #"<text x="\#(x)" y="\#(plotTop + plotHeight + 16)" text-anchor="\#(anchor)">\#(text)</text>"#
+            + times(seconds).map { percent, text in
+                // Those at the edges stay within.
+                let anchor = percent < 6 ? "start" : percent > 94 ? "end" : "middle"
+                return
+                    #"<text x="\#(percent)%" y="\#(plotTop + plotHeight + 16)" text-anchor="\#(anchor)">\#(text)</text>"#
             }
             .joined()
+    }
+
+    /// At most five times before now, all as far from each other, and where they are.
+    private static func times(_ seconds: Int) -> [(percent: Int, text: String)] {
+        let minutes = seconds / 60
+        let step = [1, 2, 5, 10].first { minutes / $0 <= 5 } ?? 15
+        let before = stride(from: minutes / step * step, to: 0, by: -step).map { minute in
+            (100 - minute * 6_000 / seconds, minute == 60 ? "1 h" : "\(minute) min")
+        }
+        return before + [(100, "now")]
     }
 
     private static func value(_ series: Series, _ index: Int) -> Double? {
@@ -193,7 +206,7 @@ package struct TimeChart: Sendable {
 
 /// A chart in a row of a table, for those who see it: its numbers stand beside it.
 package enum Sparkline {
-    /// - Parameter values: equally long stretches of the hour, the oldest first; nil where nothing is known.
+    /// - Parameter values: equally long stretches, the oldest first; nil where nothing is known.
     /// - Returns: HTML.
     package static func svg(_ values: [Double?]) -> String {
         let values = values.map { value in value.flatMap { $0.isFinite ? max(0, $0) : nil } }

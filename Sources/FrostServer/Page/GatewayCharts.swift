@@ -25,6 +25,7 @@ struct GatewayCharts {
             form: .lines,
             unit: .count,
             series: [.init("Sessions", values)],
+            stretch: GatewayHistory.interval,
             known: history.isKnown(),
             summary: Self.nowAndHighest(values, .count)
         )
@@ -38,6 +39,7 @@ struct GatewayCharts {
             form: .columns,
             unit: .count,
             series: [.init("Connections", values)],
+            stretch: GatewayHistory.columnLength * GatewayHistory.interval,
             known: history.isColumnKnown(),
             summary: Self.totalAndHighest(values)
         )
@@ -55,6 +57,7 @@ struct GatewayCharts {
             form: .lines,
             unit: unit,
             series: [.init("From clients", fromClients), .init("To clients", toClients)],
+            stretch: GatewayHistory.interval,
             known: history.isKnown(),
             summary: "From clients: \(Self.nowAndHighest(fromClients, unit, isInSentence: true)) "
                 + "To clients: \(Self.nowAndHighest(toClients, unit, isInSentence: true))"
@@ -79,6 +82,7 @@ struct GatewayCharts {
             form: .columns,
             unit: .count,
             series: series,
+            stretch: GatewayHistory.columnLength * GatewayHistory.interval,
             known: history.isColumnKnown(),
             summary: words.isEmpty ? "None in the last hour." : words.joined(separator: ". ") + "."
         )
@@ -95,6 +99,7 @@ struct GatewayCharts {
             form: .columns,
             unit: .count,
             series: [.init("Failed logins", logins), .init("Server unreachable", dials)],
+            stretch: GatewayHistory.columnLength * GatewayHistory.interval,
             known: history.isColumnKnown(),
             summary:
                 "In the last hour \(failedLogins) logins failed, and the server was unreachable \(failedDials) times."
@@ -123,6 +128,7 @@ struct GatewayCharts {
             series: [
                 .init("p50", history.quantiles(0.5, of: buckets)), .init("p95", history.quantiles(0.95, of: buckets)),
             ],
+            stretch: GatewayHistory.columnLength * GatewayHistory.interval,
             known: history.isColumnKnown(),
             summary: summary
         )

@@ -37,6 +37,8 @@ package struct GatewayHistory: Sendable {
     package static let length = 360
     /// The ticks of a column of a chart.
     package static let columnLength = 6
+    /// The ticks of the shortest chart: five minutes.
+    package static let shortestChart = 30
     package static let maximumBranches = 256
     /// The most ticks between two samples of which the later is a rate.
     private static let longestWait = 3
@@ -174,35 +176,47 @@ package struct GatewayHistory: Sendable {
 
     // MARK: Charts
 
-    /// For each tick of the hour whether the gateway was heard and what was counted is of that time.
+    /// The ticks of a chart: since the first sample of the hour, but at least ``shortestChart``.
+    private var shown: Int { max(Self.shortestChart, begin.map { now - $0 + 1 } ?? 0) }
+
+    /// The columns of a chart: since the first minute of the hour of which something is known, or as many as the shortest has.
+    private var shownColumns: Int {
+        let first = points.first { $0.point.tick > oldest && $0.point.isOfThisTime }?.point.tick
+        let count = first.map { Self.column(of: now) - Self.column(of: $0) + 1 } ?? 0
+        return min(Self.length / Self.columnLength, max(Self.shortestChart / Self.columnLength, count))
+    }
+
+    /// For each tick of a chart whether the gateway was heard and what was counted is of that time.
     package func isKnown() -> [Bool] {
-        var known = Array(repeating: false, count: Self.length)
-        for point in hour(of: nil) where !point.isRestart { known[point.tick - oldest - 1] = true }
+        var known = Array(repeating: false, count: shown)
+        for point in hour(of: nil) where !point.isRestart { known[known.count - 1 - (now - point.tick)] = true }
         return known
     }
 
-    /// One value for each tick of the hour.
+    /// One value for each tick of a chart.
     package func line(of branch: String?, _ value: (Point) -> Double?) -> [Double?] {
-        var line = [Double?](repeating: nil, count: Self.length)
-        for point in hour(of: branch) where !point.isRestart { line[point.tick - oldest - 1] = value(point) }
+        var line = [Double?](repeating: nil, count: shown)
+        for point in hour(of: branch) where !point.isRestart {
+            line[line.count - 1 - (now - point.tick)] = value(point)
+        }
         return line
     }
 
     /// The minute that a tick ends in: a minute's last tick is its end.
     private static func column(of tick: Int) -> Int { (tick - 1) / columnLength }
 
-    /// The columns of the hour: whole minutes, but for the last.
+    /// The columns of a chart: whole minutes, but for the last.
     private func columns<Value>(_ value: ([(point: Point, whole: Whole)]) -> Value) -> [Value] {
         let last = Self.column(of: now)
-        let count = Self.length / Self.columnLength
+        let count = shownColumns
         let byColumn = Dictionary(grouping: points.filter { $0.point.isOfThisTime }) { Self.column(of: $0.point.tick) }
         return (0..<count).map { value(byColumn[last - count + 1 + $0] ?? []) }
     }
 
-    /// For each minute of the hour whether something is known of it.
+    /// For each minute of a chart whether something is known of it.
     package func isColumnKnown() -> [Bool] { columns { !$0.isEmpty } }
 
-    /// Sums of each minute of the hour; nil where nothing is known.
+    /// Sums of each minute of a chart; nil where nothing is known.
     package func columns(of branch: String?, _ value: (GatewaySample.Counts) -> Double) -> [Double?] {
         guard let branch else {
             return columns { $0.isEmpty ? nil : $0.reduce(0) { $0 + value($1.point.counts) } }
