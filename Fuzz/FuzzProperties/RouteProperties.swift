@@ -38,7 +38,12 @@ enum RouteProperties {
         }
     }
 
-    private static func isJSON(_ data: Data) -> Bool { (try? JSONSerialization.jsonObject(with: data)) != nil }
+    /// Whether Foundation reads it. It looks only at the numbers that are asked for: a number of JSON may be larger than any
+    /// that a program has, where it does not matter.
+    private static func isJSON(_ data: Data) -> Bool {
+        struct Version: Decodable { let version: Int }
+        return (try? JSONDecoder().decode(Version.self, from: data))?.version == 1
+    }
 
     private static func checkFault(_ error: RouteMapError, lines: Int) throws(Violation) {
         guard let line = error.line else { throw Violation("a fault of a text has no line") }
