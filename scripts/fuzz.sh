@@ -110,8 +110,9 @@ for target in "${targets[@]}"; do
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     took=$(sed -n 's/^Done .* in \([0-9]*\) second.*/\1/p' "$log")
     corpus=$(grep -o 'corp: [0-9]*' "$log" | tail -n 1)
-    read -r lines regions <".build-fuzz/$target.coverage" || true
-    result=""
+    lines="" regions="" result=""
+    # None where a kept input still fails.
+    [ ! -e ".build-fuzz/$target.coverage" ] || read -r lines regions <".build-fuzz/$target.coverage" || true
     [ ! -e ".build-fuzz/$target.failed" ] || { result=FAILED; failed=1; }
     printf '%-16s %12s %9s %8s %8s %8s %s\n' "$target" "${runs:--}" "${took:--}" "${corpus#corp: }" "${lines:--}" \
         "${regions:--}" "$result"
