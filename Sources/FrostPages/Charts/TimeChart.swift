@@ -122,10 +122,10 @@ package struct TimeChart: Sendable {
             .joined()
     }
 
-    /// At most five times before now, all as far from each other, and where they are.
+    /// At most four times before now, which fit a narrow page, all as far from each other, and where they are.
     private static func times(_ seconds: Int) -> [(percent: Int, text: String)] {
         let minutes = seconds / 60
-        let step = [1, 2, 5, 10].first { minutes / $0 <= 5 } ?? 15
+        let step = [1, 2, 5, 10].first { minutes / $0 <= 4 } ?? 15
         let before = stride(from: minutes / step * step, to: 0, by: -step).map { minute in
             (100 - minute * 6_000 / seconds, minute == 60 ? "1 h" : "\(minute) min")
         }
