@@ -220,13 +220,13 @@ final class RelaySession {
 
     func inputClosed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { refuseIfSilent() }
+        if side == .backend { serverEnded() }
         run(machine.inputClosed(side, isTerminated: side == .client && hasClientTerminated))
     }
 
     func closed(_ side: Side) {
         note("\(side.rawValue)_closed")
-        if side == .backend { refuseIfSilent() }
+        if side == .backend { serverEnded() }
         run(machine.closed(side))
         // Data for a closed leg is dropped, so that its partner can finish sending and end.
         setFull(false, side)
@@ -264,6 +264,14 @@ final class RelaySession {
 
     private func note(_ reason: String) {
         if endReason == nil { endReason = reason }
+    }
+
+    /// The server's process is over, while the client may have up to its linger time: another server may listen at
+    /// the address from now on.
+    private func serverEnded() {
+        refuseIfSilent()
+        if let key { services.cancelKeys.remove(key, session: trace.id) }
+        key = nil
     }
 
     private func refuseIfSilent() {
@@ -334,7 +342,6 @@ final class RelaySession {
     private func end() {
         for timer in timers.values { timer.cancel() }
         timers = [:]
-        if let key { services.cancelKeys.remove(key, session: trace.id) }
         services.registry.leave(trace.id)
     }
 

@@ -219,6 +219,19 @@ import Testing
         }
     }
 
+    @Test("A server that has ended gets no cancel any more, though its client has yet to close")
+    func cancelAfterServerEnd() async throws {
+        let backend = try RawListener()
+        try await TestGateway.run(backend: backend, times: { $0.linger = .minutes(5) }) { gateway in
+            let session = try gateway.ready(backend)
+            #expect(gateway.server.cancelKeys.count == 1)
+            session.server.shutdownOutput()
+            try await eventually("the key is forgotten") { gateway.server.cancelKeys.count == 0 }
+            #expect(gateway.server.registry.openCount == 1)
+            withExtendedLifetime(session) {}
+        }
+    }
+
     @Test("A TLS error after the handshake: the client gets the alert that says which")
     func alert() async throws {
         let backend = try RawListener()
