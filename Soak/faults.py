@@ -1,0 +1,5 @@
+"""The second phase."""
+
+
+def all_faults(soak):
+    pass

@@ -1,0 +1,100 @@
+"""The programs of the soak: how they are compiled, started, asked and ended."""
+
+import json
+import os
+import pathlib
+import queue
+import resource
+import signal
+import subprocess
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+#: Until a program answers a command, in seconds: long, for machines that others use too.
+PATIENCE = 120
+
+
+class Failure(Exception):
+    """Something did not hold."""
+
+
+def build(folder):
+    """The C programs, with the system's compiler; what they share with the benchmark is compiled from there."""
+    own, shared = ROOT / "Soak" / "Programs", ROOT / "Benchmarks" / "Programs"
+    flags = ["-O2", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I", shared]
+    parts = {
+        "branches": ["branches", "lines"],
+        "clients": ["clients", "visit", "judge", "plan", "routes", "tally", "lines"],
+    }
+    for name, sources in parts.items():
+        files = [own / f"{source}.c" for source in sources]
+        subprocess.run(["cc", *flags, *files, shared / "common.c", "-o", folder / name, "-lssl", "-lcrypto"], check=True)
+
+
+def raise_descriptor_limit():
+    """For the children: what is allowed."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class Program:
+    """A child that takes commands, one a line, and answers some of them."""
+
+    def __init__(self, command, log, on_event):
+        """`on_event` takes each line that is no answer, in another thread."""
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            start_new_session=True,
+        )
+        self.name = pathlib.Path(command[0]).name
+        self.answers = queue.Queue()
+        self.on_event = on_event
+        self.lock = threading.Lock()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            if line.startswith(("wrong: ", "failed: ", "error: ")):
+                self.on_event(line)
+            else:
+                self.answers.put(line)
+        self.answers.put(None)
+
+    def send(self, *lines):
+        try:
+            self.process.stdin.write("".join(f"{line}\n" for line in lines))
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Failure(f"{self.name} has ended") from error
+
+    def ask(self, line):
+        """Sends a command and returns its answer."""
+        with self.lock:
+            self.send(line)
+            try:
+                answer = self.answers.get(timeout=PATIENCE)
+            except queue.Empty:
+                answer = None
+            if answer is None:
+                raise Failure(f'{self.name} did not answer "{line}" (exit code {self.process.poll()})')
+            return answer
+
+    def report(self):
+        return json.loads(self.ask("report"))
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self):
+        if self.process.poll() is None:
+            # One that is stopped cannot end.
+            os.kill(self.process.pid, signal.SIGCONT)
+            try:
+                self.process.stdin.close()
+                self.process.wait(10)
+            except (OSError, subprocess.TimeoutExpired):
+                self.process.kill()
+        self.process.wait()

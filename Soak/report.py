@@ -1,0 +1,35 @@
+"""The results as Markdown."""
+
+import datetime
+import subprocess
+
+from programs import ROOT
+
+
+def sources():
+    return subprocess.run(
+        [ROOT / "scripts" / "sources.py", "hash", "gate"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+
+
+def table(soak):
+    lines = ["", "| held | | |", "|---|---|---|"]
+    lines += [f"| {what} | {'yes' if is_held else '**no**'} | {text} |" for what, is_held, text in soak.results]
+    if hasattr(soak, "final_report"):
+        lines += ["", "| connection | outcome | as expected | by a change of its route | by a fault | other |", "|---|---|--:|--:|--:|--:|"]
+        rows = {}
+        for kind, outcome, verdict, count in soak.final_report["tally"]:
+            rows.setdefault((kind, outcome), {})[verdict] = count
+        for (kind, outcome), counts in sorted(rows.items()):
+            cells = " | ".join(f"{counts.get(verdict, 0):,}" for verdict in ("expected", "changed", "fault", "failed"))
+            lines.append(f"| {kind} | {outcome} | {cells} |")
+    lines += ["", f"Changes: {', '.join(f'{name} {count:,}' for name, count in sorted(soak.world.counts.items()))}."]
+    lines.append(f"Slowest load of a route map: {soak.world.slowest_load() * 1000:.0f} ms.")
+    lines += ["", "Everything held." if not soak.failures else "Did not hold:"]
+    lines += [f"- {line}" for line in soak.failures[:50]]
+    return "\n".join(lines)
+
+
+def write(soak, text):
+    head = f"# Soak\n\n{datetime.date.today().isoformat()}, sources {sources()}, seed {soak.arguments.seed}.\n"
+    (ROOT / "Soak" / "RESULTS.md").write_text(head + text + "\n")
