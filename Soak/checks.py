@@ -140,5 +140,13 @@ def final(soak):
          f"{soak.cancels:,} arrived, each at the server and the session whose key it had; {errors} others")
 
 
-def after_faults(soak):
-    pass
+def after_faults(soak, baseline):
+    """At the end of the second phase."""
+    soak.clients.send("connects 0 1", "busy 0")
+    soak.wait_for_clients(
+        "all connections have ended", lambda found: found["open"] + found["slow"] + found["busy"] == 0
+    )
+    soak.world.restore(baseline.routes)
+    found = settle(soak, baseline.descriptors)
+    held_back(soak, found, baseline.descriptors)
+    permits(soak)

@@ -58,13 +58,14 @@ class Gateway:
     def write_routes(self, document):
         replace(self.routes, document if isinstance(document, bytes) else json.dumps(document).encode())
 
-    def start(self, log=None):
-        """Starts it, and waits until it has read the route map."""
+    def start(self, log=None, level="notice"):
+        """Starts it, and waits until it has read the route map; `log` takes standard error in place of its file."""
         settings = {
             "ENABLED": "true", "PORT": self.port, "LISTEN_ADDRESS": "127.0.0.1",
             "ADMIN_ADDRESS": f"127.0.0.1:{self.admin_port}", "ROUTE_FILE": self.routes,
             "CERT_FILE": self.folder / "soak.crt", "KEY_FILE": self.folder / "soak.key",
-            "LOG_FORMAT": "json", "LOG_LEVEL": "notice", "AUTHENTICATION_TIMEOUT": "10s", **LIMITS,
+            "LOG_FORMAT": "json", "LOG_LEVEL": level, "AUTHENTICATION_TIMEOUT": "10s",
+            "DRAIN_TIMEOUT": "3s", **LIMITS,
         }
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("FROST_", "PG"))}
         environment |= {f"FROST_POSTGRES_GATEWAY_{key}": str(value) for key, value in settings.items()}
@@ -92,7 +93,7 @@ class Gateway:
             time.sleep(0.05)
 
     def check_alive(self):
-        if self.process.poll() is not None:
+        if self.process is not None and self.process.poll() is not None:
             raise Failure(f"the gateway ended with {self.process.returncode}; its log is {self.log}")
 
     def signal(self, number):
@@ -101,11 +102,13 @@ class Gateway:
     def kill(self):
         self.signal(signal.SIGKILL)
         self.process.wait()
+        self.process = None
         self.disconnect()
 
     def stop(self):
         self.signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
+        self.process = None
         self.disconnect()
         return code
 

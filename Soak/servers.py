@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -32,7 +33,8 @@ class Template:
             self.account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
             shutil.chown(self.folder, "postgres", "postgres")
         self.data = self.folder / "template"
-        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync")
+        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync",
+                 "--wal-segsize=1")
 
     def run(self, program, *arguments):
         done = subprocess.run(
@@ -62,10 +64,19 @@ class Server:
                 cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
 
+    def answers(self):
+        """Whether it lets a client in."""
+        packet = struct.pack("!II", 0, 196608) + b"user\0postgres\0database\0postgres\0\0"
+        packet = struct.pack("!I", len(packet)) + packet[4:]
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+            connection.sendall(packet)
+            return connection.recv(1) == b"R"
+        return False
+
     def wait(self):
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            if self.answers():
                 return
             if self.process.poll() is not None:
                 raise Failure(f"the server {self.name} ended with {self.process.returncode}")

@@ -49,6 +49,9 @@ class Soak:
         self.samples = []
         self.last_progress = (0.0, 0)
         self.results = []
+        self.busy = BUSY
+        self.victims_started = 0
+        self.say = say
 
     # ---- Parts
 
@@ -67,7 +70,7 @@ class Soak:
         self.gateway.make_certificate()
         programs.build(self.folder)
         self.stand_in = self.start_program("branches", 0)
-        self.victim = self.start_program("branches", 1_000_000)
+        self.start_victim()
         first, _, last = free_range(PORTS).partition("-")
         ports = list(range(int(first), int(last) + 1))
         template = Template(self.folder)
@@ -86,6 +89,19 @@ class Soak:
         self.stack.callback(self.gateway.end)
         self.clients.send("certificate 1 1")
 
+    def start_victim(self):
+        """The stand-in that is broken later."""
+        self.victim = self.start_program("branches", 1_000_000_000 + 1_000_000 * self.victims_started)
+        self.victims_started += 1
+
+    def wait_for_server(self, server):
+        """Until a real server lets clients in."""
+        end = time.monotonic() + programs.PATIENCE
+        while not server.answers():
+            if time.monotonic() > end:
+                raise Failure(f"{server.name} does not answer")
+            time.sleep(0.05)
+
     def check_failures(self):
         """Ends the run at once where going on shows nothing more."""
         self.gateway.check_alive()
@@ -97,6 +113,8 @@ class Soak:
     def progress(self, found, is_forced=False):
         passed = time.monotonic() - self.began
         if not is_forced and passed - self.last_progress[0] < PROGRESS:
+            return
+        if self.gateway.process is None:
             return
         metrics = self.gateway.metrics()
         rate = (found["done"] - self.last_progress[1]) / max(passed - self.last_progress[0], 0.001)
@@ -126,9 +144,9 @@ class Soak:
 
     def phase_1(self):
         connects, updates = CONNECTS // self.arguments.part, UPDATES // self.arguments.part
-        say(f"phase 1: {connects:,} connects, {updates:,} updates, {BUSY} busy sessions; seed {self.arguments.seed}")
-        self.clients.send(f"busy {BUSY}")
-        self.wait_for_clients("all busy sessions are open", lambda found: found["busy"] >= BUSY - 5)
+        say(f"phase 1: {connects:,} connects, {updates:,} updates, {self.busy} busy sessions; seed {self.arguments.seed}")
+        self.clients.send(f"busy {self.busy}")
+        faults.wait_for_busy(self)
         first_updates = self.world.updates
         done = 0
         while done < connects:
@@ -155,7 +173,7 @@ class Soak:
         checks.after_load(self, baseline)
         if not self.arguments.no_faults:
             faults.all_faults(self)
-            checks.after_faults(self)
+            checks.after_faults(self, baseline)
         checks.final(self)
 
 

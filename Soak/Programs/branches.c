@@ -17,6 +17,7 @@
 #include "lines.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -363,6 +364,7 @@ int main(int count, char **arguments) {
         return 2;
     }
     processes = (uint32_t)number(arguments[1], "FIRST-PROCESS", 0, 2000000000);
+    signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (poller < 0) fail("epoll_create1");

@@ -29,6 +29,7 @@
 #include "visit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,8 @@ static bool obey(char *line) {
         printf("excuse %d\n", value);
     } else if (sscanf(line, "connects %ld %ld", &wanted, &at_once) == 2) {
     } else if (sscanf(line, "busy %ld", &wanted_busy) == 1) {
-        if (wanted_busy == 0) end_kind(busy);
+        around.busy_leave = wanted_busy == 0;
+        if (around.busy_leave) end_kind(busy);
     } else if (sscanf(line, "hold %d %u %127s", &number, &source, name) == 3) {
         struct visit *visit = open_visit(plan_of(held), number, source);
         snprintf(visit->expected, sizeof visit->expected, "%.7s", name);
@@ -167,6 +169,7 @@ int main(int count, char **arguments) {
     around.port = (uint16_t)number(arguments[1], "PORT", 1, 65535);
     sources = (unsigned)number(arguments[2], "SOURCES", 1, 250);
     seed_random((uint64_t)number(arguments[3], "SEED", 0, 1000000000));
+    signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     around.context = make_context();
     around.poller = epoll_create1(EPOLL_CLOEXEC);

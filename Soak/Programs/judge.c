@@ -44,7 +44,8 @@ static enum verdict of_route(const struct visit *visit, const char *outcome) {
 static bool is_by_fault(const struct visit *visit, const char *outcome) {
     if (!is_one_of(outcome, "57P01 57P02 57P03 57014 53300 closed cut reset refused timeout")) return false;
     if (visit->is_excused || around.is_excusing || around.excuses != visit->excuses) return true;
-    return was_broken(visit->branch, visit->began) || (visit->host >= 0 && was_broken(latest_meaning(visit->host), visit->began));
+    return was_broken(visit->branch, visit->since) ||
+           (visit->host >= 0 && was_broken(latest_meaning(visit->host), visit->since));
 }
 
 static enum verdict verdict_of(const struct visit *visit, const char *outcome) {

@@ -328,6 +328,11 @@ static void passed(struct visit *visit, enum stage stage) {
 static void finish_query(struct visit *visit) {
     if (visit->plan.kind == busy && visit->branch != no_branch && visit->state[0] == 0) {
         around.round_trips += 1;
+        // What was broken before did not end it.
+        visit->is_excused = around.is_excusing;
+        visit->excuses = around.excuses;
+        visit->since = now_ns();
+        if (around.busy_leave) return leave(visit);
         visit->step = resting;
         visit->deadline = UINT64_MAX;
         visit->wakes_at = now_ns() + (500 + random_below(3000)) * 1000000ull;
@@ -535,7 +540,7 @@ struct visit *open_visit(struct plan plan, int host, unsigned source) {
     struct visit *visit = calloc(1, sizeof *visit);
     if (visit == NULL) fail("calloc");
     *visit = (struct visit){.plan = plan, .host = host, .source = source, .branch = no_branch, .low = confirmed()};
-    visit->began = now_ns();
+    visit->began = visit->since = now_ns();
     visit->deadline = visit->began + patience;
     visit->is_excused = around.is_excusing;
     visit->excuses = around.excuses;

@@ -35,7 +35,8 @@ struct visit {
     uint64_t low, certificate_low;
     /// The branch that has answered; `no_branch` before.
     int branch;
-    uint64_t began, deadline, wakes_at;
+    /// `since`: what was broken and mended before it does not matter to it.
+    uint64_t began, since, deadline, wakes_at;
     /// Whether the orchestrator was breaking something when it began, and how often it had until then.
     bool is_excused;
     unsigned excuses;
@@ -64,6 +65,8 @@ struct surroundings {
     long open[kind_count], ready_busy, ready_held, done, round_trips, wrong;
     /// Connections that the gateway did not accept lately: no reason to hurry.
     bool is_refused;
+    /// Whether busy sessions end after the answer they wait for.
+    bool busy_leave;
     struct visit *first, *over;
 };
 
