@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each installs the packages that it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz bench release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz bench soak release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ fuzz: ## five fuzzers, ten minutes each, with their coverage (SECONDS_EACH=60, A
 bench: ## the gateway beside nginx, HAProxy, stunnel and a bare C relay (ARGS=--write for docs/benchmarks.md)
 	@scripts/setup.sh bench
 	@python3 Benchmarks/bench.py $(ARGS)
+
+soak: ## a million connections and ten thousand route updates, then faults (ARGS='--part 50' for a fiftieth, --write for Soak/RESULTS.md)
+	@scripts/setup.sh soak
+	@python3 Soak/soak.py $(ARGS)
 
 release: ## dist/*.tar.gz with checksum, tested; only if the gate passed on these sources
 	@scripts/setup.sh release

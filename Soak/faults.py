@@ -1,4 +1,4 @@
-"""The second phase: what is broken under load, and mended again."""
+"""The second phase: what is broken under load, and repaired."""
 
 import os
 import resource

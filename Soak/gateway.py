@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
 
 from ports import free_port  # noqa: E402
-from programs import PATIENCE, ROOT, Failure, raise_descriptor_limit  # noqa: E402
+from programs import ROOT, TIME_LIMIT, Failure, in_child  # noqa: E402
 
 PREFIX = "postgres_gateway_"
 #: Low enough that a permit that is not given back is missed, high enough for the load.
@@ -74,11 +74,11 @@ class Gateway:
             log = open(self.log, "ab")
         self.process = subprocess.Popen(
             [self.program, "run"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            preexec_fn=raise_descriptor_limit, start_new_session=True,
+            preexec_fn=in_child, start_new_session=True,
         )
         if own:
             log.close()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIME_LIMIT
         while True:
             try:
                 status, _ = self.get("/readyz")
@@ -107,7 +107,7 @@ class Gateway:
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIME_LIMIT)
         self.process = None
         self.disconnect()
         return code
@@ -150,7 +150,7 @@ class Gateway:
                 found[match[1].removeprefix(PREFIX) + (match[2] or "")] = float(match[3])
         return found
 
-    def wait_for(self, what, is_reached, limit=PATIENCE):
+    def wait_for(self, what, is_reached, limit=TIME_LIMIT):
         """Waits until the metrics are as they are to be; returns them, and how long it took in seconds."""
         began = time.monotonic()
         while True:

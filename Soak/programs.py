@@ -1,5 +1,6 @@
 """The programs of the soak: how they are compiled, started, asked and ended."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 #: Until a program answers a command, in seconds: long, for machines that others use too.
-PATIENCE = 120
+TIME_LIMIT = 120
 
 
 class Failure(Exception):
@@ -31,10 +32,15 @@ def build(folder):
         subprocess.run(["cc", *flags, *files, shared / "common.c", "-o", folder / name, "-lssl", "-lcrypto"], check=True)
 
 
-def raise_descriptor_limit():
-    """For the children: what is allowed."""
+LIBRARY = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def in_child():
+    """Before a child begins: as many descriptors as are allowed, and its end when this process has ended, however."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Program:
@@ -44,7 +50,7 @@ class Program:
         """`on_event` takes each line that is no answer, in another thread."""
         self.process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            start_new_session=True,
+            preexec_fn=in_child, start_new_session=True,
         )
         self.name = pathlib.Path(command[0]).name
         self.answers = queue.Queue()
@@ -74,7 +80,7 @@ class Program:
         with self.lock:
             self.send(line)
             try:
-                answer = self.answers.get(timeout=PATIENCE)
+                answer = self.answers.get(timeout=TIME_LIMIT)
             except queue.Empty:
                 answer = None
             if answer is None:

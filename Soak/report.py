@@ -12,17 +12,22 @@ def sources():
     ).stdout.strip()
 
 
+def ends(counts):
+    """Ways to end, the most frequent first. 'cut': without close_notify; 'closed' with it, or in plaintext."""
+    return ", ".join(f"{outcome} {count:,}" for count, outcome in sorted(counts, reverse=True))
+
+
 def table(soak):
     lines = ["", "| held | | |", "|---|---|---|"]
     lines += [f"| {what} | {'yes' if is_held else '**no**'} | {text} |" for what, is_held, text in soak.results]
     if hasattr(soak, "final_report"):
-        lines += ["", "| connection | outcome | as expected | by a change of its route | by a fault | other |", "|---|---|--:|--:|--:|--:|"]
+        lines += ["", "| connection | as expected | by a change of its route | by a fault | other |", "|---|---|---|---|---|"]
         rows = {}
         for kind, outcome, verdict, count in soak.final_report["tally"]:
-            rows.setdefault((kind, outcome), {})[verdict] = count
-        for (kind, outcome), counts in sorted(rows.items()):
-            cells = " | ".join(f"{counts.get(verdict, 0):,}" for verdict in ("expected", "changed", "fault", "failed"))
-            lines.append(f"| {kind} | {outcome} | {cells} |")
+            rows.setdefault(kind, {}).setdefault(verdict, []).append((count, outcome))
+        for kind, verdicts in sorted(rows.items()):
+            cells = " | ".join(ends(verdicts.get(verdict, [])) for verdict in ("expected", "changed", "fault", "failed"))
+            lines.append(f"| {kind} | {cells} |")
     lines += ["", f"Changes: {', '.join(f'{name} {count:,}' for name, count in sorted(soak.world.counts.items()))}."]
     lines.append(f"Slowest load of a route map: {soak.world.slowest_load() * 1000:.0f} ms.")
     lines += ["", "Everything held." if not soak.failures else "Did not hold:"]

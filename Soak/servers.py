@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from programs import PATIENCE, Failure
+from programs import TIME_LIMIT, Failure, in_child
 
 
 def installation():
@@ -30,7 +30,7 @@ class Template:
         # A server refuses to run as root.
         self.account = []
         if os.getuid() == 0:
-            self.account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            self.account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig", "QUIT"]
             shutil.chown(self.folder, "postgres", "postgres")
         self.data = self.folder / "template"
         self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync",
@@ -61,7 +61,8 @@ class Server:
                  "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", f"cluster_name={self.name}",
                  "-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=16MB", "-c", "autovacuum=off",
                  "-c", "log_min_messages=fatal"],
-                cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=in_child,
+                start_new_session=True,
             )
 
     def answers(self):
@@ -74,7 +75,7 @@ class Server:
         return False
 
     def wait(self):
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIME_LIMIT
         while time.monotonic() < end:
             if self.answers():
                 return

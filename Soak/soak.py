@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -96,7 +97,7 @@ class Soak:
 
     def wait_for_server(self, server):
         """Until a real server lets clients in."""
-        end = time.monotonic() + programs.PATIENCE
+        end = time.monotonic() + programs.TIME_LIMIT
         while not server.answers():
             if time.monotonic() > end:
                 raise Failure(f"{server.name} does not answer")
@@ -128,7 +129,7 @@ class Soak:
             f"gateway {memory:.0f} MB, {metrics['process_open_fds']:.0f} descriptors"
         )
 
-    def wait_for_clients(self, what, is_reached, limit=programs.PATIENCE):
+    def wait_for_clients(self, what, is_reached, limit=programs.TIME_LIMIT):
         end = time.monotonic() + limit
         while True:
             found = self.clients.report()
@@ -193,8 +194,13 @@ def parse():
     return arguments
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
     arguments = parse()
+    signal.signal(signal.SIGTERM, interrupt)
     program = arguments.gateway.resolve() if arguments.gateway else release_program()
     with contextlib.ExitStack() as stack:
         if arguments.keep:

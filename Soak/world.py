@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 
 from programs import Failure
 
@@ -12,7 +11,7 @@ HOSTNAMES = 260
 #: Branches of which one at a time has a hostname; the rest come later.
 ACTIVE_SHARE = 0.9
 #: Most changes are of a few branches, so that their ports and hostnames pass from one to another quickly.
-LIVELY = 40
+LIVELY = 24
 
 
 class Branch:
@@ -38,7 +37,6 @@ class World:
         self.updates, self.refused_maps = 0, 0
         self.load_seconds = []
         self.counts = {}
-        self.is_after_fault = False
 
     # ---- What is there
 
@@ -57,6 +55,7 @@ class World:
             self.branches.append(branch)
         self.clients.send(*(f"host {host} {self.hostname(host)}" for host in range(HOSTNAMES)))
         self.clients.send(*(f"branch {branch.number} {branch.name}" for branch in self.branches))
+        self.clients.send(f"lively {LIVELY}")
         for branch in self.branches:
             if self.is_real(branch) or branch.server is victim or self.random.random() < ACTIVE_SHARE:
                 self.open(branch)
@@ -167,7 +166,7 @@ class World:
             raise Failure(f"the gateway has loaded an invalid route map (kind {kind})")
         self.updates += 1
         self.refused_maps += 1
-        # As its writer would mend it: the same map as before, which is loaded again after a fault.
+        # As its writer would correct it: the same map as before, which is loaded again after a fault.
         self.write()
 
     def choose(self, *states, real=None):
@@ -298,7 +297,3 @@ class World:
 
     def slowest_load(self):
         return max(self.load_seconds, default=0.0)
-
-    def settle(self, seconds):
-        """For the clients to go on with what is in effect."""
-        time.sleep(seconds)

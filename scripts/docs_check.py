@@ -126,7 +126,7 @@ def check_code(page, number, text, is_block):
             if not re.search(rf"^{re.escape(target)}:", (ROOT / "Makefile").read_text(), re.MULTILINE):
                 wrong(page, number, f"make has no target {target}")
     for path in re.findall(
-        r"(?<![\w./-])((?:Sources|Tests|scripts|docs|monitoring|Compat|Fuzz|Spike|Benchmarks)/[\w./*-]*[\w*]/?)", text
+        r"(?<![\w./-])((?:Sources|Tests|scripts|docs|monitoring|Compat|Fuzz|Spike|Benchmarks|Soak)/[\w./*-]*[\w*]/?)", text
     ):
         path = path.rstrip(".")
         if "*" in path and not list(ROOT.glob(path)) or "*" not in path and not (ROOT / path).exists():

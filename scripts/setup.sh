@@ -4,6 +4,8 @@
 #   scripts/setup.sh up       packages for `make up`: to build, and PostgreSQL servers
 #   scripts/setup.sh release  also packages to build and test a release: Python
 #   scripts/setup.sh test     also packages for the tests and the gate: Docker, a browser, Prometheus
+#   scripts/setup.sh bench    packages for `make bench`: the other relays, and what counts instructions
+#   scripts/setup.sh soak     packages for `make soak`: a C compiler
 #
 # Quick if nothing is missing. Uses sudo if not root. On an error it prints one line, with a command
 # that fixes it, and exits with 1.
@@ -13,8 +15,8 @@ scope=${1:-test}
 cannot() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 case "$scope" in
-up | release | test | bench) ;;
-*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test|bench" ;;
+up | release | test | bench | soak) ;;
+*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test|bench|soak" ;;
 esac
 
 command -v swift >/dev/null ||
@@ -42,11 +44,15 @@ if [ "$scope" = test ]; then
         "python3-venv:/usr/share/doc/python3-venv"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"
+        "gcc:/usr/bin/cc"
         "chromium:/usr/bin/chromium"
         "chromium-driver:/usr/bin/chromedriver"
         "testssl.sh:/usr/bin/testssl"
         "prometheus:/usr/bin/promtool"
     )
+fi
+if [ "$scope" = soak ]; then
+    packages+=("openssl:/usr/bin/openssl" "gcc:/usr/bin/cc")
 fi
 if [ "$scope" = bench ]; then
     packages+=(

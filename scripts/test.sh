@@ -109,6 +109,11 @@ if in_phase 0 4; then
     scripts/gate.sh quick
 fi
 if in_phase 4; then
+    step "the soak, a fiftieth"
+    # Once: what does not hold in one run of two does not hold.
+    python3 Soak/soak.py --part 50
+fi
+if in_phase 4; then
     step "monitoring: the dashboard and the alerts, with a real Prometheus"
     .build-compat/monitoring/bin/python Tests/MonitoringTests/monitoring_test.py
 fi

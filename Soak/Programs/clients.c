@@ -9,9 +9,10 @@
 //   disturb GENERATION BRANCH                sessions of this branch may be ended from it on
 //   publish GENERATION                       its file is about to be written; answered with "published GENERATION"
 //   confirm GENERATION                       the gateway has loaded it
+//   lively COUNT                             branches with smaller numbers change often
 //   certificate PUBLISHED CONFIRMED          the serial numbers that may be offered
-//   broken BRANCH 0|1                        the orchestrator breaks the branch, or has mended it
-//   excuse 0|1                               the orchestrator breaks the gateway, or has mended it; answered
+//   broken BRANCH 0|1                        the orchestrator breaks the branch, or has repaired it
+//   excuse 0|1                               the orchestrator breaks the gateway, or has repaired it; answered
 //   connects COUNT AT-ONCE                   go on to COUNT connections, AT-ONCE at a time
 //   busy COUNT                               keep COUNT sessions that ask again and again
 //   hold HOST SOURCE OUTCOME                 open a session that stays; "ok", or how it is to be refused
@@ -44,6 +45,8 @@ enum {
 };
 
 static unsigned sources;
+/// Branches with smaller numbers change often.
+static int lively = most_names;
 static long wanted, at_once, wanted_busy, opened;
 
 static long open_slow(void) { return around.open[slow] + around.open[silent] + around.open[canceled]; }
@@ -54,15 +57,14 @@ static long open_quick(void) {
     return count - open_slow() - around.open[busy] - around.open[held];
 }
 
-/// A hostname, most often one that means a branch; for slow connections, one whose meaning changes often.
+/// A hostname, most often one that means a branch; for slow connections, one of those that change often.
 static int choose_host(enum kind kind) {
-    int host = (int)random_below((unsigned)host_count());
-    for (int tries = 0; tries < 30; tries += 1) {
-        bool is_active = latest_meaning(host) >= 0, is_lively = changes_of(host) > 3;
-        if (kind == busy || kind == ordinary || kind == canceled ? is_active || (kind == ordinary && tries > 2)
-                                                                 : is_active && (kind != slow || is_lively || tries > 20))
-            return host;
+    int host = 0;
+    for (int tries = 0; tries < 40; tries += 1) {
         host = (int)random_below((unsigned)host_count());
+        int meaning = latest_meaning(host);
+        if (kind == slow && tries < 30 && meaning >= lively) continue;
+        if (meaning >= 0 || (kind == ordinary && tries > 2)) return host;
     }
     return host;
 }
@@ -79,13 +81,16 @@ static void open_next(void) {
 
 static void open_more(void) {
     if (host_count() == 0) return;
+    // Where nobody accepts, they come one at a time.
+    long room = around.is_refused ? 1 : at_once;
     around.is_refused = false;
-    while (around.open[busy] < wanted_busy && around.open[busy] - around.ready_busy < most_starting)
+    while (around.open[busy] < wanted_busy && !around.is_refused && around.open[busy] - around.ready_busy < most_starting)
         open_visit(plan_of(busy), choose_host(busy), random_below(sources));
     long quick = open_quick();
-    while (opened < wanted && quick < at_once) {
+    while (opened < wanted && quick < at_once && room > 0 && !around.is_refused) {
         open_next();
         quick += 1;
+        room -= 1;
     }
 }
 
@@ -123,6 +128,7 @@ static bool obey(char *line) {
         name_host(number, name);
     } else if (sscanf(line, "branch %d %127s", &number, name) == 2) {
         name_branch(number, name);
+    } else if (sscanf(line, "lively %d", &lively) == 1) {
     } else if (sscanf(line, "certificate %llu %llu", &generation, &other) == 2) {
         around.certificate_published = generation;
         around.certificate_confirmed = other;
@@ -198,7 +204,6 @@ int main(int count, char **arguments) {
                 wake_visit(visit, now);
             }
         }
-        // Where nobody accepts, they come at a steady pace.
         if (!around.is_refused || has_ticked) open_more();
         free_visits();
     }

@@ -9,16 +9,16 @@
 
 static struct {
     bool is_broken;
-    uint64_t mended_at;
+    uint64_t repaired_at;
 } breaks[most_names];
 
 void mark_broken(int branch, bool is_broken) {
     breaks[branch].is_broken = is_broken;
-    if (!is_broken) breaks[branch].mended_at = now_ns();
+    if (!is_broken) breaks[branch].repaired_at = now_ns();
 }
 
 static bool was_broken(int branch, uint64_t since) {
-    return branch >= 0 && (breaks[branch].is_broken || breaks[branch].mended_at > since);
+    return branch >= 0 && (breaks[branch].is_broken || breaks[branch].repaired_at > since);
 }
 
 static bool is_one_of(const char *outcome, const char *list) {
@@ -85,7 +85,11 @@ static const char *description(const struct visit *visit) {
 }
 
 void judge(const struct visit *visit, const char *outcome) {
-    tally(kind_name(visit->plan.kind), outcome, verdict_of(visit, outcome), description(visit));
+    enum verdict verdict = verdict_of(visit, outcome);
+    // Allowed, and rare: for somebody who wants to know how it came about.
+    if (verdict == by_change && strcmp(outcome, "closed") == 0)
+        fprintf(stderr, "closed without a word: %s: %s\n", kind_name(visit->plan.kind), description(visit));
+    tally(kind_name(visit->plan.kind), outcome, verdict, description(visit));
 }
 
 bool accepts_branch(struct visit *visit, int branch, const char *name) {

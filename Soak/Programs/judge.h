@@ -4,7 +4,7 @@
 
 #include "visit.h"
 
-/// Marks a branch as broken by the orchestrator, or mended.
+/// Marks a branch as broken by the orchestrator, or repaired.
 void mark_broken(int branch, bool is_broken);
 /// Judges and counts the end of a visit; "ok" is the outcome of one that has done all it was to do.
 void judge(const struct visit *visit, const char *outcome);

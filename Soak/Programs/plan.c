@@ -18,7 +18,7 @@ static const struct {
     enum kind kind;
     unsigned share;
 } mix[] = {
-    {ordinary, 480}, {direct, 110},      {after_gss, 60},    {slow, 15},         {reset, 90},    {canceled, 25},
+    {ordinary, 455}, {direct, 110},      {after_gss, 60},    {slow, 40},         {reset, 90},    {canceled, 25},
     {cancel_wrong, 10}, {cancel_stale, 25}, {unknown_name, 40}, {no_name, 10},     {no_alpn, 10},  {plaintext, 20},
     {old_protocol, 5}, {malformed, 5},    {nested, 5},        {stuffed, 10},      {foreign, 20},  {silent, 3},
     {probe, 27},     {scan, 30},
@@ -56,8 +56,10 @@ struct plan plan_of(enum kind kind) {
     case no_alpn: plan.negotiation = direct_tls; break;
     case after_gss: plan.negotiation = gss_first; break;
     case slow:
-        plan.at = connected + random_below(in_result - connected);
-        plan.pause_ms = 200 + random_below(2500);
+        // Half of them between the ClientHello, which selects the route, and the StartupMessage, which uses it.
+        plan.at = random_below(2) == 0 ? (random_below(2) == 0 ? shaken : half_startup)
+                                       : connected + random_below(in_result - connected);
+        plan.pause_ms = 200 + random_below(3800);
         break;
     case reset:
         plan.at = connected + random_below(stage_count - connected);

@@ -68,8 +68,6 @@ int latest_meaning(int host) {
     return of->meanings[(of->changes - 1) % remembered];
 }
 
-unsigned changes_of(int host) { return hosts[host].changes; }
-
 /// Calls for each meaning since `low`, the one at `low` first, until one is what is looked for.
 static bool any_since(int host, uint64_t low, bool (*is_it)(int meaning, uint64_t low, int wanted), int wanted) {
     const struct host *of = &hosts[host];

@@ -36,8 +36,6 @@ uint64_t confirmed(void);
 
 /// What a hostname means when all that is published is in effect.
 int latest_meaning(int host);
-/// How often a hostname has come to mean something else.
-unsigned changes_of(int host);
 /// Whether a hostname may have had a meaning at some time since `low` was confirmed.
 bool may_mean(int host, uint64_t low, int meaning);
 /// Whether the meaning of a hostname has changed since `low`, or a branch that it had has been disturbed.

@@ -18,7 +18,7 @@
 enum { gss_request = 80877104, ended_keys = 4096 };
 
 /// Longer than any limit of the gateway; in nanoseconds.
-static const uint64_t patience = 60000000000u;
+static const uint64_t time_limit = 60000000000u;
 /// After this time no part of the gateway may know an ended session any more.
 static const uint64_t forgotten_after = 12000000000u;
 
@@ -164,7 +164,7 @@ static void ask(struct visit *visit) {
     const char *text = "SELECT current_setting('cluster_name')";
     if (visit->plan.kind == canceled) text = "SELECT pg_sleep(30)";
     if (visit->plan.is_cut_in_result) text = "SELECT repeat('x', 300000)";
-    visit->deadline = now_ns() + patience;
+    visit->deadline = now_ns() + time_limit;
     visit->step = querying;
     if (put_query(visit, text)) passed(visit, queried);
 }
@@ -541,7 +541,7 @@ struct visit *open_visit(struct plan plan, int host, unsigned source) {
     if (visit == NULL) fail("calloc");
     *visit = (struct visit){.plan = plan, .host = host, .source = source, .branch = no_branch, .low = confirmed()};
     visit->began = visit->since = now_ns();
-    visit->deadline = visit->began + patience;
+    visit->deadline = visit->began + time_limit;
     visit->is_excused = around.is_excusing;
     visit->excuses = around.excuses;
     if (plan.kind == cancel_stale && !take_ended_key(visit)) visit->plan.kind = cancel_wrong;
@@ -561,6 +561,7 @@ struct visit *open_visit(struct plan plan, int host, unsigned source) {
     if (connect(visit->socket, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS) {
         if (errno != ECONNREFUSED && errno != ECONNRESET) fail("connect");
         visit->connect_error = errno;
+        around.is_refused = true;
     }
     visit->events = EPOLLOUT;
     struct epoll_event event = {.events = EPOLLOUT, .data.ptr = visit};

@@ -35,7 +35,7 @@ struct visit {
     uint64_t low, certificate_low;
     /// The branch that has answered; `no_branch` before.
     int branch;
-    /// `since`: what was broken and mended before it does not matter to it.
+    /// `since`: what was broken and repaired before it does not matter to it.
     uint64_t began, since, deadline, wakes_at;
     /// Whether the orchestrator was breaking something when it began, and how often it had until then.
     bool is_excused;

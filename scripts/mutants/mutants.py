@@ -4,7 +4,8 @@
     scripts/mutants.sh NAME...    these alone, without that check first
     scripts/mutants.sh --list     their names, and the suites that should notice
 
-Each is applied to a copy of the tree (.build-mutants), built incrementally and tried with its suites. The copy has
+Each is applied to a copy of the tree (.build-mutants), built incrementally and tried with its suites, or with the short
+form of the soak. The copy has
 the tree's build folder and is mounted over the tree in a mount namespace of its own, since compilers keep whole
 paths in what they build; without the right to mount, the first build in it is a complete one. The checkout is
 never changed. About a minute each on an idle machine.
@@ -22,13 +23,15 @@ import sys
 import time
 from pathlib import Path
 
-from table import MUTANTS
+from table import MUTANTS, SOAK
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / ".build-mutants"
 # Of one run of suites, in seconds. A test that waits for what never comes ends by itself after one or two minutes.
 TEST_LIMIT = 300
 BUILD_LIMIT = 3600
+# Of the soak with a debug build, in seconds.
+SOAK_LIMIT = 1200
 FAILED = re.compile(r"✘ Test (?!run with )(.+?)(?: with \d+ test cases?)? failed after")
 
 
@@ -52,7 +55,7 @@ def make_copy():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
-    for folder in ("Sources", "Tests", "scripts"):
+    for folder in ("Sources", "Tests", "scripts", "Soak", "Benchmarks"):
         for path in (COPY / folder).rglob("*"):
             if path.is_file() and str(path.relative_to(COPY)) not in files and "__pycache__" not in path.parts:
                 path.unlink()
@@ -76,7 +79,7 @@ def run(prefix, command, limit):
     environment = os.environ | {"FROST_TARGETS": "gateway"}
     # In a session of its own, so that nothing it has started is left when its time is over.
     process = subprocess.Popen(
-        prefix + command,
+        prefix + [str(part) for part in command],
         cwd=COPY,
         env=environment,
         stdout=subprocess.PIPE,
@@ -94,12 +97,28 @@ def run(prefix, command, limit):
         return None, output
 
 
-def build(prefix):
-    return run(prefix, ["swift", "build", "--ignore-lock", "--build-tests"], BUILD_LIMIT)
+def build(prefix, suites):
+    part = ["--product", "postgres-gateway"] if suites == SOAK else ["--build-tests"]
+    return run(prefix, ["swift", "build", "--ignore-lock", *part], BUILD_LIMIT)
+
+
+def soak():
+    """Whether the soak's short form passes with the debug build, and what it names."""
+    program = COPY / ".build" / "debug" / "postgres-gateway"
+    # Not in the namespace: its real servers run as another account, which that may not know.
+    code, output = run([], [COPY / "Soak" / "soak.py", "--part", "50", "--no-faults", "--gateway", program], SOAK_LIMIT)
+    if code == 0:
+        return True, [], output
+    if code is None:
+        return False, [f"the soak was not done within {SOAK_LIMIT} s"], output
+    lines = [line[2:] for line in output.splitlines() if line.startswith("- ")]
+    return False, [f"the soak: {lines[0]}" if lines else f"the soak ended with {code}"], output
 
 
 def test(prefix, suites):
     """Whether the suites pass, and who says that they do not."""
+    if suites == SOAK:
+        return soak()
     command = ["swift", "test", "--ignore-lock", "--skip-build", "--filter", suites]
     code, output = run(prefix, command, TEST_LIMIT)
     names = sorted(set(FAILED.findall(output)))
@@ -124,7 +143,7 @@ def attempt(prefix, mutant):
         return None, f"does not apply: its text is {before.count(mutant.old)} times in {mutant.file}"
     try:
         path.write_text(before.replace(mutant.old, mutant.new))
-        code, output = build(prefix)
+        code, output = build(prefix, mutant.suites)
         if code != 0:
             errors = [line for line in output.splitlines() if "error:" in line]
             return None, "does not build: " + (errors[0] if errors else output[-300:])
@@ -153,18 +172,20 @@ def main(arguments):
     make_copy()
     prefix = namespace()
     report("building the unchanged tree")
-    code, output = build(prefix)
+    only_soak = all(mutant.suites == SOAK for mutant in chosen)
+    code, output = build(prefix, SOAK if only_soak else "")
     if code != 0:
         print(output[-3000:])
         return 1
     if not arguments:
-        suites = "|".join(sorted({part for mutant in chosen for part in mutant.suites.split("|")}))
-        report(f"the unchanged tree: {suites}")
-        is_green, names, output = test(prefix, suites)
-        if not is_green:
-            print(output[-3000:])
-            report("not green: " + "; ".join(names))
-            return 1
+        suites = "|".join(sorted({part for mutant in chosen for part in mutant.suites.split("|")} - {SOAK}))
+        for tried in (suites, SOAK):
+            report(f"the unchanged tree: {tried}")
+            is_green, names, output = test(prefix, tried)
+            if not is_green:
+                print(output[-3000:])
+                report("not green: " + "; ".join(names))
+                return 1
     rows = []
     for number, mutant in enumerate(chosen, 1):
         lived, text = attempt(prefix, mutant)

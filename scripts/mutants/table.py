@@ -14,8 +14,12 @@ class Mutant:
     file: str
     old: str
     new: str
+    #: A filter of test names, or `SOAK`.
     suites: str
 
+
+#: Not a suite: the mutation is tried by the short form of the soak, without faults.
+SOAK = "soak"
 
 CORE = "Sources/GatewayCore"
 ADMISSION = "Sources/GatewayHardening/Admission"
@@ -246,5 +250,27 @@ MUTANTS = [
         "hasClientTerminated = TerminateMessage.ends(bytes)",
         "hasClientTerminated = false",
         "EndsTests",
+    ),
+    # Found by the soak as well
+    Mutant(
+        "soak-permit-kept",
+        f"{ADMISSION}/SessionAdmission.swift",
+        "        Self.decrement(&byAddress, session.address)\n",
+        "",
+        SOAK,
+    ),
+    Mutant(
+        "soak-key-not-forgotten",
+        f"{GATEWAY}/Relay/RelaySession.swift",
+        "        if let key { services.cancelKeys.remove(key, session: trace.id) }\n",
+        "",
+        SOAK,
+    ),
+    Mutant(
+        "soak-route-of-the-old-table",
+        f"{GATEWAY}/Routing/Router.swift",
+        "routes.confirmedTable(at: clock.now)?.serves(route) == true",
+        "true",
+        SOAK,
     ),
 ]
