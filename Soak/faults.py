@@ -16,7 +16,7 @@ SPARE_DESCRIPTORS = 12
 
 def all_faults(soak):
     # Most of what a fault takes is waiting for limits, so a small part has nearly as much to do as a large one.
-    soak.step = max(400, 20_000 // soak.arguments.part)
+    soak.step = max(400, 10_000 // soak.arguments.part)
     soak.say("phase 2: faults under load")
     soak.clients.send(f"busy {soak.busy}", f"connects 1000000000 {AT_ONCE}")
     wait_for_busy(soak)
@@ -50,13 +50,16 @@ def wait_for_busy(soak):
     soak.wait_for_clients("all busy sessions are open", lambda found: found["busy"] >= soak.busy - 5)
 
 
-def go_on(soak, changes=3):
+def go_on(soak, changes=3, count=None):
     """Some more connections, with changes of the route map among them."""
+    count = count or soak.step
     start = soak.clients.report()["done"]
+    # What was counted meanwhile is not of these changes.
+    soak.world.known_reloads = None
     for number in range(1, changes + 1):
         soak.world.change()
         soak.wait_for_clients(
-            "the connections go on", lambda found: found["done"] >= start + soak.step * number // changes
+            "the connections go on", lambda found: found["done"] >= start + count * number // changes
         )
 
 
@@ -130,7 +133,7 @@ def certificates_exchanged(soak):
     times = []
     gateway = soak.gateway
     # Each takes a second or two, since files are looked at then.
-    for _ in range(3 if soak.arguments.part > 10 else 20):
+    for _ in range(3 if soak.arguments.part > 10 else 10):
         before = certificate_loads(gateway.metrics())
         soak.clients.send(f"certificate {gateway.certificate + 1} {gateway.certificate}")
         # An answered command: the clients know of the certificate before it can be offered.
@@ -141,7 +144,7 @@ def certificates_exchanged(soak):
         )
         soak.clients.send(f"certificate {gateway.certificate} {gateway.certificate}")
         times.append(seconds)
-        go_on(soak, 1)
+        go_on(soak, 1, soak.step // 3)
     return f"{len(times)} times, loaded within {max(times):.1f} s; each handshake had the one in effect"
 
 

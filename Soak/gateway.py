@@ -133,18 +133,27 @@ class Gateway:
             self.disconnect()
             raise OSError(str(error)) from error
 
-    def metrics(self):
-        """All samples, by name and labels as they are written."""
+    def metrics_text(self):
         for attempt in range(3):
             try:
-                _, text = self.get("/metrics")
-                break
+                return self.get("/metrics")[1]
             except OSError as error:
                 self.check_alive()
                 if attempt == 2:
                     raise Failure(f"the gateway's metrics cannot be read: {error}") from error
+
+    def reloads(self):
+        """How many changed route maps were loaded, and how many were refused, since it was started."""
+        text = self.metrics_text()
+        return tuple(
+            int(float(match[1])) if (match := re.search(rf'^{PREFIX}route_reloads_total{{result="{result}"}} (\S+)$', text, re.M)) else 0
+            for result in ("loaded", "failed")
+        )
+
+    def metrics(self):
+        """All samples, by name and labels as they are written."""
         found = {}
-        for line in text.splitlines():
+        for line in self.metrics_text().splitlines():
             match = SAMPLE.match(line)
             if match:
                 found[match[1].removeprefix(PREFIX) + (match[2] or "")] = float(match[3])

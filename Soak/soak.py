@@ -9,6 +9,7 @@ Exit code: 0 if everything held, 1 if something did not (it is named), 2 for a w
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import pathlib
 import random
@@ -69,12 +70,14 @@ class Soak:
 
     def start(self):
         self.gateway.make_certificate()
-        programs.build(self.folder)
+        with concurrent.futures.ThreadPoolExecutor() as beside:
+            built = beside.submit(programs.build, self.folder)
+            template = Template(self.folder)
+            built.result()
         self.stand_in = self.start_program("branches", 0)
         self.start_victim()
         first, _, last = free_range(PORTS).partition("-")
         ports = list(range(int(first), int(last) + 1))
-        template = Template(self.folder)
         self.servers = []
         for number in range(REAL):
             server = Server(template, f"postgres-{number}", ports.pop())
@@ -158,7 +161,7 @@ class Soak:
             if made < updates and done * updates >= made * connects:
                 self.world.change()
             else:
-                time.sleep(0.01)
+                time.sleep(0.03)
             found = self.clients.report()
             done = found["done"]
             self.check_failures()
@@ -169,7 +172,7 @@ class Soak:
     def run(self):
         self.start()
         baseline = checks.Baseline(self)
-        say(f"started: {len(self.world.document()['routes'])} branches are active, {REAL} of them real servers")
+        say(f"started in {time.monotonic() - self.began:.0f} s: {len(self.world.document()['routes'])} branches are active, {REAL} of them real servers")
         self.phase_1()
         checks.after_load(self, baseline)
         if not self.arguments.no_faults:

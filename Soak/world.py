@@ -2,8 +2,9 @@
 
 import json
 import random
+import time
 
-from programs import Failure
+from programs import TIME_LIMIT, Failure
 
 GONE, STOPPED = -1, -2
 #: Hostnames, more than branches, so that there are free ones.
@@ -37,6 +38,8 @@ class World:
         self.updates, self.refused_maps = 0, 0
         self.load_seconds = []
         self.counts = {}
+        self.known_reloads = None
+        self.written = None
 
     # ---- What is there
 
@@ -114,28 +117,36 @@ class World:
         answer = self.clients.ask(f"publish {self.generation}")
         if answer != f"published {self.generation}":
             raise Failure(f"the clients answered: {answer}")
-        before = self.counters() if self.gateway.process else None
-        self.gateway.write_routes(self.document())
-        if before is not None:
-            loaded = before["loaded"]
-            _, seconds = self.gateway.wait_for(
-                f"the gateway has loaded generation {self.generation}", lambda found: self.loaded(found) > loaded
-            )
-            self.load_seconds.append(seconds)
+        document = self.document()
+        # A map that says nothing new is not counted.
+        is_counted = self.gateway.process is not None and document != self.written
+        before = self.reloads() if is_counted else None
+        self.gateway.write_routes(document)
+        self.written = document
+        if is_counted:
+            self.wait_for_reload(before, 0, f"the gateway has loaded generation {self.generation}")
         self.clients.send(f"confirm {self.generation}")
         self.updates += 1
 
-    @staticmethod
-    def loaded(found):
-        return found.get('route_reloads_total{result="loaded"}', 0)
+    def reloads(self):
+        """Loaded and refused maps, as they were counted last."""
+        pid = self.gateway.process.pid
+        if self.known_reloads is None or self.known_reloads[0] != pid:
+            self.known_reloads = (pid, self.gateway.reloads())
+        return self.known_reloads[1]
 
-    @staticmethod
-    def failed(found):
-        return found.get('route_reloads_total{result="failed"}', 0)
-
-    def counters(self):
-        found = self.gateway.metrics()
-        return {"loaded": self.loaded(found), "failed": self.failed(found)}
+    def wait_for_reload(self, before, which, what):
+        """Waits until one more is counted, of the loaded (0) or the refused ones (1), and of these alone."""
+        began = time.monotonic()
+        while (found := self.gateway.reloads()) == before:
+            if time.monotonic() - began > TIME_LIMIT:
+                raise Failure(f"not within {TIME_LIMIT} s: {what}")
+            time.sleep(0.01)
+        if found[which] != before[which] + 1 or found[1 - which] != before[1 - which]:
+            raise Failure(f"{what}: loaded and refused maps were {before}, and are {found}")
+        if which == 0:
+            self.load_seconds.append(time.monotonic() - began)
+        self.known_reloads = (self.gateway.process.pid, found)
 
     def write_bad(self):
         """A file that is no route map: the one before stays in effect."""
@@ -157,16 +168,13 @@ class World:
             bad = document | {"routes": good[1:] + [good[0] | {"host": "192.0.2.1"}]}
         else:
             bad = b'{"version": 1, "version": 1, "routes": [], "stopped": []}'
-        before = self.counters()
+        before = self.reloads()
         self.gateway.write_routes(bad)
-        self.gateway.wait_for(
-            "the gateway has refused an invalid route map", lambda found: self.failed(found) > before["failed"]
-        )
-        if self.counters()["loaded"] != before["loaded"]:
-            raise Failure(f"the gateway has loaded an invalid route map (kind {kind})")
+        self.written = None
+        self.wait_for_reload(before, 1, f"the gateway has refused an invalid route map of kind {kind}")
         self.updates += 1
         self.refused_maps += 1
-        # As its writer would correct it: the same map as before, which is loaded again after a fault.
+        # The same map as before, which is loaded again after a fault.
         self.write()
 
     def choose(self, *states, real=None):

@@ -37,7 +37,7 @@ static enum verdict of_route(const struct visit *visit, const char *outcome) {
         if (strcmp(outcome, "57P03") == 0 && may_mean(visit->host, visit->low, is_stopped)) return as_expected;
     }
     // A server that stops says so; where it has unread bytes, a reset may overtake what it says.
-    if (has_changes && is_one_of(outcome, "57P01 57P03 closed")) return by_change;
+    if (has_changes && is_one_of(outcome, visit->is_ready ? "57P01 closed" : "57P01 57P03")) return by_change;
     return not_held;
 }
 
