@@ -54,7 +54,7 @@ bench: ## the gateway beside nginx, HAProxy, stunnel and a bare C relay (ARGS=--
 	@scripts/setup.sh bench
 	@python3 Benchmarks/bench.py $(ARGS)
 
-soak: ## a million connections and ten thousand route updates, then faults (ARGS='--part 50' for a fiftieth, --write for Soak/RESULTS.md)
+soak: ## a million connections and 10,000 route updates, then faults (ARGS='--part 50': a fiftieth; --write for Soak/RESULTS.md)
 	@scripts/setup.sh soak
 	@python3 Soak/soak.py $(ARGS)
 

@@ -1,7 +1,9 @@
 """The results as Markdown."""
 
 import datetime
+import os
 import subprocess
+import time
 
 from programs import ROOT
 
@@ -18,7 +20,13 @@ def ends(counts):
 
 
 def table(soak):
-    lines = ["", "| held | | |", "|---|---|---|"]
+    lines = [""]
+    if hasattr(soak, "load_seconds"):
+        lines += [
+            f"{soak.connects:,} connections and {soak.updates:,} updates in {soak.load_seconds:.0f} s, beside {soak.busy} busy sessions with "
+            f"{soak.busy_answers:,} answers; with both phases {time.monotonic() - soak.began:.0f} s.", "",
+        ]
+    lines += ["| held | | |", "|---|---|---|"]
     lines += [f"| {what} | {'yes' if is_held else '**no**'} | {text} |" for what, is_held, text in soak.results]
     if hasattr(soak, "final_report"):
         lines += ["", "| connection | as expected | by a change of its route | by a fault | other |", "|---|---|---|---|---|"]
@@ -36,5 +44,9 @@ def table(soak):
 
 
 def write(soak, text):
-    head = f"# Soak\n\n{datetime.date.today().isoformat()}, sources {sources()}, seed {soak.arguments.seed}.\n"
+    part = "" if soak.arguments.part == 1 else f", a part: 1/{soak.arguments.part}"
+    head = (
+        f"# Soak\n\n{datetime.date.today().isoformat()}, sources {sources()}, seed {soak.arguments.seed}, "
+        f"{os.cpu_count()} processors{part}. [README.md](README.md) says how it is made.\n"
+    )
     (ROOT / "Soak" / "RESULTS.md").write_text(head + text + "\n")

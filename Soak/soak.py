@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import pathlib
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -33,6 +34,8 @@ CONNECTS, UPDATES = 1_000_000, 10_000
 BUSY, AT_ONCE, SOURCES = 500, 40, 20
 STAND_INS, VICTIMS, REAL = 185, 5, 10
 PORTS = 260
+#: Of the gateway, when its limits are filled.
+DESCRIPTORS = 6_000
 #: Between two lines of progress, in seconds.
 PROGRESS = 5
 
@@ -152,6 +155,7 @@ class Soak:
         self.clients.send(f"busy {self.busy}")
         faults.wait_for_busy(self)
         first_updates = self.world.updates
+        began = time.monotonic()
         done = 0
         while done < connects:
             made = self.world.updates - first_updates
@@ -167,6 +171,7 @@ class Soak:
             self.check_failures()
             self.progress(found)
         self.wait_for_clients("the last connections have ended", lambda found: found["open"] + found["slow"] == 0)
+        self.load_seconds = time.monotonic() - began
         self.connects, self.updates = done, self.world.updates - first_updates
 
     def run(self):
@@ -197,12 +202,19 @@ def parse():
     return arguments
 
 
+def check_descriptors():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < DESCRIPTORS:
+        raise SystemExit(f"soak: a process may have {most:,} file descriptors; {DESCRIPTORS:,} are needed (ulimit -Hn)")
+
+
 def interrupt(*_):
     raise KeyboardInterrupt
 
 
 def main():
     arguments = parse()
+    check_descriptors()
     signal.signal(signal.SIGTERM, interrupt)
     program = arguments.gateway.resolve() if arguments.gateway else release_program()
     with contextlib.ExitStack() as stack:

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 paths=(
-    Sources Spike Compat README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md CHANGELOG.md PHASES.md docs scripts
+    Sources Spike Compat Soak README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md CHANGELOG.md PHASES.md docs scripts
 )
 
 # One pattern a line (extended regular expressions), and the form to use, for people.

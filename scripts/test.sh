@@ -6,7 +6,7 @@
 #   scripts/test.sh phase1    what shows phase 1: the gateway as a library, a program and a service
 #   scripts/test.sh phase2    what shows phase 2: branches, and a route map that follows them
 #   scripts/test.sh phase3    what shows phase 3: the API, and the page in a browser
-#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections, TLS, monitoring
+#   scripts/test.sh phase4    what shows phase 4: strangers at the port, limits, the ends of connections, TLS, monitoring, the soak
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
