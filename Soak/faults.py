@@ -24,6 +24,8 @@ def all_faults(soak):
         servers_killed, servers_hung, certificates_exchanged, sighup_storm, descriptors_exhausted,
         log_full, log_not_read, gateway_killed,
     ):
+        # The last one ends all connections; silent ones after it would have to be waited for.
+        soak.clients.send(f"calm {int(fault is gateway_killed)}")
         before = soak.clients.report()
         began = time.monotonic()
         text = fault(soak)

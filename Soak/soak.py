@@ -34,6 +34,8 @@ CONNECTS, UPDATES = 1_000_000, 10_000
 BUSY, AT_ONCE, SOURCES = 500, 40, 20
 STAND_INS, VICTIMS, REAL = 185, 5, 10
 PORTS = 260
+#: Before this many last connections, those begin that take long to end.
+CALM = 10_000
 #: Of the gateway, when its limits are filled.
 DESCRIPTORS = 6_000
 #: Between two lines of progress, in seconds.
@@ -56,12 +58,16 @@ class Soak:
         self.results = []
         self.busy = BUSY
         self.victims_started = 0
+        self.busy_answers = 0
+        self.is_ending = False
         self.say = say
 
     # ---- Parts
 
     def note(self, line):
         """Something does not hold; the clients or a stand-in say so."""
+        if self.is_ending:
+            return
         self.failures.append(line)
         say(line)
 
@@ -161,7 +167,9 @@ class Soak:
             made = self.world.updates - first_updates
             # Both go on together: neither gets far ahead.
             goal = connects if made >= updates else min(connects, (made + 8) * connects // updates)
-            self.clients.send(f"connects {goal} {AT_ONCE}")
+            # Silent connections end ten seconds after they began.
+            is_calm = connects - done < min(CALM, connects // 4)
+            self.clients.send(f"calm {int(is_calm)}", f"connects {goal} {AT_ONCE}")
             if made < updates and done * updates >= made * connects:
                 self.world.change()
             else:
@@ -170,6 +178,8 @@ class Soak:
             done = found["done"]
             self.check_failures()
             self.progress(found)
+        while self.world.updates - first_updates < updates:
+            self.world.change()
         self.wait_for_clients("the last connections have ended", lambda found: found["open"] + found["slow"] == 0)
         self.load_seconds = time.monotonic() - began
         self.connects, self.updates = done, self.world.updates - first_updates
@@ -232,9 +242,17 @@ def main():
         except Failure as failure:
             soak.failures.append(str(failure))
             say(str(failure))
+            with contextlib.suppress(Failure):
+                soak.final_report = soak.clients.report()
         except KeyboardInterrupt:
             say("interrupted")
             return 1
+        finally:
+            soak.is_ending = True
+        if soak.failures and not arguments.keep:
+            with contextlib.suppress(OSError):
+                lines = soak.gateway.log.read_text(errors="replace").splitlines()[-20:]
+                say("the end of the gateway's log:\n" + "\n".join(lines))
         text = report.table(soak)
         print(text, flush=True)
         if arguments.write:

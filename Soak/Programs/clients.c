@@ -14,6 +14,7 @@
 //   broken BRANCH 0|1                        the orchestrator breaks the branch, or has repaired it
 //   excuse 0|1                               the orchestrator breaks the gateway, or has repaired it; answered
 //   connects COUNT AT-ONCE                   go on to COUNT connections, AT-ONCE at a time
+//   calm 0|1                                 open no more silent connections: soon all will have ended
 //   busy COUNT                               keep COUNT sessions that ask again and again
 //   hold HOST SOURCE OUTCOME                 open a session that stays; "ok", or how it is to be refused
 //   release                                  end those
@@ -45,6 +46,7 @@ enum {
 };
 
 static unsigned sources;
+static int is_calm;
 /// Branches with smaller numbers change often.
 static int lively = most_names;
 static long wanted, at_once, wanted_busy, opened;
@@ -72,7 +74,7 @@ static int choose_host(enum kind kind) {
 static void open_next(void) {
     struct plan plan = draw_plan();
     if ((plan.kind == slow || plan.kind == canceled || plan.kind == silent) &&
-        (open_slow() >= most_slow || around.open[silent] >= most_silent))
+        (open_slow() >= most_slow || (plan.kind == silent && (is_calm || around.open[silent] >= most_silent))))
         plan = plan_of(ordinary);
     int host = plan.kind == no_name || plan.kind == unknown_name ? -1 : choose_host(plan.kind);
     open_visit(plan, host, random_below(sources));
@@ -129,6 +131,7 @@ static bool obey(char *line) {
     } else if (sscanf(line, "branch %d %127s", &number, name) == 2) {
         name_branch(number, name);
     } else if (sscanf(line, "lively %d", &lively) == 1) {
+    } else if (sscanf(line, "calm %d", &is_calm) == 1) {
     } else if (sscanf(line, "certificate %llu %llu", &generation, &other) == 2) {
         around.certificate_published = generation;
         around.certificate_confirmed = other;
