@@ -7,8 +7,10 @@ from programs import Failure
 
 #: How long what lingers may take to end, in seconds.
 SETTLING = 90
-#: The resident memory, in MB, by which the second half of the load may exceed the first.
-MEMORY_MB = 24
+#: The resident memory, in MB, by which the gateway at rest may exceed itself before the load.
+MEMORY_MB = 16
+#: How long it may take to give the memory of a peak back, in seconds.
+TRIMMING = 30
 TARGET = re.compile(r'target="([^"]*)"')
 
 
@@ -30,10 +32,11 @@ class Baseline:
     """The gateway before the load."""
 
     def __init__(self, soak):
+        permits(soak)
+        self.memory_at_rest = memory_at_rest(soak)
         found = soak.gateway.metrics()
         self.pid = soak.gateway.process.pid
         self.descriptors = found["process_open_fds"]
-        self.memory = found["process_resident_memory_bytes"] / 1e6
         self.series = set(found)
         self.routes = soak.world.snapshot()
 
@@ -64,7 +67,6 @@ def after_load(soak, baseline):
     hold(soak, "same process", soak.gateway.process.pid == baseline.pid and soak.gateway.process.poll() is None,
          f"process {baseline.pid}")
     held_back(soak, found, baseline.descriptors)
-    memory(soak, baseline, found)
     known = {branch.target()["id"] for branch in soak.world.branches if branch.state != "gone"}
     strangers = targets_in(found) - known
     more = {name for name in set(found) - baseline.series if not re.search(r"(outcome|reason|limit|result)=", name)}
@@ -72,6 +74,7 @@ def after_load(soak, baseline):
          f"{len(found)}, of {len(baseline.series)} at the start; of branches without a route: {sorted(strangers) or 'none'}; "
          f"new: {sorted(more) or 'none'}; missing: {sorted(baseline.series - set(found)) or 'none'}")
     permits(soak)
+    memory(soak, baseline)
 
 
 def held_back(soak, found, descriptors):
@@ -80,15 +83,26 @@ def held_back(soak, found, descriptors):
          f"{found['process_open_fds']:.0f}, of {descriptors:.0f} before")
 
 
-def memory(soak, baseline, found):
-    half = soak.connects / 2
-    first = [memory for done, memory in soak.samples if soak.connects * 0.1 < done <= half]
-    second = [memory for done, memory in soak.samples if done > half]
-    now = found["process_resident_memory_bytes"] / 1e6
-    growth = max(second, default=now) - max(first, default=now)
-    hold(soak, "memory", growth <= MEMORY_MB,
-         f"{baseline.memory:.0f} MB at the start, at most {max(first, default=now):.0f} in the first half of the connections "
-         f"and {max(second, default=now):.0f} in the second, {now:.0f} at the end")
+def resident(soak):
+    return soak.gateway.metrics()["process_resident_memory_bytes"] / 1e6
+
+
+def memory_at_rest(soak):
+    """In MB, after a peak of as many sessions as there may be, whose memory has been given back."""
+    peak = lowest = resident(soak)
+    end = time.monotonic() + TRIMMING
+    while lowest > 0.7 * peak and time.monotonic() < end:
+        time.sleep(0.2)
+        lowest = min(lowest, resident(soak))
+    time.sleep(1)
+    return min(lowest, resident(soak))
+
+
+def memory(soak, baseline):
+    load = [memory for _, memory in soak.samples]
+    now = memory_at_rest(soak)
+    hold(soak, "memory", now - baseline.memory_at_rest <= MEMORY_MB,
+         f"{baseline.memory_at_rest:.0f} MB at rest before the load, at most {max(load, default=now):.0f} in it, {now:.0f} at rest after it")
 
 
 def permits(soak):
