@@ -146,12 +146,12 @@ def final(soak):
     soak.final_report = soak.clients.report()
     cancels = [program.report() for program in (soak.stand_in, soak.victim)]
     soak.cancels = sum(report["cancels"] for report in cancels)
-    errors = sum(report["errors"] for report in cancels)
+    errors, late = (sum(report[name] for report in cancels) for name in ("errors", "late"))
     hold(soak, "no wrong branch", soak.final_report["wrong"] == 0,
          f"{soak.final_report['round_trips']:,} answers of busy sessions, {soak.final_report['done']:,} connections")
     hold(soak, "every end as it must be", soak.final_report["failed"] == 0, f"{soak.final_report['failed']} others")
     hold(soak, "cancel requests", errors == 0,
-         f"{soak.cancels:,} arrived, each at the server and the session whose key it had; {errors} others")
+         f"{soak.cancels:,} arrived, each at the server and the session whose key it had, of which {late} had ended within 6 s; {errors} others")
 
 
 def after_faults(soak, baseline):

@@ -22,10 +22,10 @@ class Failure(Exception):
 def build(folder):
     """The C programs, with the system's compiler; what they share with the benchmark is compiled from there."""
     own, shared = ROOT / "Soak" / "Programs", ROOT / "Benchmarks" / "Programs"
-    flags = ["-O2", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I", shared]
+    flags = ["-O2", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I", shared, *os.environ.get("CFLAGS", "").split()]
     parts = {
         "branches": ["branches", "lines"],
-        "clients": ["clients", "visit", "judge", "plan", "routes", "tally", "lines"],
+        "clients": ["clients", "visit", "steps", "answers", "judge", "plan", "routes", "tally", "lines"],
     }
     for name, sources in parts.items():
         files = [own / f"{source}.c" for source in sources]

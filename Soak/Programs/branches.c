@@ -6,12 +6,13 @@
 //
 //   open PORT NAME   a server starts: it accepts, and answers every simple query with one row that has NAME
 //   close PORT       a server stops: its sessions hear FATAL 57P01, and nothing listens any more
-//   report           {"sessions": N, "cancels": N, "errors": N}
+//   report           {"sessions": N, "cancels": N, "late": N, "errors": N}
 //
 // Two queries are different: pg_sleep(N) is answered after N seconds, or with 57014 when it is canceled, also when its
 // client has gone meanwhile, as PostgreSQL does it; repeat('x', N) with a row of N bytes. Process ids begin with
 // FIRST-PROCESS. A cancel request at another server than the one whose key it has, or with the key of no session, is an
-// error, printed as "error: ...". Ends with its standard input.
+// error, printed as "error: ..."; with the key of a session that ended a moment ago it is late, and counted. Ends with its
+// standard input.
 
 #include "common.h"
 #include "lines.h"
@@ -64,8 +65,16 @@ static struct server servers[most_servers];
 static size_t server_count;
 static struct client *clients, *over;
 static struct client *keys[buckets];
+/// Of sessions that have ended, the last of each bucket.
+static struct {
+    uint32_t process, secret;
+    uint16_t port;
+    uint64_t at;
+} ended[buckets];
+/// As long as the gateway waits for a client to close; in nanoseconds. Until then a request may be on its way.
+static const uint64_t late_for = 6000000000u;
 static uint32_t processes;
-static long sessions, cancels, errors;
+static long sessions, cancels, late, errors;
 
 static void put_error_line(const char *text, const struct client *client) {
     errors += 1;
@@ -77,6 +86,11 @@ static void forget_key(struct client *client) {
     if (!client->has_key) return;
     client->has_key = false;
     sessions -= 1;
+    size_t bucket = client->process % buckets;
+    ended[bucket].process = client->process;
+    ended[bucket].secret = client->secret;
+    ended[bucket].port = client->port;
+    ended[bucket].at = now_ns();
     struct client **at = &keys[client->process % buckets];
     while (*at != client) at = &(*at)->next_of_bucket;
     *at = client->next_of_bucket;
@@ -205,6 +219,14 @@ static void cancel(struct client *asker, uint32_t process, uint32_t secret) {
     struct client *found = keys[process % buckets];
     while (found != NULL && (found->process != process || found->secret != secret)) found = found->next_of_bucket;
     asker->process = process;
+    if (found == NULL && ended[process % buckets].process == process && ended[process % buckets].secret == secret) {
+        if (ended[process % buckets].port != asker->port)
+            return put_error_line("a cancel request for an ended session of another server", asker);
+        if (ended[process % buckets].at + late_for < now_ns())
+            return put_error_line("a cancel request with the key of a session that ended a while ago", asker);
+        late += 1;
+        return;
+    }
     if (found == NULL) return put_error_line("a cancel request with the key of no session", asker);
     if (found->port != asker->port) return put_error_line("a cancel request for a session of another server", asker);
     if (found->sleeps_until == 0) return;
@@ -340,7 +362,7 @@ static bool obey(char *line) {
         close_server(server);
         printf("closed %u\n", port);
     } else if (strcmp(line, "report") == 0) {
-        printf("{\"sessions\": %ld, \"cancels\": %ld, \"errors\": %ld}\n", sessions, cancels, errors);
+        printf("{\"sessions\": %ld, \"cancels\": %ld, \"late\": %ld, \"errors\": %ld}\n", sessions, cancels, late, errors);
     } else {
         return false;
     }
