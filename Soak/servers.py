@@ -102,11 +102,13 @@ class Server:
         self.signal_all(signal.SIGKILL)
         self.process.wait()
 
-    def end(self):
-        if self.process.poll() is not None:
-            return
-        self.signal_all(signal.SIGCONT)
-        os.kill(self.process.pid, signal.SIGQUIT)
+    def quit(self):
+        """Begins its end."""
+        if self.process.poll() is None:
+            self.signal_all(signal.SIGCONT)
+            os.kill(self.process.pid, signal.SIGQUIT)
+
+    def wait_for_end(self):
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
