@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each installs the packages that it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz bench soak release format format-check setup clean
+.PHONY: help up test test-phase0 test-phase1 test-phase2 test-phase3 test-phase4 test-tsan mutants unit gate fuzz bench soak suites release format format-check setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ bench: ## the gateway beside nginx, HAProxy, stunnel and a bare C relay (ARGS=--
 soak: ## a million connections and 10,000 route updates, then faults (ARGS='--part 50': a fiftieth; --write for Soak/RESULTS.md)
 	@scripts/setup.sh soak
 	@python3 Soak/soak.py $(ARGS)
+
+suites: ## test suites of drivers and of PostgreSQL, direct and through the gateway (ARGS='--only psycopg2')
+	@scripts/setup.sh suites
+	@Compat/Suites/suites.py $(ARGS)
 
 release: ## dist/*.tar.gz with checksum, tested; only if the gate passed on these sources
 	@scripts/setup.sh release

@@ -86,7 +86,7 @@ let package = Package(
             name: "compat",
             dependencies: ["CLibpq", "TestSupport", argumentParser, subprocess, systemPackage, unixSignals],
             path: "Compat",
-            exclude: ["Clients", "RESULTS.md"],
+            exclude: ["Clients", "Suites", "RESULTS.md"],
             swiftSettings: settings
         ),
         // Servers, certificates and programs for tests and for the gate.

@@ -16,7 +16,13 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = pathlib.Path(os.environ.get("FROST_PROGRAMS", ROOT / ".build-release/release"))
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "Compat/Clients/README.md", ROOT / "Soak/README.md"]
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "Compat/Clients/README.md",
+        ROOT / "Compat/Suites/README.md",
+        ROOT / "Soak/README.md",
+    ]
 )
 problems = []
 

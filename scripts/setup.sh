@@ -6,6 +6,7 @@
 #   scripts/setup.sh test     also packages for the tests and the gate: Docker, a browser, Prometheus
 #   scripts/setup.sh bench    packages for `make bench`: the other relays, and what counts instructions
 #   scripts/setup.sh soak     packages for `make soak`: a C compiler
+#   scripts/setup.sh suites   packages to run other people's test suites: Go, a C compiler, source packages
 #
 # Quick if nothing is missing. Uses sudo if not root. On an error it prints one line, with a command
 # that fixes it, and exits with 1.
@@ -15,8 +16,8 @@ scope=${1:-test}
 cannot() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 case "$scope" in
-up | release | test | bench | soak) ;;
-*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test|bench|soak" ;;
+up | release | test | bench | soak | suites) ;;
+*) cannot "unknown scope '$scope'; use: scripts/setup.sh up|release|test|bench|soak|suites" ;;
 esac
 
 command -v swift >/dev/null ||
@@ -65,6 +66,16 @@ if [ "$scope" = bench ]; then
         "stunnel4:/usr/bin/stunnel4"
         "strace:/usr/bin/strace"
         "valgrind:/usr/bin/valgrind"
+    )
+fi
+if [ "$scope" = suites ]; then
+    packages+=(
+        "openssl:/usr/bin/openssl"
+        "gcc:/usr/bin/cc"
+        "python3-dev:/usr/share/doc/python3-dev"
+        "python3-venv:/usr/share/doc/python3-venv"
+        "dpkg-dev:/usr/bin/dpkg-source"
+        "golang-go:/usr/bin/go"
     )
 fi
 

@@ -24,6 +24,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What the gate compares: the programs in the middle, and the program that drives the clients.
 GATE = ["postgres-gateway", "spike", "compat"]
+# Beside the harness, and no part of it: it runs other people's test suites.
+APART = "Compat/Suites/"
 # Where a target of Package.swift lies that names no path.
 FOLDER = {"test": "Tests"}
 
@@ -77,7 +79,8 @@ def versions_of(direct, tree):
 def files_of(targets):
     folders = [target.get("path") or f"{FOLDER.get(target['type'], 'Sources')}/{target['name']}" for target in targets]
     names = output("git", "ls-files", "-z", "-co", "--exclude-standard", "--", *sorted(folders))
-    return sorted(name for name in set(names.split("\0")) if name and not name.endswith(".md") and (ROOT / name).is_file())
+    return sorted(name for name in set(names.split("\0"))
+                  if name and not name.endswith(".md") and not name.startswith(APART) and (ROOT / name).is_file())
 
 
 def hash_of(products, manifest, tree):

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Runs other people's test suites direct, direct with TLS, and through the gateway, and compares them test by test.
+
+`make suites` runs all of them; it takes about an hour. It exits 1 when a test gives another outcome in one of the legs for
+no reason that expected.json names, or when a suite could not run.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import go_suites
+import legs
+import postgres_suites
+import python_suites
+import results
+import store
+from suite import now
+
+ROOT = legs.ROOT
+ALL = (
+    python_suites.Psycopg2, python_suites.Asyncpg, python_suites.Pg8000, go_suites.LibPq, go_suites.Pgx,
+    postgres_suites.Regress, postgres_suites.Isolation, python_suites.SQLAlchemyPsycopg2, python_suites.SQLAlchemyAsyncpg,
+)
+
+
+def say(text):
+    print(f"suites: {text}", flush=True)
+
+
+def release_gateway():
+    done = subprocess.run(
+        [ROOT / "scripts" / "build-release.sh", "postgres-gateway"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return pathlib.Path(done.stdout.strip()) / "postgres-gateway"
+
+
+def run_legs(place, suite, only=None):
+    """Outcomes by leg, and the sessions that the gateway had."""
+    found = {}
+    for name in legs.LEGS:
+        begin = now()
+        with legs.Leg(place, name, suite) as leg:
+            found[name] = suite.run(leg, only)
+        passed = sum(1 for word in found[name].values() if word == "passed")
+        say(f"{suite.name}, {legs.TITLES[name]}: {passed:,} of {len(found[name]):,} passed, {now() - begin:.0f} s")
+        if not found[name] and only is None:
+            raise legs.Failure(f"{legs.TITLES[name]}: not one test ran; its messages are in {place.logs}")
+    return found, leg.sessions
+
+
+def run_suite(place, suite):
+    begin = now()
+    suite.fetch()
+    suite.prepare(place)
+    found, sessions = run_legs(place, suite)
+    result = results.Result(suite, found)
+    result.sessions = sessions
+    for _ in range(results.MOST_AGAIN):
+        tests = result.to_repeat()
+        if not tests:
+            break
+        say(f"{suite.name}: {len(tests)} tests differ and are run again")
+        result.repeated(run_legs(place, suite, tests)[0])
+    result.seconds = now() - begin
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [suite.name for suite in ALL]
+    parser.add_argument("--only", action="append", choices=names, metavar="SUITE", help=f"this suite; repeat for more ({', '.join(names)})")
+    parser.add_argument("--gateway", type=pathlib.Path, metavar="PROGRAM", help="a program of the gateway in place of the release build's")
+    parser.add_argument("--write", action="store_true", help="write Compat/Suites/RESULTS.md (needs all suites)")
+    parser.add_argument("--fetch", action="store_true", help="only fetch and unpack what the suites need")
+    options = parser.parse_args()
+    if options.write and options.only:
+        parser.error("--write needs all suites")
+    folder = ROOT / ".build-compat" / "suites"
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    shelf = store.Store(folder)
+    chosen = [suite(shelf) for suite in ALL if not options.only or suite.name in options.only]
+    if options.fetch:
+        for suite in chosen:
+            suite.fetch()
+        return 0
+    gateway = (options.gateway or release_gateway()).resolve()
+    sources = subprocess.run(
+        [ROOT / "scripts" / "sources.py", "hash", "gate"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    begin, found, failures = now(), [], []
+    with tempfile.TemporaryDirectory(prefix="suites-") as temporary:
+        work = pathlib.Path(temporary)
+        # The server's account reads below it.
+        work.chmod(0o755)
+        legs.add_names(work)
+        place = legs.Place(work, logs, gateway)
+        for suite in chosen:
+            try:
+                found.append(run_suite(place, suite))
+            except legs.Failure as failure:
+                failures.append(f"{suite.name}: {failure}")
+                say(failures[-1])
+        facts = {
+            "Date": datetime.date.today().isoformat(),
+            "Sources of the gateway": f"`{sources}`",
+            "Server": place.version(),
+            "Machine": f"{os.cpu_count()} processors, shared with other work; the run took {(now() - begin) / 60:.0f} minutes",
+        }
+    expected = results.Expected()
+    unexplained, gone = expected.unexplained(found), expected.gone(found)
+    print(results.report(found, expected, facts))
+    for result, maker, test in unexplained:
+        say(f"not explained: {result.suite.name}, by {results.WORDS[maker]}: {test} ({results.by_leg(result, test)})")
+    for name, maker, test in gone:
+        say(f"expected.json lists a difference that there is no longer: {name}, by {results.WORDS[maker]}: {test}")
+    for failure in failures:
+        say(f"FAILED: {failure}")
+    if options.write and not failures:
+        (ROOT / "Compat" / "Suites" / "RESULTS.md").write_text(results.report(found, expected, facts))
+        say("wrote Compat/Suites/RESULTS.md")
+    say(f"messages of the suites, servers and gateways: {logs}")
+    return 1 if unexplained or failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except legs.Failure as failure:
+        sys.exit(f"suites: {failure}")
