@@ -11,6 +11,8 @@ from suite import Suite, run_checked
 class GoSuite(Suite):
     #: Debian's packages that have the tests.
     packages = ()
+    #: What these tests need besides.
+    more_packages = ()
     #: What `go test` is given.
     paths = ()
     database = ""
@@ -20,7 +22,8 @@ class GoSuite(Suite):
     def fetch(self):
         if shutil.which("go") is None:
             raise legs.Failure("no go on PATH; run: scripts/setup.sh suites")
-        needed = {name for package in self.packages for name in self.store.depends(package, r"golang-[a-z0-9.+-]+-dev")}
+        wanted = (*self.packages, *self.more_packages)
+        needed = {name for package in wanted for name in self.store.depends(package, r"golang-[a-z0-9.+-]+-dev")}
         self.root = self.store.debian_programs(*sorted(needed))
 
     def prepare(self, place):
@@ -80,6 +83,7 @@ class LibPq(GoSuite):
 class Pgx(GoSuite):
     name = "pgx"
     packages = ("golang-github-jackc-pgx-v4-dev", "golang-github-jackc-pgconn-dev", "golang-github-jackc-pgtype-dev")
+    more_packages = ("golang-github-jackc-pgmock-dev", "golang-github-masterminds-semver-dev")
     paths = ("github.com/jackc/pgconn/...", "github.com/jackc/pgtype/...", "github.com/jackc/pgx/v4/...")
     statements = (
         ("postgres", "CREATE DATABASE pgx_test"),
@@ -87,6 +91,15 @@ class Pgx(GoSuite):
         ("pgx_test", "CREATE DOMAIN uint64 AS numeric(20,0)"),
     )
     timeout = 900
+
+    def fetch(self):
+        super().fetch()
+        # What the tests of pgtype and of pgx share is in the source package alone.
+        package = "golang-github-jackc-pgtype"
+        sources = self.store.debian_sources(package, self.store.debian_version(f"{package}-dev"))
+        shutil.copytree(
+            sources / "testutil", self.root / "usr/share/gocode/src/github.com/jackc/pgtype/testutil", dirs_exist_ok=True
+        )
 
     def variables(self, leg):
         mode = leg.environment()["PGSSLMODE"]

@@ -15,12 +15,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-from ports import free_port  # noqa: E402
+from ports import free_range  # noqa: E402
 
 HOSTNAME = "dev.pg.suites.example.net"
 STOPPED = "old.pg.suites.example.net"
@@ -86,6 +87,29 @@ def give_to_server_user(*paths):
                 os.chown(one, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
+#: What runs, and whether more may start.
+_running = set()
+_stopping = threading.Event()
+
+
+def start(command, **more):
+    """Starts a program that leads a process group of its own, with no input."""
+    if _stopping.is_set():
+        raise Failure("interrupted")
+    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    _running.add(process)
+    return process
+
+
+def stop_all():
+    """Ends all that was started, and lets nothing more start."""
+    _stopping.set()
+    for process in list(_running):
+        # PostgreSQL's immediate shutdown; other programs end by it as well.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGQUIT)
+
+
 def end_group(process, first=signal.SIGTERM, seconds=30):
     """Ends a process that leads a group of its own, and then what is left of the group."""
     with contextlib.suppress(ProcessLookupError):
@@ -97,6 +121,12 @@ def end_group(process, first=signal.SIGTERM, seconds=30):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    _running.discard(process)
+
+
+def free_port():
+    """Below the ports that outgoing connections have, of which the suites make thousands."""
+    return int(free_range(1).partition("-")[0])
 
 
 def wait_for(port, process, name, log):
@@ -196,7 +226,7 @@ class Leg:
         def target(name):
             return {"id": f"dbt_{name:0>20}", "name": name, "database": "suites", "project": "suites"}
 
-        routes = self.place.folder / "routes.json"
+        routes = self.place.folder / f"{self.suite.name}-routes.json"
         routes.write_text(json.dumps({
             "version": 1, "generatedAt": "2026-01-01T00:00:00Z",
             "routes": [{"hostname": HOSTNAME, "hostPort": self._server_port, "target": target("dev")}],
@@ -213,9 +243,8 @@ class Leg:
 
     def _start(self, command, port, log, environment=None):
         with open(log, "wb") as output:
-            process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=os.environ | (environment or {}), cwd=self.place.folder, start_new_session=True,
+            process = start(
+                command, stdout=output, stderr=output, env=os.environ | (environment or {}), cwd=self.place.folder
             )
         self._processes.append(process)
         wait_for(port, process, log.stem, log)
@@ -226,8 +255,8 @@ class Leg:
             end = time.monotonic() + START_TIMEOUT
             while True:
                 done = subprocess.run(
-                    [self.place.programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.data, "-p", str(self._server_port),
-                     "-U", USER, "-d", database, "-c", statement],
+                    [self.place.programs / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.data,
+                     "-p", str(self._server_port), "-U", USER, "-d", database, "-c", statement],
                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment(),
                 )
                 if done.returncode == 0:

@@ -28,16 +28,28 @@ def differing(outcomes, among=None):
 
 
 class Result:
-    """Of one suite: the outcomes of its first run in each leg, and what still differs after the repeated ones."""
+    """One suite's outcomes in its first run in each leg, and what still differs after the repeated ones."""
 
-    def __init__(self, suite, outcomes):
-        self.suite, self.outcomes = suite, outcomes
-        self.version = suite.version()
+    def __init__(self, suite, outcomes, version):
+        self.suite, self.outcomes, self.version = suite, outcomes, version
         self.seconds = 0
         self.sessions = 0
         self.differences = differing(outcomes)
         #: Test -> outcomes by leg, of those that differed once and later did not.
         self.unsteady = {}
+
+    def to_json(self):
+        return {
+            "version": self.version, "seconds": self.seconds, "sessions": self.sessions, "outcomes": self.outcomes,
+            "differences": {maker: sorted(tests) for maker, tests in self.differences.items()}, "unsteady": self.unsteady,
+        }
+
+    @staticmethod
+    def from_json(suite, document):
+        result = Result(suite, document["outcomes"], document["version"])
+        result.seconds, result.sessions, result.unsteady = (document[name] for name in ("seconds", "sessions", "unsteady"))
+        result.differences = {maker: set(tests) for maker, tests in document["differences"].items()}
+        return result
 
     def to_repeat(self):
         return set().union(*self.differences.values())
@@ -134,8 +146,10 @@ def differences(results, expected):
 
 def unsteady(results):
     lines = ["", "## Tests that differed once", "", "They gave the same outcome in each leg when they were run again.", ""]
-    found = [f"- **{result.suite.name}**: `{test}` (" + ", ".join(f"{legs.TITLES[leg]}: {word}" for leg, word in words.items()) + ")"
-             for result in results for test, words in sorted(result.unsteady.items())]
+    found = [
+        f"- **{result.suite.name}**: `{test}` (" + ", ".join(f"{legs.TITLES[leg]}: {word}" for leg, word in words.items()) + ")"
+        for result in results for test, words in sorted(result.unsteady.items())
+    ]
     return lines + (found or ["None."])
 
 
@@ -144,8 +158,8 @@ def report(results, expected, facts):
         "# Other people's test suites",
         "",
         "Written by `make suites ARGS=--write`. Each suite runs three times, against a PostgreSQL server of its own: direct "
-        "without TLS, direct with TLS (the control), and through the gateway, which routes it by hostname. A test *differs* when its "
-        "outcome (passed, failed, skipped, …) is not the same in two legs, and still is not when it is run again, up to "
+        "without TLS, direct with TLS (the control), and through the gateway, which routes it by hostname. A test *differs* when "
+        "its outcome (passed, failed, skipped, …) is not the same in two legs, and still is not when it is run again, up to "
         f"{MOST_AGAIN} times. [README.md](README.md) says how the suites are run.",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),

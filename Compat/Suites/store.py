@@ -1,5 +1,6 @@
 """Where sources come from: package indexes that this machine already uses, into a folder of .build-compat."""
 
+import getpass
 import os
 import pathlib
 import re
@@ -73,7 +74,8 @@ class Store:
             self._copy_settings(folder / "settings")
             options = [
                 f"Dir::Etc::sourcelist={os.devnull}", f"Dir::Etc::sourceparts={folder / 'settings'}",
-                f"Dir::State::lists={folder / 'lists'}", f"Dir::Cache={folder / 'cache'}", f"APT::Sandbox::User={os.environ.get('USER') or 'root'}",
+                f"Dir::State::lists={folder / 'lists'}", f"Dir::Cache={folder / 'cache'}",
+                f"APT::Sandbox::User={getpass.getuser()}",
             ]
             self._index = [word for option in options for word in ("-o", option)]
             run_checked(["apt-get", *self._index, "update"], "apt-get cannot read the package index")
@@ -103,7 +105,8 @@ class Store:
             downloads = self.folder / "downloads" / "debian"
             downloads.mkdir(parents=True, exist_ok=True)
             run_checked(["apt-get", *self.apt(), "download", *missing],
-                        f"apt-get could not fetch {' '.join(missing)}; look at apt's settings, then run this again", cwd=downloads)
+                        f"apt-get could not fetch {' '.join(missing)}; look at apt's settings, then run this again",
+                        cwd=downloads)
             for name in missing:
                 stem = name.partition("=")[0]
                 archive = max(downloads.glob(f"{stem}_*.deb"), key=lambda path: path.stat().st_mtime)

@@ -41,9 +41,8 @@ class Suite:
     def execute(self, leg, command, environment, folder, output):
         """Runs a program until it ends or its time is over, with what it writes in a file. Returns whether it ended."""
         with open(output, "ab") as log:
-            process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=leg.environment() | environment, cwd=folder, start_new_session=True,
+            process = legs.start(
+                command, stdout=log, stderr=subprocess.STDOUT, env=leg.environment() | environment, cwd=folder
             )
         try:
             process.wait(self.timeout)
