@@ -60,6 +60,7 @@ soak: ## a million connections and 10,000 route updates, then faults (ARGS='--pa
 
 suites: ## test suites of drivers and of PostgreSQL, direct and through the gateway (ARGS='--only psycopg2')
 	@scripts/setup.sh suites
+	@python3 Compat/Suites/results_test.py
 	@Compat/Suites/suites.py $(ARGS)
 
 release: ## dist/*.tar.gz with checksum, tested; only if the gate passed on these sources

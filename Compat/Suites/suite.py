@@ -38,11 +38,15 @@ class Suite:
         """Returns {test: outcome}; `only`: these tests, where the suite can be asked for some."""
         raise NotImplementedError
 
+    def environment(self, leg):
+        """What has the suite's programs take the leg's way."""
+        return leg.environment()
+
     def execute(self, leg, command, environment, folder, output):
         """Runs a program until it ends or its time is over, with what it writes in a file. Returns whether it ended."""
         with open(output, "ab") as log:
             process = legs.start(
-                command, stdout=log, stderr=subprocess.STDOUT, env=leg.environment() | environment, cwd=folder
+                command, stdout=log, stderr=subprocess.STDOUT, env=self.environment(leg) | environment, cwd=folder
             )
         try:
             process.wait(self.timeout)
