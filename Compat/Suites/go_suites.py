@@ -37,7 +37,8 @@ class GoSuite(Suite):
                     env=legs.clean_environment() | self.go, cwd=self.folder)
 
     def version(self):
-        return ", ".join(f"{package} {self.store.debian_version(package)}" for package in self.packages)
+        names = {package: re.sub(r"^golang-github-(jackc-)?|(-v4)?-dev$", "", package) for package in self.packages}
+        return ", ".join(f"{name} {self.store.debian_version(package)}" for package, name in names.items())
 
     def variables(self, leg):
         return {}

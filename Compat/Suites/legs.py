@@ -244,7 +244,7 @@ class Leg:
     def _start(self, command, port, log, environment=None):
         with open(log, "wb") as output:
             process = start(
-                command, stdout=output, stderr=output, env=os.environ | (environment or {}), cwd=self.place.folder
+                command, stdout=output, stderr=output, env=clean_environment() | (environment or {}), cwd=self.place.folder
             )
         self._processes.append(process)
         wait_for(port, process, log.stem, log)
@@ -290,6 +290,6 @@ class Leg:
 
 
 def clean_environment():
-    """None of the caller's own variables of libpq, nor its files."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """None of the caller's own variables of libpq and of the gateway, nor its files."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "FROST_"))}
     return kept | {"LC_ALL": "C.UTF-8", "PGPASSFILE": os.devnull, "HOME": "/nonexistent"}

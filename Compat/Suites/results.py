@@ -1,5 +1,6 @@
 """Compares the legs test by test, and writes the report."""
 
+import datetime
 import json
 import pathlib
 
@@ -32,6 +33,7 @@ class Result:
 
     def __init__(self, suite, outcomes, version):
         self.suite, self.outcomes, self.version = suite, outcomes, version
+        self.date = datetime.date.today().isoformat()
         self.seconds = 0
         self.sessions = 0
         self.differences = differing(outcomes)
@@ -40,14 +42,16 @@ class Result:
 
     def to_json(self):
         return {
-            "version": self.version, "seconds": self.seconds, "sessions": self.sessions, "outcomes": self.outcomes,
+            "date": self.date, "version": self.version, "seconds": self.seconds, "sessions": self.sessions,
+            "outcomes": self.outcomes,
             "differences": {maker: sorted(tests) for maker, tests in self.differences.items()}, "unsteady": self.unsteady,
         }
 
     @staticmethod
     def from_json(suite, document):
         result = Result(suite, document["outcomes"], document["version"])
-        result.seconds, result.sessions, result.unsteady = (document[name] for name in ("seconds", "sessions", "unsteady"))
+        for name in ("date", "seconds", "sessions", "unsteady"):
+            setattr(result, name, document[name])
         result.differences = {maker: set(tests) for maker, tests in document["differences"].items()}
         return result
 

@@ -185,12 +185,15 @@ def main():
         ran, failures = run_all([suite for suite in chosen if suite.name not in done], place, kept, options.at_once)
         done |= {result.suite.name: result for result in ran}
         found = [done[suite.name] for suite in chosen if suite.name in done]
+        dates = [result.date for result in found] or [datetime.date.today().isoformat()]
         facts = {
-            "Date": datetime.date.today().isoformat(),
+            "Date": " to ".join(sorted({min(dates), max(dates)})),
             "Sources of the gateway": f"`{sources}`",
             "Server": place.version(),
             "Machine": f"{os.cpu_count()} processors, shared with other work",
-            "Time": f"{sum(result.seconds for result in found) / 60:.0f} minutes for all suites together",
+            "Time": f"{sum(result.seconds for result in found) / 60:.0f} minutes, summed over the suites, which run side by side",
+            "Runs": f"{len(ran)} suites ran now; {len(found) - len(ran)} were taken over (`--resume`) from runs with the same "
+            "gateway and server",
         }
     return conclude(found, failures, facts, options.write, logs)
 
