@@ -41,7 +41,6 @@ if [ "$scope" != up ]; then
 fi
 if [ "$scope" = test ]; then
     packages+=(
-        "openssl:/usr/bin/openssl"
         "python3-venv:/usr/share/doc/python3-venv"
         "iptables:/usr/sbin/iptables"
         "debootstrap:/usr/sbin/debootstrap"
@@ -52,7 +51,8 @@ if [ "$scope" = test ]; then
         "prometheus:/usr/bin/promtool"
     )
 fi
-if [ "$scope" = soak ]; then
+# A short soak is among the tests.
+if [ "$scope" = soak ] || [ "$scope" = test ]; then
     packages+=("openssl:/usr/bin/openssl" "gcc:/usr/bin/cc")
 fi
 if [ "$scope" = bench ]; then
