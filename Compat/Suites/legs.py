@@ -238,7 +238,7 @@ class Leg:
         }
         environment = {f"FROST_POSTGRES_GATEWAY_{name}": str(value) for name, value in settings.items()}
         self._admin = admin
-        self._gateway_log = self.place.logs / f"{self.suite.name}-gateway.log"
+        self._gateway_log = self.place.logs / f"{self.suite.name}-gateway-program.log"
         self._start([self.place.gateway, "run"], self.port, self._gateway_log, environment)
 
     def _start(self, command, port, log, environment=None):

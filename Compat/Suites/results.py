@@ -149,7 +149,7 @@ def differences(results, expected):
 
 
 def unsteady(results):
-    lines = ["", "## Tests that differed once", "", "They gave the same outcome in each leg when they were run again.", ""]
+    lines = ["", "## Tests that differed once", "", "The legs that had differed agreed when these ran again.", ""]
     found = [
         f"- **{result.suite.name}**: `{test}` (" + ", ".join(f"{legs.TITLES[leg]}: {word}" for leg, word in words.items()) + ")"
         for result in results for test, words in sorted(result.unsteady.items())
