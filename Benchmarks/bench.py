@@ -16,6 +16,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import counts
 import measures
+import memory
 import relays
 import report
 
@@ -120,10 +121,15 @@ def main():
         place.backend_port = backend.port
         try:
             figures = {relay.name: {} for relay in chosen}
+            owners = {}
             if not arguments.no_counts:
                 for relay in chosen:
                     say(f"instructions, system calls and allocations: {relay.name}")
                     figures[relay.name] |= counts.all_counts(place, relay)
+                if any(relay.name == relays.GATEWAY for relay in chosen):
+                    say("memory of an idle session, by owner")
+                    named = relays.all_relays(memory.symbols_only(place, gateway))
+                    owners = memory.idle_by_owner(place, next(relay for relay in named if relay.name == relays.GATEWAY))
             if not arguments.no_times:
                 for name, measured in times(place, chosen, arguments.rounds).items():
                     figures[name] |= measured
@@ -143,8 +149,10 @@ def main():
                 for relay in chosen
             ],
             "figures": figures,
+            "idle_by_owner": owners,
         }
     print(report.table(results))
+    print(report.owners(results))
     if arguments.write:
         report.write(ROOT, results)
         say("wrote docs/benchmarks.md, docs/images/benchmarks.svg and Benchmarks/results.json")

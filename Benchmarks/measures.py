@@ -1,5 +1,6 @@
 """What is measured with a clock: CPU, latency and memory. Each returns figures by name, of one relay in one round."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -65,21 +66,30 @@ def bulk(place, relay, running):
     }
 
 
-def idle(place, relay, running):
-    before = running.memory_bytes()
+@contextlib.contextmanager
+def hold(place, relay, running, sessions):
+    """Idle sessions, while the block runs."""
     holder = subprocess.Popen(
-        [place.programs / "load", "idle", str(running.port), HOSTNAME, str(IDLE)],
+        [place.programs / "load", "idle", str(running.port), HOSTNAME, str(sessions)],
         env=os.environ | {"NEGOTIATION": relay.negotiation},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    if not holder.stdout.readline():
-        raise SystemExit(f"bench: {relay.name}: {IDLE} idle sessions could not be opened")
-    held = running.memory_bytes()
-    holder.stdin.close()
-    holder.wait()
-    holder.stdout.close()
+    try:
+        if not holder.stdout.readline():
+            raise SystemExit(f"bench: {relay.name}: {sessions} idle sessions could not be opened")
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait()
+        holder.stdout.close()
+
+
+def idle(place, relay, running):
+    before = running.memory_bytes()
+    with hold(place, relay, running, IDLE):
+        held = running.memory_bytes()
     return {"kb_idle_session": (held - before) / IDLE / 1024}
 
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts
 from ports import free_port  # noqa: E402
 
 HOSTNAME = "dev.pg.bench.example.net"
+GATEWAY = "postgres-gateway"
 THREADS = 2
 # Until a program listens; in seconds. Under valgrind that takes a while.
 START_PATIENCE = 60
@@ -161,7 +162,7 @@ def first_line(*command):
 
 
 class Gateway(Relay):
-    name = "postgres-gateway"
+    name = GATEWAY
 
     def __init__(self, program):
         self.program = program
