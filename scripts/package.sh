@@ -46,6 +46,10 @@ done
 chmod 0755 "$root/$name/monitoring/dashboard.py"
 mkdir -m 0755 "$root/$name/Compat"
 install -m 0644 Compat/RESULTS.md "$root/$name/Compat/"
+# Beside them, the pages about tests that the pages above link to.
+for file in Compat/Suites/{README.md,RESULTS.md,expected.json,requirements.txt} Fuzz/README.md Soak/*.md; do
+    install -D -m 0644 "$file" "$root/$name/$file"
+done
 printf '%s\n' "$version" >"$root/$name/VERSION"
 # What a host has to have, as the programs themselves say: install.sh compares before it runs them. Of the versions of a
 # library's symbols the newest of each kind.
