@@ -100,10 +100,7 @@ import Testing
         try await run { gateway, admin, address in
             // Who sits on the port besides, as long as it likes.
             let dead = try #require(admin.listeningChannel)
-            var squatter: RawListener? = try await dead.eventLoop.submit {
-                dead.close(promise: nil)
-                return try RawListener(port: address.port)
-            }.get()
+            var squatter: RawListener? = try await gateway.takePort(address.port, of: dead)
             try await eventually("it is told") {
                 gateway.log.all.contains { $0.contains("lost the admin listening socket") }
             }
