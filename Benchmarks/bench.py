@@ -19,6 +19,7 @@ import measures
 import memory
 import relays
 import report
+from builds import compile_c, release_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -30,22 +31,10 @@ def say(text):
 def build_programs(folder):
     """The C programs, with the system's compiler."""
     sources = ROOT / "Benchmarks" / "Programs"
-    flags = ["-O2", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
-    for name in ("backend", "relay", "load"):
-        subprocess.run(
-            ["cc", *flags, sources / f"{name}.c", sources / "common.c", "-o", folder / name, "-lssl", "-lcrypto"],
-            check=True,
-        )
-    subprocess.run(
-        ["cc", *flags, "-shared", "-fPIC", sources / "allocations.c", "-o", folder / "allocations.so"], check=True
-    )
-
-
-def release_gateway():
-    done = subprocess.run(
-        [ROOT / "scripts" / "build-release.sh", "postgres-gateway"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return pathlib.Path(done.stdout.strip()) / "postgres-gateway"
+    for name, parts in {"backend": ["peer"], "relay": [], "load": []}.items():
+        files = [sources / f"{part}.c" for part in [name, *parts, "common"]]
+        compile_c(folder / name, files, "-lssl", "-lcrypto")
+    compile_c(folder / "allocations.so", [sources / "allocations.c"], "-shared", "-fPIC")
 
 
 def machine():
@@ -101,7 +90,7 @@ def main():
         help="write docs/benchmarks.md, docs/images/benchmarks.svg and Benchmarks/results.json",
     )
     arguments = parser.parse_args()
-    gateway = arguments.gateway or release_gateway()
+    gateway = arguments.gateway or release_program(relays.GATEWAY)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         place = relays.Place(folder, folder, gateway)
         build_programs(place.programs)

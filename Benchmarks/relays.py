@@ -10,14 +10,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
 
-from ports import free_port  # noqa: E402
+from ports import free_port, wait_until_open  # noqa: E402
 
 HOSTNAME = "dev.pg.bench.example.net"
 GATEWAY = "postgres-gateway"
@@ -118,14 +116,10 @@ def start(command, port, log, environment=None):
             process.kill()
             raise SystemExit(f"bench: {command[0]} did not start; its messages are in {log.name}")
         return Running(process, int(line), is_traced)
-    end = time.monotonic() + START_PATIENCE
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return Running(process, port, is_traced)
-        if process.poll() is not None or time.monotonic() > end:
-            process.kill()
-            raise SystemExit(f"bench: {command[0]} did not start; its messages are in {log.name}")
-        time.sleep(0.05)
+    if not wait_until_open(port, process, START_PATIENCE):
+        process.kill()
+        raise SystemExit(f"bench: {command[0]} did not start; its messages are in {log.name}")
+    return Running(process, port, is_traced)
 
 
 class Relay:

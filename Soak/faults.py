@@ -105,7 +105,6 @@ def servers_killed(soak):
             branch.server = soak.victim
             if branch.state == "active":
                 soak.victim.ask(f"open {branch.port} {branch.name}")
-    soak.wait_for_server(server)
     mark(soak, branches, False)
     go_on(soak)
     return f"a real server and the stand-in of {len(branches) - 1} branches, with SIGKILL, then started"
@@ -121,7 +120,7 @@ def servers_hung(soak):
     wait_to_see(soak, before, "57014")
     server.signal_all(signal.SIGCONT)
     os.kill(soak.victim.process.pid, signal.SIGCONT)
-    soak.wait_for_server(server)
+    server.wait()
     soak.victim.report()
     mark(soak, branches, False)
     go_on(soak)

@@ -7,13 +7,10 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
-
-from ports import free_port  # noqa: E402
-from programs import ROOT, TIME_LIMIT, Failure, in_child  # noqa: E402
+from ports import free_port
+from programs import TIME_LIMIT, Failure, in_child
 
 PREFIX = "postgres_gateway_"
 #: Low enough that a permit that is not given back is missed, high enough for the load.
@@ -170,10 +167,3 @@ class Gateway:
             if passed > limit:
                 raise Failure(f"not within {limit} s: {what}")
             time.sleep(0.01)
-
-
-def release_program():
-    done = subprocess.run(
-        [ROOT / "scripts" / "build-release.sh", "postgres-gateway"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return pathlib.Path(done.stdout.strip()) / "postgres-gateway"

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import threading
 
+from builds import compile_c
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 #: Until a program answers a command, in seconds: long, for machines that others use too.
 TIME_LIMIT = 120
@@ -22,14 +24,13 @@ class Failure(Exception):
 def build(folder):
     """The C programs, with the system's compiler; what they share with the benchmark is compiled from there."""
     own, shared = ROOT / "Soak" / "Programs", ROOT / "Benchmarks" / "Programs"
-    flags = ["-O2", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I", shared, *os.environ.get("CFLAGS", "").split()]
     parts = {
-        "branches": ["branches", "lines"],
-        "clients": ["clients", "visit", "steps", "answers", "judge", "plan", "routes", "tally", "lines"],
+        "branches": (["branches", "lines"], ["peer", "common"]),
+        "clients": (["clients", "visit", "steps", "answers", "judge", "plan", "routes", "tally", "lines"], ["common"]),
     }
-    for name, sources in parts.items():
-        files = [own / f"{source}.c" for source in sources]
-        subprocess.run(["cc", *flags, *files, shared / "common.c", "-o", folder / name, "-lssl", "-lcrypto"], check=True)
+    for name, (sources, common) in parts.items():
+        files = [own / f"{source}.c" for source in sources] + [shared / f"{source}.c" for source in common]
+        compile_c(folder / name, files, "-I", shared, *os.environ.get("CFLAGS", "").split(), "-lssl", "-lcrypto")
 
 
 LIBRARY = ctypes.CDLL(None)

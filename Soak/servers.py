@@ -10,14 +10,15 @@ import struct
 import subprocess
 import time
 
+from postgresql import as_server_user, newest
 from programs import TIME_LIMIT, Failure, in_child
 
 
 def installation():
-    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
+    found = newest("bin/initdb")
+    if found is None:
         raise SystemExit("soak: no PostgreSQL server is installed; run: scripts/setup.sh soak")
-    return found[-1].parent
+    return found / "bin"
 
 
 class Template:
@@ -27,10 +28,8 @@ class Template:
         self.programs = installation()
         self.folder = folder / "servers"
         self.folder.mkdir(mode=0o755)
-        # A server refuses to run as root.
-        self.account = []
-        if os.getuid() == 0:
-            self.account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig", "QUIT"]
+        self.account = as_server_user("--pdeathsig", "QUIT")
+        if self.account:
             shutil.chown(self.folder, "postgres", "postgres")
         self.data = self.folder / "template"
         self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync",

@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
 import checks  # noqa: E402
 import faults  # noqa: E402
 import programs  # noqa: E402
 import report  # noqa: E402
-from gateway import Gateway, release_program  # noqa: E402
+from builds import release_program  # noqa: E402
+from gateway import Gateway  # noqa: E402
 from ports import free_range  # noqa: E402
 from programs import Failure, Program  # noqa: E402
 from servers import Server, Template  # noqa: E402
@@ -112,14 +114,6 @@ class Soak:
         """The stand-in that is broken later."""
         self.victim = self.start_program("branches", 1_000_000_000 + 1_000_000 * self.victims_started)
         self.victims_started += 1
-
-    def wait_for_server(self, server):
-        """Until a real server lets clients in."""
-        end = time.monotonic() + programs.TIME_LIMIT
-        while not server.answers():
-            if time.monotonic() > end:
-                raise Failure(f"{server.name} does not answer")
-            time.sleep(0.05)
 
     def check_failures(self):
         """Ends the run at once where going on shows nothing more."""
@@ -232,7 +226,7 @@ def main():
     arguments = parse()
     check_descriptors()
     signal.signal(signal.SIGTERM, interrupt)
-    program = arguments.gateway.resolve() if arguments.gateway else release_program()
+    program = arguments.gateway.resolve() if arguments.gateway else release_program("postgres-gateway")
     with contextlib.ExitStack() as stack:
         if arguments.keep:
             arguments.keep.mkdir()

@@ -12,7 +12,6 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-from ports import free_range  # noqa: E402
+from ports import free_range, wait_until_open  # noqa: E402
+from postgresql import as_server_user, newest  # noqa: E402
 
 HOSTNAME = "dev.pg.suites.example.net"
 STOPPED = "old.pg.suites.example.net"
@@ -63,20 +63,10 @@ def add_names(folder):
 
 def server_directory():
     """PostgreSQL's programs, of the newest major version that is installed with its test runners."""
-    found = [
-        path.parent.parent.parent.parent.parent.parent
-        for path in pathlib.Path("/usr/lib/postgresql").glob("*/lib/pgxs/src/test/regress/pg_regress")
-    ]
-    if not found:
+    found = newest("lib/pgxs/src/test/regress/pg_regress")
+    if found is None:
         raise Failure("no PostgreSQL server with pg_regress under /usr/lib/postgresql; run: scripts/setup.sh suites")
-    return max(found, key=lambda path: int(path.name))
-
-
-def as_server_user():
-    """What is put before a command, so that it runs as an account that may run PostgreSQL."""
-    if os.getuid() != 0:
-        return []
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+    return found
 
 
 def give_to_server_user(*paths):
@@ -130,14 +120,9 @@ def free_port():
 
 
 def wait_for(port, process, name, log):
-    end = time.monotonic() + START_TIMEOUT
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > end:
-            end_group(process)
-            raise Failure(f"{name} did not start; its messages are in {log}")
-        time.sleep(0.05)
+    if not wait_until_open(port, process, START_TIMEOUT):
+        end_group(process)
+        raise Failure(f"{name} did not start; its messages are in {log}")
 
 
 class Place:

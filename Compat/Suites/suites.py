@@ -23,6 +23,7 @@ import postgres_suites
 import python_suites
 import results
 import store
+from builds import release_program
 from suite import now
 
 ROOT = legs.ROOT
@@ -34,13 +35,6 @@ ALL = (
 
 def say(text):
     print(f"suites: {text}", flush=True)
-
-
-def release_gateway():
-    done = subprocess.run(
-        [ROOT / "scripts" / "build-release.sh", "postgres-gateway"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return pathlib.Path(done.stdout.strip()) / "postgres-gateway"
 
 
 def sources_of(gateway):
@@ -171,7 +165,7 @@ def main():
         for suite in chosen:
             suite.fetch()
         return 0
-    gateway = (options.gateway or release_gateway()).resolve()
+    gateway = (options.gateway or release_program("postgres-gateway")).resolve()
     sources = sources_of(gateway)
     with tempfile.TemporaryDirectory(prefix="suites-") as temporary:
         work = pathlib.Path(temporary)

@@ -16,6 +16,7 @@
 
 #include "common.h"
 #include "lines.h"
+#include "peer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { longest_kept = 256, most_servers = 1024, buckets = 65536, name_size = 64 };
+enum { most_servers = 1024, buckets = 65536, name_size = 64 };
 
 /// What epoll's pointers begin with.
 enum what { is_server, is_client };
@@ -43,20 +44,13 @@ struct server {
 
 struct client {
     enum what what;
-    int socket;
+    struct peer peer;
     uint16_t port;
     char name[name_size];
-    bool is_started, is_over, has_key, has_gone;
+    bool is_over, has_key, has_gone;
     uint32_t process, secret;
-    /// The head of a message, and what is kept of a query; longer ones are read and forgotten.
-    uint8_t kept[longest_kept];
-    size_t kept_count, to_skip;
     /// When a query that sleeps ends; 0 when none does.
     uint64_t sleeps_until;
-    /// Written when the socket takes no more.
-    uint8_t *pending;
-    size_t pending_count, pending_offset;
-    uint32_t events;
     struct client *next, *previous, *next_of_bucket;
 };
 
@@ -101,7 +95,7 @@ static void end(struct client *client) {
     if (client->is_over) return;
     client->is_over = true;
     forget_key(client);
-    close(client->socket);
+    end_peer(&client->peer);
     if (client->previous != NULL) client->previous->next = client->next;
     if (client->next != NULL) client->next->previous = client->previous;
     if (clients == client) clients = client->next;
@@ -109,77 +103,15 @@ static void end(struct client *client) {
     over = client;
 }
 
-static void await(struct client *client, uint32_t events) {
-    if (client->events == events) return;
-    client->events = events;
-    struct epoll_event event = {.events = events, .data.ptr = client};
-    if (epoll_ctl(poller, EPOLL_CTL_MOD, client->socket, &event) != 0) fail("epoll_ctl");
-}
-
-/// Writes, or keeps the rest for later; false when the client has gone.
-static bool put(struct client *client, const uint8_t *bytes, size_t count) {
-    if (client->pending_count == 0) {
-        ssize_t written = send(client->socket, bytes, count, MSG_NOSIGNAL);
-        if (written < 0) {
-            if (errno != EAGAIN) return false;
-            written = 0;
-        }
-        bytes += written;
-        count -= (size_t)written;
-        if (count == 0) return true;
-        client->pending_offset = 0;
-    }
-    uint8_t *grown = realloc(client->pending, client->pending_offset + client->pending_count + count);
-    if (grown == NULL) fail("realloc");
-    memcpy(grown + client->pending_offset + client->pending_count, bytes, count);
-    client->pending = grown;
-    client->pending_count += count;
-    await(client, EPOLLOUT);
-    return true;
-}
-
-static size_t message(uint8_t *at, char type, const void *body, size_t count) {
-    at[0] = (uint8_t)type;
-    put_u32(at + 1, (uint32_t)count + 4);
-    memcpy(at + 5, body, count);
-    return count + 5;
-}
-
-static bool put_start(struct client *client) {
-    uint8_t answer[128], key[8];
-    size_t count = message(answer, 'R', "\0\0\0", 4);
-    count += message(answer + count, 'S', "server_version\0" "17.0", 20);
+/// Lets a client in, with a key that is known until it leaves.
+static bool start_session(struct client *client) {
     client->process = ++processes;
     client->secret = (uint32_t)(now_ns() * 2654435761u);
     client->has_key = true;
     client->next_of_bucket = keys[client->process % buckets];
     keys[client->process % buckets] = client;
     sessions += 1;
-    put_u32(key, client->process);
-    put_u32(key + 4, client->secret);
-    count += message(answer + count, 'K', key, 8);
-    count += message(answer + count, 'Z', "I", 1);
-    return put(client, answer, count);
-}
-
-static bool put_row(struct client *client, const void *value, size_t length) {
-    // One column of type text.
-    static const uint8_t description[] = "\0\1n\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0";
-    uint8_t *answer = malloc(length + 128);
-    if (answer == NULL) fail("malloc");
-    size_t count = message(answer, 'T', description, sizeof description - 1 + 1);
-    answer[count] = 'D';
-    put_u32(answer + count + 1, (uint32_t)length + 10);
-    answer[count + 5] = 0;
-    answer[count + 6] = 1;
-    put_u32(answer + count + 7, (uint32_t)length);
-    memcpy(answer + count + 11, value, length);
-    count += length + 11;
-    count += message(answer + count, 'C', "SELECT 1", 9);
-    count += message(answer + count, 'Z', "I", 1);
-    bool is_there = put(client, answer, count);
-    free(answer);
-    return is_there;
+    return put_start(&client->peer, client->process, client->secret);
 }
 
 static bool put_error(struct client *client, const char *severity, const char *state, const char *text, bool goes_on) {
@@ -188,7 +120,7 @@ static bool put_error(struct client *client, const char *severity, const char *s
     body[count] = 0;
     size_t length = message(answer, 'E', body, (size_t)count + 1);
     if (goes_on) length += message(answer + length, 'Z', "I", 1);
-    return put(client, answer, length);
+    return put(&client->peer, answer, length);
 }
 
 /// The number behind a word of a query; 0 when it is not in it.
@@ -205,11 +137,11 @@ static bool answer(struct client *client, char type, const char *body) {
         client->sleeps_until = now_ns() + seconds * 1000000000u;
         return true;
     }
-    if (length == 0 || length > 10000000) return put_row(client, client->name, strlen(client->name));
+    if (length == 0 || length > 10000000) return put_row(&client->peer, client->name, strlen(client->name));
     char *value = malloc(length);
     if (value == NULL) fail("malloc");
     memset(value, 'x', length);
-    bool is_there = put_row(client, value, length);
+    bool is_there = put_row(&client->peer, value, length);
     free(value);
     return is_there;
 }
@@ -235,70 +167,32 @@ static void cancel(struct client *asker, uint32_t process, uint32_t secret) {
 }
 
 /// A first packet; false when the client is to be closed.
-static bool begin(struct client *client) {
-    uint32_t code = get_u32(client->kept + 4);
-    if (code == cancel_request) cancel(client, get_u32(client->kept + 8), get_u32(client->kept + 12));
-    if (code != protocol_version) return false;
-    client->is_started = true;
-    return put_start(client);
+static bool begin(struct client *client, const uint8_t *body) {
+    uint32_t code = get_u32(body);
+    if (code == cancel_request) cancel(client, get_u32(body + 4), get_u32(body + 8));
+    return code == protocol_version && start_session(client);
 }
 
-/// Takes what arrived; false when the client is to be closed.
-static bool take(struct client *client, const uint8_t *bytes, size_t count) {
-    while (count > 0) {
-        if (client->to_skip > 0) {
-            size_t skipped = client->to_skip < count ? client->to_skip : count;
-            client->to_skip -= skipped;
-            bytes += skipped;
-            count -= skipped;
-            continue;
-        }
-        // A first packet has no type; its length comes first, and counts itself.
-        size_t type = client->is_started ? 1 : 0;
-        size_t head = client->is_started ? 5 : 8;
-        size_t wanted = head;
-        if (client->kept_count >= head) wanted = get_u32(client->kept + type) + type;
-        if (wanted < head) return false;
-        size_t keeps = wanted < longest_kept - 1 ? wanted : longest_kept - 1;
-        size_t taken = keeps - client->kept_count < count ? keeps - client->kept_count : count;
-        memcpy(client->kept + client->kept_count, bytes, taken);
-        client->kept_count += taken;
-        bytes += taken;
-        count -= taken;
-        if (client->kept_count < keeps) return true;
-        if (wanted == head && get_u32(client->kept + type) + type != head) continue;
-        client->to_skip = wanted - client->kept_count;
-        client->kept[client->kept_count] = 0;
-        client->kept_count = 0;
-        if (!(client->is_started ? answer(client, (char)client->kept[0], (char *)client->kept + 5) : begin(client)))
-            return false;
-    }
-    return true;
+static bool take_from(struct peer *peer, char type, const uint8_t *body, size_t count) {
+    (void)count;
+    struct client *client = peer->pointer;
+    return type == 0 ? begin(client, body) : answer(client, type, (const char *)body);
 }
 
 static bool serve(struct client *client, uint32_t events) {
-    static uint8_t bytes[chunk];
     if (events & EPOLLOUT) {
-        while (client->pending_count > 0) {
-            ssize_t written =
-                send(client->socket, client->pending + client->pending_offset, client->pending_count, MSG_NOSIGNAL);
-            if (written < 0) return errno == EAGAIN;
-            client->pending_offset += (size_t)written;
-            client->pending_count -= (size_t)written;
-        }
-        client->pending_offset = 0;
-        if (client->pending_count == 0) await(client, EPOLLIN);
-        return true;
+        int rest = put_rest(&client->peer);
+        if (rest > 0) await(&client->peer, EPOLLIN);
+        return rest >= 0;
     }
-    ssize_t count = recv(client->socket, bytes, sizeof bytes, 0);
-    if (count < 0) return errno == EAGAIN;
-    if (count == 0 && client->sleeps_until > 0) {
+    int read = read_messages(&client->peer, take_from);
+    if (read == 0 && client->sleeps_until > 0) {
         // A server notices that its client has gone when its query is over.
         client->has_gone = true;
-        await(client, 0);
+        await(&client->peer, 0);
         return true;
     }
-    return count > 0 && take(client, bytes, (size_t)count);
+    return read > 0;
 }
 
 static bool accept_one(struct server *server) {
@@ -307,12 +201,13 @@ static bool accept_one(struct server *server) {
     prepare_socket(socket);
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL) fail("calloc");
-    *client = (struct client){.what = is_client, .socket = socket, .port = server->port, .events = EPOLLIN, .next = clients};
+    client->what = is_client;
+    client->port = server->port;
+    client->next = clients;
     memcpy(client->name, server->name, sizeof client->name);
     if (clients != NULL) clients->previous = client;
     clients = client;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, socket, &event) != 0) fail("epoll_ctl");
+    begin_peer(&client->peer, socket, poller, client);
     return true;
 }
 
@@ -341,7 +236,7 @@ static void close_server(struct server *server) {
     for (struct client *client = clients, *next; client != NULL; client = next) {
         next = client->next;
         if (client->port != server->port) continue;
-        if (client->is_started)
+        if (client->peer.is_started)
             put_error(client, "FATAL", "57P01", "terminating connection due to administrator command", false);
         end(client);
     }
@@ -376,7 +271,7 @@ static void wake_sleepers(void) {
         next = client->next;
         if (client->sleeps_until == 0 || client->sleeps_until > now) continue;
         client->sleeps_until = 0;
-        if (client->has_gone || !put_row(client, "", 0)) end(client);
+        if (client->has_gone || !put_row(&client->peer, "", 0)) end(client);
     }
 }
 
@@ -411,7 +306,6 @@ int main(int count, char **arguments) {
         wake_sleepers();
         while (over != NULL) {
             struct client *next = over->next;
-            free(over->pending);
             free(over);
             over = next;
         }

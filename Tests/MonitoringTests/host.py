@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from ports import free_port  # noqa: E402
+from postgresql import as_server_user, newest  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("FROST_PROGRAMS", ROOT / ".build-release/release"))
 DOMAIN = "pg.shop.test"
@@ -68,14 +69,15 @@ class Postgres:
     ADDRESSES = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
     def __init__(self, directory):
-        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])).parent
+        installed = newest("bin/initdb")
+        if installed is None:
+            raise Failure("no PostgreSQL server is installed; run: scripts/setup.sh test")
+        programs = installed / "bin"
         self.control, self.data = programs / "pg_ctl", directory / "postgres"
-        # A server refuses to run as root.
-        self.account = []
         self.data.mkdir(mode=0o700)
-        if os.getuid() == 0:
+        self.account = as_server_user()
+        if self.account:
             shutil.chown(self.data, "postgres", "postgres")
-            self.account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         password = directory / "password"
         password.write_text(PASSWORD)
         run([*self.account, programs / "initdb", "-D", self.data, "-U", "frost", "--pwfile", password, "-A", "scram-sha-256",
