@@ -83,7 +83,11 @@ run() {
 cover() {
     local target=$1 profile=.build-fuzz/$1.profile
     shift
-    LLVM_PROFILE_FILE=$profile.raw "$(program "$target")" -runs=0 "${limits[@]}" "$@" >/dev/null 2>&1 || true
+    if ! LLVM_PROFILE_FILE=$profile.raw "$(program "$target")" -runs=0 "${limits[@]}" "$@" >"$profile.log" 2>&1; then
+        echo "fuzz: $target fails when its corpus is replayed; the log is $profile.log" >&2
+        touch ".build-fuzz/$target.failed"
+        return
+    fi
     "$tools/llvm-profdata" merge -sparse "$profile.raw" -o "$profile"
     # shellcheck disable=SC2046
     "$tools/llvm-cov" report "$(program "$target")" -instr-profile="$profile" \
