@@ -14,9 +14,14 @@ cd "$(dirname "$0")/.."
 # Without the run-time checks of exclusive access, which cost a relayed query a quarter of its instructions
 # (docs/benchmarks.md): debug builds keep them, so the suites of libraries look for what they would find, and strict
 # concurrency keeps threads apart at compile time.
+#
+# C, which is BoringSSL above all, is built as its makers build a release: without assertions, which cost a connection a
+# sixth of its instructions and look for BoringSSL's own mistakes alone. A function that calls no other needs no frame
+# pointer; all others keep theirs, for the trace that a crash leaves.
 build=(
     swift build -c release --static-swift-stdlib --scratch-path .build-release
     -Xswiftc -enforce-exclusivity=unchecked
+    -Xcc -O3 -Xcc -DNDEBUG -Xcc -momit-leaf-frame-pointer
 )
 FROST_VERSION=${FROST_VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)}
 hashes=$(scripts/sources.py hash frost gate)
