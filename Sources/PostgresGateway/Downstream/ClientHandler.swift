@@ -197,9 +197,10 @@ final class ClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The deadline belongs to the start-up alone: left armed it would end sessions later, and disarmed
     /// earlier it would let a slow client hold a place for ever.
     private func notifyRegistry() {
-        if !machine.isStartingUp { disarmStartup() }
-        guard machine.startup != startup, let trace else { return }
-        startup = machine.startup
+        if isStartupArmed, !machine.isStartingUp { disarmStartup() }
+        let turn = machine.startup
+        guard turn != startup, let trace else { return }
+        startup = turn
         services.registry.move(trace.id, to: startup)
     }
 

@@ -17,6 +17,7 @@ final class ConnectionTrace {
     let tally = SessionTally()
 
     private var isRefused = false
+    private lazy var clientName = client?.displayName ?? "unknown"
     private let start = NIODeadline.now()
     private var handshakeStart: NIODeadline?
     private var sessionStart: NIODeadline?
@@ -108,11 +109,10 @@ final class ConnectionTrace {
             reason: refusal.reason.rawValue,
             target: target?.id
         ) {
-            var more: [LogKey: String] = [
-                .outcome: "refused", .reason: refusal.reason.rawValue, .durationMilliseconds: duration,
-            ]
-            if let limit = refusal.limit { more[.limit] = limit.rawValue }
-            return fields(more)
+            fields([
+                .outcome: "refused", .reason: refusal.reason.rawValue, .limit: refusal.limit?.rawValue,
+                .durationMilliseconds: duration,
+            ])
         }
     }
 
@@ -139,14 +139,19 @@ final class ConnectionTrace {
         String((NIODeadline.now() - start).nanoseconds / 1_000_000)
     }
 
-    private func fields(_ more: [LogKey: String]) -> Logger.Metadata {
-        var fields = more
-        fields[.connection] = id.description
-        fields[.client] = client?.displayName ?? "unknown"
-        if let serverName { fields[.hostname] = DisplayName.escape(serverName) }
-        if let target { fields[.target] = DisplayName.escape(target.id) }
-        if let failure { fields[.error] = DisplayName.escape(String(describing: failure)) }
-        return Logger.Metadata(fields)
+    /// - Parameter more: fields beside those of every line about a connection; one that is nil is left out.
+    private func fields(_ more: KeyValuePairs<LogKey, String?>) -> Logger.Metadata {
+        var fields = Logger.Metadata(minimumCapacity: more.count + 5)
+        func add(_ key: LogKey, _ value: String?) {
+            if let value { fields[key.rawValue] = .string(value) }
+        }
+        for (key, value) in more { add(key, value) }
+        add(.connection, id.description)
+        add(.client, clientName)
+        add(.hostname, serverName.map(DisplayName.escape))
+        add(.target, (target?.id).map(DisplayName.escape))
+        add(.error, failure.map { DisplayName.escape(String(describing: $0)) })
+        return fields
     }
 }
 

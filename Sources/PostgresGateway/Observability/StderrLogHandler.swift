@@ -34,8 +34,8 @@ package struct StderrLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var fields = metadata
-        if let more = event.metadata { fields.merge(more) { _, new in new } }
+        var fields = event.metadata ?? [:]
+        if !metadata.isEmpty { fields.merge(metadata) { own, _ in own } }
         sink(Self.line(format, level: event.level, message: event.message, fields: fields))
     }
 

@@ -135,8 +135,7 @@ final class RelaySession {
     }
 
     private func sendToBackend(_ bytes: consuming ByteBuffer) {
-        guard let backend else { return }
-        guard backendOutput?.send(&bytes) != true else { return }
+        guard backendOutput?.send(&bytes) != true, let backend else { return }
         backend.writeAndFlush(NIOAny(bytes), promise: backendOutput?.queued(nil))
     }
 
