@@ -22,6 +22,8 @@ GATEWAY = "postgres-gateway"
 THREADS = 2
 # Until a program listens; in seconds. Under valgrind that takes a while.
 START_PATIENCE = 60
+#: How often a program is asked to end, and how long each time it has for it, in seconds.
+END_ATTEMPTS, END_PATIENCE = 6, 5
 
 
 class Place:
@@ -88,10 +90,15 @@ class Running:
         if self.process.poll() is None:
             # strace writes its table when what it runs has ended, not when it is told to end itself.
             pids = self.pids()
-            os.kill(pids[1] if self.is_traced and len(pids) > 1 else pids[0], signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
+            addressed = pids[1] if self.is_traced and len(pids) > 1 else pids[0]
+            # Again if need be: a signal between nginx's look for one and its wait is only seen at the next event.
+            for _ in range(END_ATTEMPTS):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(addressed, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(END_PATIENCE)
+                    break
+            else:
                 self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
