@@ -20,6 +20,8 @@ options=(--scratch-path .build-tsan --sanitize=thread)
 
 "${unrandomised[@]}" swift build "${options[@]}" --build-tests
 clang -O1 -Wall -Werror -shared -fPIC -o .build-tsan/mutex.so scripts/tsan-mutex.c -ldl
+# All at once, the slower tests wait longer for a processor than the admin address waits for a request (2 s).
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-24}
 # Races are counted until the end, so that one run reports all of them.
 TSAN_OPTIONS="halt_on_error=0 exitcode=66 ${TSAN_OPTIONS:-}" LD_PRELOAD="$PWD/.build-tsan/mutex.so" \
     "${unrandomised[@]}" swift test "${options[@]}" --skip-build "$@"
