@@ -75,7 +75,7 @@ run() {
         echo "fuzz: $target FAILED; replay it with" >&2
         echo "    LLVM_PROFILE_FILE=/dev/null $(program "$target") $(sed -n 's/.*Test unit written to //p' "$log")" >&2
     fi
-    rmdir "$crashes" 2>/dev/null || true
+    rmdir --ignore-fail-on-non-empty "$crashes"
     cover "$target" "$corpus" "Fuzz/Corpus/$target" >".build-fuzz/$target.coverage"
 }
 
@@ -115,8 +115,8 @@ for target in "${targets[@]}"; do
     took=$(sed -n 's/^Done .* in \([0-9]*\) second.*/\1/p' "$log")
     corpus=$(grep -o 'corp: [0-9]*' "$log" | tail -n 1)
     lines="" regions="" result=""
-    # None where a kept input still fails.
-    [ ! -e ".build-fuzz/$target.coverage" ] || read -r lines regions <".build-fuzz/$target.coverage" || true
+    # None where a kept input still fails, and where the replay or what counts its lines did.
+    read -r lines regions 2>/dev/null <".build-fuzz/$target.coverage" || touch ".build-fuzz/$target.failed"
     [ ! -e ".build-fuzz/$target.failed" ] || { result=FAILED; failed=1; }
     printf '%-16s %12s %9s %8s %8s %8s %s\n' "$target" "${runs:--}" "${took:--}" "${corpus#corp: }" "${lines:--}" \
         "${regions:--}" "$result"
